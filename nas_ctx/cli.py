@@ -1,0 +1,59 @@
+"""The ``nas-ctx`` command: one subcommand per module of :mod:`nas_ctx.commands`, each loaded when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from nas_ctx._version import __version__
+from nas_ctx.errors import InputError
+
+# Name and one-line help stand here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
+COMMANDS = {
+    "data": "write, check and show data sets",
+    "search": "search the relational contexts of a network",
+    "train": "train a network: a baseline, one context everywhere, or a searched genotype",
+    "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
+    "report": "say how far repeated searches agree, and what they vote for",
+    "compare": "compare the reliability of two sets of searches",
+    "table": "put the results of training runs into one table",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit code: 0 done, 2 wrong input."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    parser = argparse.ArgumentParser(
+        prog="nas-ctx",
+        description="Search relational contexts for multi-task dense prediction, and say how far to trust them.",
+        epilog="`nas-ctx COMMAND --help` explains a command and gives examples.",
+    )
+    parser.add_argument("--version", action="version", version=f"nas-ctx {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    asked_for = next((word for word in arguments if not word.startswith("-")), None)
+    for name, text in COMMANDS.items():
+        subparser = subparsers.add_parser(
+            name, help=text, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        )
+        if name == asked_for:
+            command = importlib.import_module(f"nas_ctx.commands.{name}")
+            subparser.description = command.__doc__
+            command.add_arguments(subparser)
+            subparser.set_defaults(run=command.run)
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except InputError as error:
+        print(f"nas-ctx {options.command}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output went away, as in `nas-ctx report ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""NNI model spaces built from the parts of :mod:`nas_ctx`."""
