@@ -1,0 +1,28 @@
+"""Metrics of dense prediction: pure functions of tensors, and stateful ones (torchmetrics) that sum across processes.
+
+The functions take whole sets at once and define each number; the classes keep only sums or counts, so what they report
+depends neither on how a set was cut into batches nor on how many processes shared it.
+"""
+
+from nas_ctx.metrics.boundary import BoundaryF, ods_f, ois_f
+from nas_ctx.metrics.delta import delta_m
+from nas_ctx.metrics.depth import DepthErrors, depth_rmse
+from nas_ctx.metrics.normals import AngularErrors, angular_errors, mean_angular_error
+from nas_ctx.metrics.segmentation import MeanIoU, confusion_matrix, mean_iou
+from nas_ctx.metrics.values import IGNORE
+
+__all__ = [
+    "IGNORE",
+    "AngularErrors",
+    "BoundaryF",
+    "DepthErrors",
+    "MeanIoU",
+    "angular_errors",
+    "confusion_matrix",
+    "delta_m",
+    "depth_rmse",
+    "mean_angular_error",
+    "mean_iou",
+    "ods_f",
+    "ois_f",
+]

@@ -1,0 +1,25 @@
+"""What every metric agrees on: the ignore value, and sums that lose nothing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+IGNORE = 255
+"""The value of a pixel that no loss and no metric looks at, in the labels of every task."""
+
+
+def ratio(numerator: Tensor, denominator: Tensor, empty: float) -> Tensor:
+    """``numerator / denominator`` in float64, and ``empty`` where the denominator is 0.
+
+    >>> ratio(torch.tensor([3, 0]), torch.tensor([4, 0]), empty=0.0)
+    tensor([0.7500, 0.0000], dtype=torch.float64)
+    """
+    denominator = denominator.double()
+    return torch.where(denominator > 0, numerator.double() / denominator.clamp(min=1e-300), empty)
+
+
+def same_shape(prediction: Tensor, label: Tensor) -> None:
+    """Refuse a prediction and a label of different shapes, which broadcasting would silently combine."""
+    if prediction.shape != label.shape:
+        raise ValueError(f"prediction is {tuple(prediction.shape)}, but label is {tuple(label.shape)}")

@@ -1,0 +1,10 @@
+"""Dense prediction tasks: one file each, found by name in :data:`TASKS`, made from options by :func:`make_tasks`."""
+
+from nas_ctx.tasks.base import TASKS, Task, register_task
+from nas_ctx.tasks.depth import Depth
+from nas_ctx.tasks.edge import Edge
+from nas_ctx.tasks.make import make_tasks
+from nas_ctx.tasks.normals import Normals
+from nas_ctx.tasks.semseg import SemSeg
+
+__all__ = ["TASKS", "Depth", "Edge", "Normals", "SemSeg", "Task", "make_tasks", "register_task"]

@@ -1,0 +1,95 @@
+"""A task is one object that knows its channels, loss, label partition, metric, and how its labels move and look."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics import Metric
+
+from nas_ctx.metrics.values import IGNORE
+from nas_ctx.registry import Registry
+from nas_ctx.tasks import losses
+
+Array = NDArray[Any]
+
+
+class Task(ABC):
+    """What the rest of the package needs to know about one dense prediction task.
+
+    Tensors: logits are (B, channels, H, W) at the resolution of the label. A label is int64 (B, H, W) for classes,
+    float32 (B, channels, H, W) for quantities; 255 is the ignore value everywhere.
+
+    A new task is one file: a subclass with options as keyword arguments of its constructor, under
+    ``@register_task("name")``. The conformance test in ``tests/tasks`` says what every task must satisfy.
+    """
+
+    name: ClassVar[str]
+    metric_name: str
+    """The key of the main score in what ``metric().compute()`` gives."""
+    higher_is_better: bool
+    weight: float
+    """The weight of the loss, and of the auxiliary loss, in the total loss."""
+    channels: int
+    """Channels of the final logits."""
+    regions: int
+    """Classes of the auxiliary prediction, which partitions the label space into regions."""
+    pad_value: float = float(IGNORE)
+    """What a label is padded with before :meth:`mark_ignore`."""
+
+    @abstractmethod
+    def loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        """The unweighted loss of the final prediction, a scalar; 0 when every pixel is ignored."""
+
+    @abstractmethod
+    def partition(self, label: Tensor) -> Tensor:
+        """The region of every pixel: int64 (B, H, W), 0..regions-1 or 255."""
+
+    def auxiliary_loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        """The unweighted loss of an auxiliary prediction (B, regions, H, W): cross-entropy with :meth:`partition`."""
+        return losses.cross_entropy(logits, self.partition(label))
+
+    @abstractmethod
+    def predict(self, logits: Tensor) -> Tensor:
+        """The prediction in the units and layout of the label: a class, metres, unit vectors or a probability."""
+
+    @abstractmethod
+    def metric(self) -> Metric:
+        """A fresh metric; ``update(predict(logits), label)``, and ``compute()`` gives a dictionary of scores."""
+
+    @abstractmethod
+    def render(self, values: Array) -> NDArray[np.uint8]:
+        """One predicted or true map (H, W), or (H, W, 3) for vectors, as a picture: uint8 (H, W, 3)."""
+
+    # What a label goes through while it is still an array, (H, W) or (H, W, 3), among the transforms.
+
+    def scale(self, label: Array, factor: float) -> Array:
+        """Correct the values of a label whose image was magnified by ``factor``."""
+        return label
+
+    def flip(self, label: Array) -> Array:
+        """Correct the values of a label that has already been mirrored left to right."""
+        return label
+
+    def mark_ignore(self, label: Array) -> Array:
+        """Write 255 where the label says nothing; the last step before :meth:`to_tensor`."""
+        return label
+
+    @abstractmethod
+    def to_tensor(self, label: Array) -> Tensor:
+        """The label as it stands in a batch, without the batch dimension."""
+
+
+TASKS: Registry[type[Task]] = Registry("task")
+register_task = TASKS.register
+
+
+def quantity_to_tensor(label: Array) -> Tensor:
+    """An (H, W) or (H, W, C) array as float32 (C, H, W)."""
+    array = np.asarray(label, dtype=np.float32)
+    array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(array))

@@ -1,0 +1,66 @@
+"""Monocular depth, in metres."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torchmetrics import Metric
+
+from nas_ctx.errors import InputError
+from nas_ctx.metrics import IGNORE, DepthErrors
+from nas_ctx.tasks import losses, options
+from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
+from nas_ctx.tasks.coding import DepthBins
+from nas_ctx.tasks.drawing import draw_depth
+
+
+@register_task("depth")
+class Depth(Task):
+    """Depth by L1 regression; its regions are ``bins`` logarithmic bins from ``minimum`` to ``maximum`` metres.
+
+    >>> Depth().regions
+    40
+    """
+
+    name = "depth"
+    metric_name = "rmse"
+    higher_is_better = False
+    channels = 1
+    pad_value = 0.0
+
+    def __init__(self, *, bins: int = 40, minimum: float = 0.7, maximum: float = 10.0, weight: float = 1.0) -> None:
+        self.weight = options.number(self.name, "weight", weight, 0)
+        self.regions = options.whole(self.name, "bins", bins, 2, IGNORE)
+        minimum = options.number(self.name, "minimum", minimum, 0)
+        maximum = options.number(self.name, "maximum", maximum, 0)
+        if minimum >= maximum:
+            raise InputError(f"tasks.depth.minimum: {minimum:g}, expected less than maximum ({maximum:g})")
+        self.coding = DepthBins(self.regions, minimum, maximum)
+
+    def loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        return losses.l1(logits, label)
+
+    def partition(self, label: Tensor) -> Tensor:
+        return self.coding.encode(label.squeeze(1))
+
+    def predict(self, logits: Tensor) -> Tensor:
+        """Metres, not below 0: (B, 1, H, W)."""
+        return losses.full_precision(logits).clamp(min=0)
+
+    def metric(self) -> Metric:
+        return DepthErrors()
+
+    def render(self, values: Array) -> NDArray[np.uint8]:
+        return draw_depth(values, self.coding.minimum, self.coding.maximum)
+
+    def scale(self, label: Array, factor: float) -> Array:
+        """What looks twice as large is half as far away."""
+        return label / factor
+
+    def mark_ignore(self, label: Array) -> Array:
+        """0, negative and non-finite depths say nothing."""
+        return np.where(np.isfinite(label) & (label > 0), label, np.float32(IGNORE))
+
+    def to_tensor(self, label: Array) -> Tensor:
+        return quantity_to_tensor(label)

@@ -1,0 +1,81 @@
+"""From values to pictures: arrays in, uint8 (H, W, 3) out."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_ctx.metrics.values import IGNORE
+
+Picture = NDArray[np.uint8]
+
+NEUTRAL = (198, 198, 198)
+"""Light grey: what is ignored. The palette of classes keeps away from greys."""
+
+INK, PAPER = np.array([24, 28, 44.0]), np.array([255, 255, 255.0])
+
+
+@lru_cache(maxsize=8)
+def palette(count: int) -> Picture:
+    """``count`` colours, each as far from those before it (and from grey) as can be, in CIELAB: uint8 (count, 3).
+
+    The first colours are the same whatever ``count`` is.
+
+    >>> bool((palette(8) == palette(41)[:8]).all()), len(np.unique(palette(41), axis=0))
+    (True, 41)
+    """
+    from skimage.color import rgb2lab
+
+    levels = np.linspace(0.1, 0.95, 14)
+    candidates = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
+    lab = rgb2lab(candidates[None])[0]
+    candidates, lab = (values[np.hypot(lab[:, 1], lab[:, 2]) > 18] for values in (candidates, lab))
+    # Start from what is ignored, the way a reader sees it beside the colours.
+    distance = np.linalg.norm(lab - rgb2lab(np.array([[NEUTRAL]]) / 255.0)[0, 0], axis=1)
+    chosen = np.empty(count, np.intp)
+    for place in range(count):
+        chosen[place] = distance.argmax()
+        distance = np.minimum(distance, np.linalg.norm(lab - lab[chosen[place]], axis=1))
+    return (candidates[chosen] * 255).round().astype(np.uint8)
+
+
+def draw_classes(values: NDArray[Any], classes: int) -> Picture:
+    """A class map (H, W) in the colours of :func:`palette`, 255 in light grey."""
+    colours = np.full((IGNORE + 1, 3), NEUTRAL, np.uint8)
+    colours[:classes] = palette(classes)
+    return colours[values.astype(np.uint8)]
+
+
+@lru_cache(maxsize=1)
+def depth_colours() -> Picture:
+    """The 256 colours of matplotlib's reversed viridis: near is bright. Perceptually even, and readable in grey."""
+    from matplotlib import colormaps
+
+    return (colormaps["viridis_r"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def draw_depth(metres: NDArray[Any], nearest: float, farthest: float) -> Picture:
+    """Depth (H, W) on a logarithmic scale between fixed ends, so that pictures compare; 255 in light grey."""
+    share = np.log(np.clip(metres, nearest, farthest) / nearest) / np.log(farthest / nearest)
+    picture = depth_colours()[(share * 255).round().astype(np.intp)]
+    return with_neutral(picture, metres == IGNORE)
+
+
+def draw_normals(vectors: NDArray[Any]) -> Picture:
+    """Unit vectors (H, W, 3) as (n + 1) / 2 * 255 in red, green, blue; 255s in light grey."""
+    picture = ((np.clip(vectors, -1, 1) + 1) / 2 * 255).round().astype(np.uint8)
+    return with_neutral(picture, (vectors == IGNORE).any(axis=-1))
+
+
+def draw_share(share: NDArray[Any]) -> Picture:
+    """Probabilities or {0, 1} (H, W) as ink on paper: 1 is dark; 255 in light grey."""
+    amount = np.clip(share, 0, 1).astype(np.float64)[..., None]
+    return with_neutral((PAPER + amount * (INK - PAPER)).round().astype(np.uint8), share == IGNORE)
+
+
+def with_neutral(picture: Picture, ignored: NDArray[np.bool_]) -> Picture:
+    """The picture with :data:`NEUTRAL` where ``ignored``."""
+    return np.where(ignored[..., None], np.array(NEUTRAL, np.uint8), picture)

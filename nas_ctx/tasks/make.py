@@ -1,0 +1,39 @@
+"""From the ``tasks`` section of a configuration to task objects."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from nas_ctx.errors import InputError
+from nas_ctx.tasks.base import TASKS, Task
+
+
+def make_tasks(mapping: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Task]:
+    """Tasks by name, in the order given, each made with its options; ``None`` is no options.
+
+    Raises:
+        InputError: unknown task, unknown option, or a value that the task refuses.
+
+    >>> from nas_ctx.tasks import make_tasks
+    >>> tasks = make_tasks({"semseg": {"classes": 8}, "depth": None})
+    >>> [(name, task.channels) for name, task in tasks.items()]
+    [('semseg', 8), ('depth', 1)]
+    >>> make_tasks({"semseg": {"clases": 8}})
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: tasks.semseg.clases: unknown option; known: classes, weight
+    """
+    return {name: make_task(name, options or {}) for name, options in mapping.items()}
+
+
+def make_task(name: str, options: Mapping[str, Any]) -> Task:
+    """One task of the registry, made with its options."""
+    kind = TASKS[name]
+    if not isinstance(options, Mapping):
+        raise InputError(f"tasks.{name}: {options!r}, expected a mapping of options")
+    known = sorted(inspect.signature(kind).parameters)
+    for key in options:
+        if key not in known:
+            raise InputError(f"tasks.{name}.{key}: unknown option; known: {', '.join(known) or 'none'}")
+    return kind(**options)

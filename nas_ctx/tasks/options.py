@@ -1,0 +1,33 @@
+"""Checks of the options that users give to tasks; what is wrong is said with task, key, value and expectation."""
+
+from __future__ import annotations
+
+from nas_ctx.errors import InputError
+
+
+def number(
+    task: str, key: str, value: object, low: float, high: float = float("inf"), *, inclusive: bool = False
+) -> float:
+    """``value`` as a float strictly between ``low`` and ``high`` (or at one of them, if ``inclusive``).
+
+    >>> number("edge", "positive_weight", 1.5, 0, 1)
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: tasks.edge.positive_weight: 1.5, expected a number between 0 and 1
+    """
+    good = isinstance(value, int | float) and not isinstance(value, bool)
+    if good and (low < value < high or (inclusive and value in (low, high))):  # type: ignore[operator]
+        return float(value)  # type: ignore[arg-type]
+    bounds = f"above {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
+    raise InputError(f"tasks.{task}.{key}: {value!r}, expected a number {bounds}")
+
+
+def whole(task: str, key: str, value: object, low: int, high: int) -> int:
+    """``value`` as an int in ``low``..``high``.
+
+    >>> whole("semseg", "classes", "40", 2, 255)
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: tasks.semseg.classes: '40', expected a whole number from 2 to 255
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise InputError(f"tasks.{task}.{key}: {value!r}, expected a whole number from {low} to {high}")
