@@ -1,0 +1,195 @@
+"""The choices of a space as trainable distributions: alpha, the sampled weights of a step, and the decisions.
+
+A search holds one :class:`Choice` per label, shared by every supernet layer of that label, and the
+:class:`Choices` of the space, which samples, measures and decides for all of them at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+UNDECIDED = -1
+
+
+class Choice(nn.Module):
+    """One choice: its label, its values, its distribution softmax(alpha), and what was decided.
+
+    The decision is a buffer that always holds a number, so that a strict checkpoint reload works before and after.
+
+    Args:
+        label: name of the choice in the space.
+        values: what can be chosen, in the space's order.
+
+    >>> choice = Choice("semseg/depth", ["none", "global"])
+    >>> choice.decide(1, step=7)
+    >>> choice.best, choice.decided, [index for index, _ in choice.active()]
+    ('global', True, [1])
+    """
+
+    alpha: nn.Parameter
+    state: Tensor
+
+    def __init__(self, label: str, values: Sequence[Any]) -> None:
+        super().__init__()
+        self.label = label
+        self.values = list(values)
+        self.alpha = nn.Parameter(torch.zeros(len(self.values)))
+        # Index of the decided value (or UNDECIDED), and the number of steps done when it was decided.
+        self.register_buffer("state", torch.tensor([UNDECIDED, 0]))
+        # The same in plain Python: reading a buffer on an accelerator would wait for it at every forward pass.
+        self._index, self.decided_at = UNDECIDED, 0
+        self._active: list[tuple[int, Tensor]] = []
+        self.register_load_state_dict_post_hook(lambda module, _: module._read_state())
+
+    def _read_state(self) -> None:
+        self._index, self.decided_at = (int(entry) for entry in self.state)
+        self.alpha.requires_grad_(not self.decided)
+
+    @property
+    def decided(self) -> bool:
+        """Whether the choice has become one-hot."""
+        return self._index != UNDECIDED
+
+    @property
+    def best_index(self) -> int:
+        """Index of the decided value, or of the most probable one (the first of equals)."""
+        return self._index if self.decided else int(self.alpha.argmax())
+
+    @property
+    def best(self) -> Any:
+        """The decided value, or the most probable one."""
+        return self.values[self.best_index]
+
+    def decide(self, index: int, step: int) -> None:
+        """Make the choice one-hot after ``step`` steps; its alpha moves no more, by gradient, momentum or decay."""
+        self.state.copy_(torch.tensor([index, step]))
+        self._read_state()
+        self.alpha.grad = None
+
+    def active(self) -> list[tuple[int, Tensor | None]]:
+        """What a supernet layer evaluates: (index, weight) pairs; the weight of a lone candidate is ``None`` (one).
+
+        A decided choice and a network in evaluation mode run one candidate. Otherwise it is the sample of this step,
+        or, where nothing was sampled (a forward pass outside a search), all candidates by their probability.
+        """
+        if self.decided or not self.training:
+            return [(self.best_index, None)]
+        return list(self._active) or list(enumerate(self.alpha.softmax(-1)))
+
+    def set_active(self, weights: list[tuple[int, Tensor]]) -> None:
+        """Set the sample of this step; an empty list forgets it (it holds on to the graph of the step)."""
+        self._active = weights
+
+
+class Choices:
+    """All choices of a space, in the order of the space.
+
+    Args:
+        choices: label -> choice.
+        seed: the Gumbel noise of step ``n`` depends on ``(seed, n)`` alone. A resumed search draws what the
+            uninterrupted one would have drawn, and every process of a distributed search draws the same.
+    """
+
+    def __init__(self, choices: Mapping[str, Choice], seed: int) -> None:
+        self.by_label = dict(choices)
+        self.seed = seed
+        sizes = [len(choice.values) for choice in self]
+        self._shape = (len(sizes), max(sizes))
+        self._rows = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+        self._columns = torch.cat([torch.arange(size) for size in sizes])
+
+    def __iter__(self) -> Iterator[Choice]:
+        return iter(self.by_label.values())
+
+    def __len__(self) -> int:
+        return len(self.by_label)
+
+    def __getitem__(self, label: str) -> Choice:
+        return self.by_label[label]
+
+    def logits(self) -> Tensor:
+        """All alphas as one (choices, widest) float32 matrix; places that a choice does not have hold -inf."""
+        flat = torch.cat([choice.alpha for choice in self])
+        grid = flat.new_full(self._shape, -torch.inf)
+        return grid.index_put((self._rows.to(flat.device), self._columns.to(flat.device)), flat)
+
+    def probabilities(self) -> Tensor:
+        """softmax(alpha) per choice, (choices, widest); 0 in places that a choice does not have."""
+        return self.logits().softmax(-1)
+
+    def mean_entropy(self) -> Tensor:
+        """Mean over all choices, decided ones too, of the entropy of softmax(alpha) in nats (supplement, eq. 2)."""
+        log_probabilities = self.logits().log_softmax(-1)
+        finite = log_probabilities.masked_fill(log_probabilities.isinf(), 0.0)
+        return -(log_probabilities.exp() * finite).sum(-1).mean()
+
+    def sample(self, step: int, temperature: float, threshold: float = 0.0) -> None:
+        """Draw this step's mixture of every undecided choice by Gumbel-softmax (supplement A; SNAS).
+
+        Args:
+            step: number of the step, from 0.
+            temperature: the larger, the nearer to uniform; > 0.
+            threshold: 0 evaluates every candidate. Otherwise a candidate whose weight ``w`` is below it is evaluated
+                with probability ``w / threshold``, at weight ``threshold``, and skipped else: the expectation of the
+                mixture and of its gradients, by the candidate's parameters and by alpha, stays what it was.
+        """
+        logits = self.logits()
+        seed = int(np.random.SeedSequence((self.seed, step)).generate_state(1, np.uint64)[0] >> 1)
+        generator = torch.Generator().manual_seed(seed)
+        uniform = torch.rand((2, *self._shape), generator=generator).clamp_min(torch.finfo(torch.float32).tiny)
+        gumbel = -(-uniform[0].log()).log()
+        weights = ((logits + gumbel.to(logits.device)) / temperature).softmax(-1)
+        # Only the sparse rule has to look at the weights; looking makes an accelerator wait.
+        values = weights.tolist() if threshold > 0.0 else None
+        for row, choice in enumerate(self):
+            if choice.decided:
+                continue
+            size = len(choice.values)
+            if values is None:
+                choice.set_active(list(enumerate(weights[row, :size])))
+            else:
+                choice.set_active(_thin_out(weights[row], values[row][:size], uniform[1, row].tolist(), threshold))
+
+    def forget(self) -> None:
+        """Let go of the sample of the step, and with it of the graph that it is part of."""
+        for choice in self:
+            choice.set_active([])
+
+    def decide(self, margin: float, step: int, *, on: str = "probabilities") -> list[Choice]:
+        """Decide each undecided choice whose two largest values differ by more than ``margin``; return those.
+
+        Args:
+            margin: the difference that decides (supplement A: 0.3).
+            step: number of steps done.
+            on: what to compare: "probabilities", softmax(alpha), or "logits", alpha itself.
+        """
+        grid = self.probabilities() if on == "probabilities" else self.logits()
+        if grid.shape[1] < 2:
+            return []
+        largest, index = grid.detach().topk(2, dim=-1)
+        gaps, winners = (largest[:, 0] - largest[:, 1]).tolist(), index[:, 0].tolist()
+        newly = [
+            (choice, winner)
+            for choice, gap, winner in zip(self, gaps, winners, strict=True)
+            if not choice.decided and gap > margin
+        ]
+        for choice, winner in newly:
+            choice.decide(winner, step)
+        return [choice for choice, _ in newly]
+
+
+def _thin_out(weights: Tensor, values: list[float], draws: list[float], threshold: float) -> list[tuple[int, Tensor]]:
+    """The sparse rule of :meth:`Choices.sample` for one choice; ``draws`` are uniform on (0, 1)."""
+    kept: list[tuple[int, Tensor]] = []
+    for index, (value, draw) in enumerate(zip(values, draws, strict=False)):
+        if value >= threshold:
+            kept.append((index, weights[index]))
+        elif draw * threshold < value:
+            # The value is `threshold`; the gradient by the weight is scaled alike, so that both are right on average.
+            kept.append((index, weights[index] * (threshold / value)))
+    return kept

@@ -1,0 +1,73 @@
+"""The course of a search as a CSV file: a row per step."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from nas_ctx.files import written_whole
+
+if TYPE_CHECKING:
+    from nas_ctx.search.choice import Choices
+
+SCHEDULES = ("step", "temperature", "entropy_weight", "mean_entropy")
+
+
+class History:
+    """Appends a row per step: the step, the schedules' values in it, and what it led to.
+
+    Columns: ``step`` (steps done), ``temperature`` and ``entropy_weight`` as used by the step, then as it left them
+    ``mean_entropy`` (nats) and, for every choice, ``"<label>=<value>"``, the probability softmax(alpha).
+
+    Args:
+        path: the file; it is begun anew, unless :meth:`open` is told that steps were done before.
+        choices: what is searched; gives the columns.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], choices: Choices) -> None:
+        self.path = Path(path)
+        self.columns = [*SCHEDULES, *(f"{choice.label}={value}" for choice in choices for value in choice.values)]
+        self._file: TextIO | None = None
+
+    def open(self, steps_done: int) -> None:
+        """Begin the file, or keep the rows of the first ``steps_done`` steps of a search that is resumed."""
+        kept: list[list[str]] = []
+        if steps_done and self.path.exists():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.reader(file))
+            if rows and rows[0] == self.columns:
+                whole = [row for row in rows[1:] if len(row) == len(self.columns)]
+                kept = [row for row in whole if int(row[0]) <= steps_done]
+        with written_whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([self.columns, *kept])
+        self._file = self.path.open("a", newline="", encoding="utf-8")
+
+    def append(
+        self,
+        step: int,
+        temperature: float,
+        entropy_weight: float,
+        mean_entropy: float,
+        probabilities: Sequence[Sequence[float]],
+    ) -> None:
+        """Add the row of one step; ``probabilities`` has a row per choice, as long as the choice is."""
+        if self._file is None:
+            self.open(step - 1)
+        assert self._file is not None
+        numbers = (temperature, entropy_weight, mean_entropy, *(p for row in probabilities for p in row))
+        # Nine significant digits give a float32 back to the last bit.
+        self._file.write(f"{step}," + ",".join(format(number, ".9g") for number in numbers) + "\r\n")
+
+    def flush(self) -> None:
+        """Hand the rows to the operating system."""
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

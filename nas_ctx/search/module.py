@@ -1,0 +1,226 @@
+"""The search as a Lightning module around the evaluator's: one backward pass serves weights and alpha."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+# NNI 3.0: `nni.nas.strategy` has to be imported before anything of `nni.nas.oneshot`, see `strategy.py`.
+import nni.nas.strategy  # isort: skip  # noqa: F401
+import torch
+from nni.nas.evaluator.pytorch import LightningModule
+from nni.nas.oneshot.pytorch.base_lightning import BaseOneShotLightningModule
+from torch import Tensor, nn, optim
+
+from nas_ctx.search.choice import Choice, Choices
+from nas_ctx.search.history import History
+from nas_ctx.search.schedule import Linear
+from nas_ctx.search.settings import SearchSettings
+from nas_ctx.search.supernet import MixedLayer
+
+
+class GumbelSearchModule(BaseOneShotLightningModule):
+    """The training recipe of :class:`~nas_ctx.search.GumbelSearch`; users make it through the strategy.
+
+    A step samples every choice, runs the evaluator's ``training_step``, adds the entropy term (and the resource term),
+    goes backward once, steps the evaluator's optimiser on the weights and Adam on alpha, and decides the choices whose
+    margin is large enough. Validation runs the most probable candidate of every choice.
+    """
+
+    def __init__(
+        self,
+        training_module: LightningModule,
+        choices: Choices,
+        settings: SearchSettings,
+        history: History | None = None,
+        expected_cost: Callable[[], Tensor] | None = None,
+    ) -> None:
+        super().__init__(training_module)
+        self.choices = choices
+        self.settings = settings
+        self.history = history
+        self._expected_cost = expected_cost
+        self._temperature = Linear(*settings.temperature)
+        self._entropy_weight = Linear(*settings.entropy_weight)
+
+    # --- one step ---------------------------------------------------------------------------------------------
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        settings = self.settings
+        # Only the weights' optimiser is stepped through Lightning, so that this counts the steps of the search.
+        step = self.trainer.global_step
+        total = self._total_steps()
+        temperature = self._temperature.at(step - settings.warmup_steps, total - settings.warmup_steps)
+        entropy_weight = self._entropy_weight.at(step - settings.warmup_steps, total - settings.warmup_steps)
+
+        self.choices.sample(step, temperature, settings.sparse_threshold if settings.evaluate == "sparse" else 0.0)
+        output = self.training_module.training_step(batch, batch_idx)
+        loss = output["loss"] if isinstance(output, dict) else output
+        regularised = loss + entropy_weight * self.choices.mean_entropy()
+        if self._expected_cost is not None:
+            regularised = regularised + settings.resource_weight * self._expected_cost()
+
+        alphas = self._alpha_optimizer()
+        alphas.zero_grad()
+        self._step(regularised, alphas, batch_idx, move_alpha=step >= settings.warmup_steps)
+        self.choices.forget()
+        if settings.stop_margin is not None:
+            newly = self.choices.decide(settings.stop_margin, step + 1, on=settings.stop_on)
+            if newly:
+                self._retire_fallen()
+        self._record(step + 1, temperature, entropy_weight)
+        if settings.stop_when_decided and all(choice.decided for choice in self.choices):
+            self.trainer.should_stop = True
+        return output
+
+    def _step(self, loss: Tensor, alphas: optim.Optimizer, batch_idx: int, move_alpha: bool) -> None:
+        """Backward once; clip; step alpha, the weights and their learning rate."""
+        weights = next(o for o in self._lightning_optimizers() if not getattr(o, "is_arch_optimizer", False))
+        hooks = self.training_module
+        hooks.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, weights)
+        self.manual_backward(loss)
+        # Half precision scales the loss: gradients are brought back before they are clipped, and alpha is stepped
+        # before the weights' step moves the scale.
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None:
+            scaler.unscale_(weights.optimizer)
+        if self.settings.gradient_clip is not None:
+            parameters = [p for group in weights.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(parameters, self.settings.gradient_clip)
+        if move_alpha and any(choice.alpha.grad is not None for choice in self.choices):
+            # The raw step: through Lightning's it would count as a step of the trainer.
+            scaler.step(alphas) if scaler is not None else alphas.step()
+        hooks.optimizer_step(self.trainer.current_epoch, batch_idx, weights)
+        self.advance_lr_schedulers(batch_idx)
+
+    def _record(self, step: int, temperature: float, entropy_weight: float) -> None:
+        """Write the history's row, and every ``log_every_n_steps`` steps the same to Lightning's loggers."""
+        logged = step % self.trainer.log_every_n_steps == 0
+        if self.history is None and not logged:
+            return
+        with torch.no_grad():
+            entropy = float(self.choices.mean_entropy())
+            grid = self.choices.probabilities().tolist()
+        rows = [row[: len(choice.values)] for row, choice in zip(grid, self.choices, strict=True)]
+        if self.history is not None and self.trainer.is_global_zero:
+            self.history.append(step, temperature, entropy_weight, entropy, rows)
+        if logged:
+            scalars = {
+                "temperature": temperature,
+                "entropy_weight": entropy_weight,
+                "mean_entropy": entropy,
+                "decided": float(sum(choice.decided for choice in self.choices)),
+            }
+            self.log_dict({f"search/{name}": value for name, value in scalars.items()})
+            self.log_probs(
+                {c.label: dict(zip(c.values, row, strict=True)) for c, row in zip(self.choices, rows, strict=True)}
+            )
+
+    def _total_steps(self) -> int:
+        total = self.trainer.estimated_stepping_batches
+        if not math.isfinite(total):
+            raise ValueError("the search needs an end: give the trainer max_steps or max_epochs")
+        return int(total)
+
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        return self.training_module.validation_step(batch, batch_idx)
+
+    # --- decisions --------------------------------------------------------------------------------------------
+
+    def _retire_fallen(self) -> None:
+        """Stop momentum and weight decay from moving candidates that will never run again.
+
+        A parameter that is also reached by another way stays as it is.
+        """
+        fallen = [
+            f"{name}.{candidate}."
+            for name, module in self.training_module.named_modules()
+            if isinstance(module, MixedLayer)
+            for candidate in module.fallen()
+        ]
+        live: set[Tensor] = set()
+        gone: dict[Tensor, None] = {}
+        for name, parameter in self.training_module.named_parameters(remove_duplicate=False):
+            if any(name.startswith(prefix) for prefix in fallen):
+                gone[parameter] = None
+            else:
+                live.add(parameter)
+        for parameter in gone:
+            if parameter not in live:
+                parameter.requires_grad_(False)
+                parameter.grad = None
+
+    # --- optimisers -------------------------------------------------------------------------------------------
+
+    def configure_architecture_optimizers(self) -> optim.Optimizer:
+        return optim.Adam([choice.alpha for choice in self.choices], lr=self.settings.arch_lr)
+
+    def postprocess_weight_optimizers(self, optimizers: Any) -> Any:
+        """Take alpha out of the evaluator's optimiser, which was given all parameters of the supernet."""
+        alphas = {choice.alpha for choice in self.choices}
+        for optimizer in _optimizers_in(optimizers):
+            for group in optimizer.param_groups:
+                group["params"] = [parameter for parameter in group["params"] if parameter not in alphas]
+            optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
+        return optimizers
+
+    def _lightning_optimizers(self) -> list[Any]:
+        optimizers = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]
+
+    def _alpha_optimizer(self) -> optim.Optimizer:
+        return next(o for o in self._lightning_optimizers() if getattr(o, "is_arch_optimizer", False)).optimizer
+
+    # --- hooks: those of the evaluator's module that NNI's base does not hand on ------------------------------
+
+    def on_train_start(self) -> None:
+        self._retire_fallen()  # a resumed search may have decided before
+        if self.history is not None and self.trainer.is_global_zero:
+            self.history.open(self.trainer.global_step)
+        super().on_train_start()
+
+    def on_validation_start(self) -> None:
+        if self.history is not None:
+            self.history.flush()
+        super().on_validation_start()
+
+    def on_train_end(self) -> None:
+        if self.history is not None:
+            self.history.close()
+        super().on_train_end()
+
+    def on_validation_epoch_start(self) -> None:
+        self.training_module.on_validation_epoch_start()
+
+    def on_validation_epoch_end(self) -> None:
+        self.training_module.on_validation_epoch_end()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.history is not None:
+            self.history.flush()
+        self.training_module.on_save_checkpoint(checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.training_module.on_load_checkpoint(checkpoint)
+
+    def export(self) -> dict[str, Any]:
+        memo: dict[str, Any] = {}
+        for module in self.supernet_modules():
+            memo.update(module.export(memo))
+        return memo
+
+    def decided(self) -> list[Choice]:
+        """The choices that have become one-hot, in the order of the space."""
+        return [choice for choice in self.choices if choice.decided]
+
+
+def _optimizers_in(configured: Any) -> list[optim.Optimizer]:
+    """Every optimiser in what ``configure_optimizers`` may return: one, a dictionary, lists and tuples of them."""
+    if isinstance(configured, optim.Optimizer):
+        return [configured]
+    if isinstance(configured, dict):
+        return _optimizers_in(configured.get("optimizer"))
+    if isinstance(configured, (list, tuple)):
+        return [optimizer for part in configured for optimizer in _optimizers_in(part)]
+    return []

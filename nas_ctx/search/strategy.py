@@ -1,0 +1,113 @@
+"""The search strategy: it makes the supernet, the search module, and exports what was found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+# NNI 3.0: importing anything of `nni.nas.oneshot` before `nni.nas.strategy` runs into a circular import that turns
+# `nni.nas.strategy.DARTS` and its siblings into an `ImportFailedStrategy`.
+import nni.nas.strategy  # isort: skip  # noqa: F401
+import torch
+from nni.mutable import Categorical, CategoricalMultiple
+from nni.nas.evaluator.pytorch import LightningModule
+from nni.nas.nn.pytorch import ModelSpace
+from nni.nas.oneshot.pytorch.strategy import MutationHook, OneShotStrategy, no_default_hook
+from torch import nn
+
+from nas_ctx.search.choice import Choice, Choices
+from nas_ctx.search.cost import expected_cost
+from nas_ctx.search.history import History
+from nas_ctx.search.module import GumbelSearchModule
+from nas_ctx.search.settings import SearchSettings
+from nas_ctx.search.supernet import MixedInput, MixedLayer
+
+
+class GumbelSearch(OneShotStrategy):
+    """Differentiable one-shot search that decides choice by choice and stops searching where it has decided.
+
+    The mixture of a choice is a Gumbel-softmax sample of its candidates (SNAS), cooled linearly step by step; a
+    scheduled entropy term first favours exploration, then decisions; a choice whose two largest probabilities are far
+    enough apart becomes one-hot. Weights and alpha learn from one loss in one backward pass. See supplement A of
+    "Exploring Relational Context for Multi-Task Dense Prediction" (eq. 2).
+
+    It searches every model space made of layer choices and of choices of one input. Give it to
+    :class:`nni.nas.experiment.NasExperiment` with a Lightning evaluator; the evaluator's one optimiser moves the
+    weights.
+
+    Args:
+        **settings: the fields of :class:`~nas_ctx.search.SearchSettings`, ``arch_lr=5e-4, temperature=(1.0, 0.05),
+            entropy_weight=(-0.02, 0.06), stop_margin=0.3, evaluate="all", resource_weight=0.0`` and more, with the
+            paper's values as defaults.
+        seed: of the Gumbel noise; by default torch's initial seed, so that ``seed_everything`` reaches it.
+        history: a CSV file that gets a row per step (:class:`~nas_ctx.search.History`).
+        mutation_hooks: NNI's, for choices of one's own.
+
+    Raises:
+        InputError: a setting is out of range.
+        TypeError: an unknown setting; or, when the space is handed over, a choice that cannot be searched, by name.
+
+    >>> strategy = GumbelSearch(arch_lr=0.01, stop_margin=0.3)
+    >>> strategy.settings.temperature
+    (1.0, 0.05)
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int | None = None,
+        history: str | os.PathLike[str] | None = None,
+        mutation_hooks: list[MutationHook] | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(mutation_hooks)
+        self.settings = SearchSettings(**settings)  # refuses unknown keywords
+        self.seed = seed
+        self.history = history
+        self._choices: Choices | None = None
+        self._model: nn.Module | None = None
+
+    @property
+    def choices(self) -> Choices:
+        """The choices of the space, once the strategy was given one."""
+        if self._choices is None:
+            raise RuntimeError("the strategy has no space yet: it gets one from NasExperiment or mutate_model")
+        return self._choices
+
+    def default_mutation_hooks(self) -> list[MutationHook]:
+        return [MixedLayer.mutate, MixedInput.mutate, no_default_hook]
+
+    def run_hook(self, hook: MutationHook, name: str, module: nn.Module, memo: dict[str, Any]) -> Any:
+        memo.update(self.choices.by_label)
+        return hook(module, name, memo, {})
+
+    def mutate_model(self, model: ModelSpace) -> ModelSpace:
+        """Turn ``model`` into the supernet, in place."""
+        choices = {}
+        for label, mutable in model.simplify().items():
+            if not isinstance(mutable, (Categorical, CategoricalMultiple)):
+                raise TypeError(
+                    f"choice {label!r} is a {type(mutable).__name__}; only categorical ones can be searched"
+                )
+            choices[label] = Choice(label, mutable.values)
+        if not choices:
+            raise TypeError(f"{type(model).__name__} has no choice: nothing to search")
+        self._choices = Choices(choices, seed=torch.initial_seed() if self.seed is None else self.seed)
+        supernet = super().mutate_model(model)
+        mixed = {m.label for m in supernet.modules() if isinstance(m, (MixedLayer, MixedInput))}
+        dangling = sorted(set(choices) - mixed)
+        if dangling:
+            raise TypeError(
+                f"only layer and input choices can be searched, and these are neither: {', '.join(dangling)}"
+            )
+        self._model = supernet
+        return supernet
+
+    def configure_oneshot_module(self, training_module: LightningModule) -> GumbelSearchModule:
+        assert self._model is not None
+        cost: Callable[[], torch.Tensor] | None = None
+        if self.settings.resource_weight:
+            cost = expected_cost(self._model, self.choices, self.settings.resource)
+        history = None if self.history is None else History(self.history, self.choices)
+        return GumbelSearchModule(training_module, self.choices, self.settings, history, cost)
