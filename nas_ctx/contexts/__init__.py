@@ -1,0 +1,40 @@
+"""Relational contexts: what a target task may gather from a source task.
+
+``CONTEXTS[name](in_channels, channels, *, affine=True)`` makes a context; a new type is a module with this constructor
+and ``forward(inputs: ContextInput) -> (B, channels, h, w)``, filed by ``@register_context("name")``.
+"""
+
+from __future__ import annotations
+
+# The order of registration is the order in which candidates are listed everywhere: none first.
+from nas_ctx.contexts.none import NoContext  # isort: skip
+from nas_ctx.contexts.base import CONTEXTS, AttentionContext, ContextInput, register_context
+from nas_ctx.contexts.dense import GlobalContext, LocalContext
+from nas_ctx.contexts.labels import SourceLabelContext, TargetLabelContext
+
+
+def candidates(target: str, source: str) -> list[str]:
+    """Names of the context types a block (target, source) chooses from, *none* first, in the order of registration.
+
+    On the diagonal source and target regions are the same, so that there is no s-label.
+
+    >>> candidates("semseg", "depth")
+    ['none', 'global', 'local', 't-label', 's-label']
+    >>> candidates("depth", "depth")
+    ['none', 'global', 'local', 't-label']
+    """
+    return [name for name in CONTEXTS if not (name == "s-label" and target == source)]
+
+
+__all__ = [
+    "CONTEXTS",
+    "AttentionContext",
+    "ContextInput",
+    "GlobalContext",
+    "LocalContext",
+    "NoContext",
+    "SourceLabelContext",
+    "TargetLabelContext",
+    "candidates",
+    "register_context",
+]

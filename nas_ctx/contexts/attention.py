@@ -1,0 +1,85 @@
+"""The mathematics of the context types, as functions of tensors. Local attention has its own file.
+
+Sums over tens of thousands of pixels leave the range of half precision, so region maps, region features and the
+global sums are computed in float32 at least, whatever the features' dtype and whatever autocast says.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def region_map(logits: Tensor) -> Tensor:
+    """Softmax over the pixels of auxiliary logits, per class: (B, K, h, w) to weights that sum to one per (B, K).
+
+    >>> region_map(torch.zeros(1, 3, 2, 5)).sum((2, 3))
+    tensor([[1.0000, 1.0000, 1.0000]])
+    """
+    return wide(logits).flatten(2).softmax(-1).view_as(logits)
+
+
+def region_features(regions: Tensor, source: Tensor) -> Tensor:
+    """One feature vector per region: the mean of the source features weighted by the region map.
+
+    Args:
+        regions: region map, (B, K, h, w).
+        source: features, (B, C, h, w).
+
+    Returns:
+        (B, C, K, 1) in the dtype of ``source``: a feature map of K positions.
+
+    >>> region_features(region_map(torch.zeros(1, 3, 2, 2)), torch.ones(1, 5, 2, 2)).shape
+    torch.Size([1, 5, 3, 1])
+    """
+    with torch.autocast(source.device.type, enabled=False):
+        features = wide(source).flatten(2) @ wide(regions).flatten(2).mT
+    return features.to(source.dtype).unsqueeze(-1)
+
+
+def region_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Each target pixel attends to all regions with softmax(q.k / sqrt(d)).
+
+    Args:
+        query: (B, d, h, w).
+        key, value: (B, d, K, 1) and (B, c, K, 1).
+
+    Returns:
+        (B, c, h, w).
+
+    >>> q, kv = torch.rand(1, 4, 2, 3), torch.ones(1, 4, 7, 1)
+    >>> bool((region_attention(q, kv, kv) - 1).abs().max() < 1e-6)
+    True
+    """
+    keys, values = key.flatten(2) * key.shape[1] ** -0.5, value.flatten(2)
+    weights = (keys.mT @ query.flatten(2)).softmax(1)
+    return (values @ weights).unflatten(2, query.shape[2:])
+
+
+def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Each target pixel i gets sum_j (q_i.k_j) v_j / sum_j (q_i.k_j) over all pixels j, as q(k^T v).
+
+    The cost is linear in pixels: the sums over j are taken once. Query and key must be positive.
+
+    Args:
+        query: (B, d, h, w).
+        key, value: (B, d, H, W) and (B, c, H, W).
+
+    Returns:
+        (B, c, h, w).
+
+    >>> q, kv = torch.rand(1, 4, 2, 3) + 0.1, torch.ones(1, 4, 5, 5)
+    >>> bool((global_attention(q, kv, kv) - 1).abs().max() < 1e-6)
+    True
+    """
+    with torch.autocast(query.device.type, enabled=False):
+        queries, keys, values = (wide(x).flatten(2) for x in (query, key, value))
+        summary = values @ keys.mT
+        total = keys.sum(2, keepdim=True).mT
+        context = (summary @ queries) / (total @ queries)
+    return context.unflatten(2, query.shape[2:]).to(query.dtype)
+
+
+def wide(x: Tensor) -> Tensor:
+    """``x`` in float32 at least."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()

@@ -1,0 +1,64 @@
+"""What a context type is: a module from one (target, source) pair of tasks to features for the target.
+
+Every type but *none* is an attention: queries come from the target's features, keys and values from what the type
+remembers of the source (its pixels, or one feature vector per region of a label space). A type says what it remembers
+and how it attends; the projections are the same for all and stand here.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from nas_ctx.contexts.projection import Activation, projection
+from nas_ctx.registry import Registry
+
+CONTEXTS: Registry[type[nn.Module]] = Registry("context")
+register_context = CONTEXTS.register
+
+
+class ContextInput(NamedTuple):
+    """All that a block of the grid may look at, as one argument, since NNI's ``LayerChoice`` passes exactly one.
+
+    Shapes: ``target`` and ``source`` (B, C, h, w); ``target_regions`` (B, Kt, h, w) and ``source_regions``
+    (B, Ks, h, w), the region maps of both tasks, see :func:`nas_ctx.contexts.attention.region_map`.
+    """
+
+    target: Tensor
+    source: Tensor
+    target_regions: Tensor
+    source_regions: Tensor
+
+
+class AttentionContext(nn.Module, ABC):
+    """Base of the attention types: ``attend(query(target), key(memory), value(memory))``.
+
+    Query and key are two 1x1 Conv-BN-ReLU layers, the value is one (supplement, section C). With ``affine=False`` the
+    value's batch norm, the last of a candidate, has no learnable scale and shift, so that no candidate of a search can
+    make itself loud (supplement, section A).
+    """
+
+    similarity_activation: type[Activation] = nn.ReLU
+    """What follows the last norm of query and key."""
+
+    def __init__(self, in_channels: int, channels: int, *, affine: bool = True) -> None:
+        super().__init__()
+        last = self.similarity_activation
+        self.query = projection(in_channels, channels, layers=2, activation=last)
+        self.key = projection(in_channels, channels, layers=2, activation=last)
+        self.value = projection(in_channels, channels, layers=1, affine=affine)
+
+    @abstractmethod
+    def memory(self, inputs: ContextInput) -> Tensor:
+        """What keys and values are read from, as a feature map (B, C, H, W) of any height and width."""
+
+    @abstractmethod
+    def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """From the query (B, c, h, w) and key and value (B, c, H, W) to the context (B, c, h, w)."""
+
+    def forward(self, inputs: ContextInput) -> Tensor:
+        """The context features of the pair: (B, channels, h, w)."""
+        memory = self.memory(inputs)
+        return self.attend(self.query(inputs.target), self.key(memory), self.value(memory))

@@ -1,0 +1,169 @@
+"""Attention within a square window, without `unfold` and without an operator of one's own.
+
+The plain form copies every pixel's window: window² numbers per pixel, channel and tensor, kept for the backward pass.
+Here the image is cut into tiles of queries; a tile attends to the one patch of keys that covers all of its windows, by
+a dense product, and a mask removes the pairs outside the window. The mask is the same for every tile. About half of the
+products are thrown away, but they run as matrix products. Nothing but the arguments is kept: the backward pass computes
+the weights again. Both go through the image in bands of tiles, so the weights never stand in memory all at once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nas_ctx.errors import InputError
+
+TILE = (4, 8)
+"""Height and width of a tile of queries: the halo of a small tile costs products, that of a large one memory."""
+
+BAND_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 27}
+"""Attention weights computed at a time: what a core's cache holds, or what keeps a GPU busy."""
+
+
+def local_attention(query: Tensor, key: Tensor, value: Tensor, window: int = 9) -> Tensor:
+    """Each target pixel attends to the window around it with softmax(q.k / sqrt(d)).
+
+    Outside the image keys and values are zero, and take part in the softmax. Exact; gradients too, double backward is
+    not supported. Memory is linear in pixels.
+
+    Args:
+        query: (B, d, h, w), any floating dtype.
+        key, value: (B, d, h, w) and (B, c, h, w).
+        window: width of the window in pixels, odd.
+
+    Returns:
+        (B, c, h, w).
+
+    Raises:
+        InputError: for an even or negative window.
+
+    >>> q = torch.rand(1, 4, 5, 7)
+    >>> bool(torch.equal(local_attention(q, q, q, window=1), q))
+    True
+    """
+    if window < 1 or window % 2 == 0:
+        raise InputError(f"window = {window}: expected a positive odd number of pixels")
+    with torch.autocast(query.device.type, enabled=False):
+        return _LocalAttention.apply(query, key.to(query.dtype), value.to(query.dtype), window)
+
+
+class _Tiling(NamedTuple):
+    """How an image is cut: ``rows`` x ``columns`` tiles; a patch of keys is larger than a tile by window - 1."""
+
+    window: int
+    rows: int
+    columns: int
+
+    @classmethod
+    def of(cls, image: Tensor, window: int) -> _Tiling:
+        height, width = image.shape[2:]
+        return cls(window, -(-height // TILE[0]), -(-width // TILE[1]))
+
+    @property
+    def patch(self) -> tuple[int, int]:
+        return TILE[0] + self.window - 1, TILE[1] + self.window - 1
+
+    def padded(self, image: Tensor, halo: int) -> Tensor:
+        """The image with ``halo`` zeros on each side, and zeros to full tiles at the bottom and on the right."""
+        bottom, right = self.rows * TILE[0] - image.shape[2], self.columns * TILE[1] - image.shape[3]
+        return F.pad(image, (halo, halo + right, halo, halo + bottom))
+
+    def bands(self, batch: int, device: str) -> Iterator[slice]:
+        """Ranges of tile rows that are computed at a time."""
+        per_row = batch * self.columns * TILE[0] * TILE[1] * self.patch[0] * self.patch[1]
+        step = max(1, BAND_ELEMENTS.get(device, BAND_ELEMENTS["cpu"]) // per_row)
+        return (slice(first, min(first + step, self.rows)) for first in range(0, self.rows, step))
+
+
+@functools.lru_cache(maxsize=32)
+def _mask(window: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """(tile, patch): 0 where a key lies in the window of a query, else -inf. Offsets count from the patch's corner."""
+    inside = []
+    for tile in TILE:
+        offset = torch.arange(tile + window - 1, device=device) - torch.arange(tile, device=device)[:, None]
+        inside.append((offset >= 0) & (offset < window))
+    both = inside[0][:, None, :, None] & inside[1][None, :, None, :]
+    mask = torch.zeros(both.shape, dtype=dtype, device=device).masked_fill_(~both, -torch.inf)
+    return mask.flatten(2).flatten(0, 1)
+
+
+def _cut(padded: Tensor, band: slice, size: tuple[int, int]) -> Tensor:
+    """Patches of ``size`` whose corners are a tile apart, in the tile rows ``band``: (tiles, channels, pixels)."""
+    strip = padded[:, :, band.start * TILE[0] : (band.stop - 1) * TILE[0] + size[0]]
+    patches = strip.unfold(2, size[0], TILE[0]).unfold(3, size[1], TILE[1])
+    return patches.permute(0, 2, 3, 1, 4, 5).flatten(4).flatten(0, 2)
+
+
+def _paste(patches: Tensor, padded: Tensor, band: slice, size: tuple[int, int]) -> None:
+    """Add patches to where :func:`_cut` took them from.
+
+    Patches overlap, pieces of them of one tile's size do not: each addition puts the same piece of all patches in
+    place.
+    """
+    batch, channels = padded.shape[:2]
+    rows = band.stop - band.start
+    columns = patches.shape[0] // (batch * rows)
+    parts = patches.view(batch, rows, columns, channels, *size).permute(0, 3, 1, 4, 2, 5)
+    for top in range(0, size[0], TILE[0]):
+        height = min(TILE[0], size[0] - top)
+        first = band.start * TILE[0] + top
+        strip = padded[:, :, first:].unfold(2, height, TILE[0])[:, :, :rows]
+        for left in range(0, size[1], TILE[1]):
+            width = min(TILE[1], size[1] - left)
+            place = strip[:, :, :, left:].unfold(3, width, TILE[1])[:, :, :, :columns]  # (B, C, rows, columns, h?, w)
+            place.permute(0, 1, 2, 4, 3, 5).add_(parts[:, :, :, top : top + height, :, left : left + width])
+
+
+def _weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
+    """softmax(q.k + mask) over the keys of each patch: (tiles, tile, patch). The softmax itself is at least float32."""
+    scores = torch.baddbmm(mask.to(query.dtype), query.mT, key)
+    if scores.dtype in (torch.float32, torch.float64):
+        return scores.softmax(2)
+    return scores.softmax(2, dtype=torch.float32).to(scores.dtype)
+
+
+class _LocalAttention(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
+        ctx.save_for_backward(query, key, value)
+        ctx.window = window
+        cut = _Tiling.of(query, window)
+        halo = window // 2
+        mask = _mask(window, query.dtype, query.device)
+        queries = cut.padded(query * query.shape[1] ** -0.5, 0)
+        keys, values = cut.padded(key, halo), cut.padded(value, halo)
+        context = values.new_zeros((*values.shape[:2], *queries.shape[2:]))
+        for band in cut.bands(query.shape[0], query.device.type):
+            weights = _weights(_cut(queries, band, TILE), _cut(keys, band, cut.patch), mask)
+            _paste(_cut(values, band, cut.patch) @ weights.mT, context, band, TILE)
+        return context[:, :, : query.shape[2], : query.shape[3]]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value = ctx.saved_tensors
+        cut = _Tiling.of(query, ctx.window)
+        halo = ctx.window // 2
+        mask = _mask(ctx.window, query.dtype, query.device)
+        scale = query.shape[1] ** -0.5
+        queries = cut.padded(query * scale, 0)
+        keys, values, gradients = cut.padded(key, halo), cut.padded(value, halo), cut.padded(gradient, 0)
+        d_queries, d_keys, d_values = (torch.zeros_like(x) for x in (queries, keys, values))
+        for band in cut.bands(query.shape[0], query.device.type):
+            q, k, v = _cut(queries, band, TILE), _cut(keys, band, cut.patch), _cut(values, band, cut.patch)
+            g = _cut(gradients, band, TILE)
+            weights = _weights(q, k, mask)
+            # d score = weight * (d weight - sum of weight * d weight): the softmax's own backward pass.
+            d_scores = torch.ops.aten._softmax_backward_data(g.mT @ v, weights, 2, weights.dtype)
+            _paste(k @ d_scores.mT, d_queries, band, TILE)
+            _paste(q @ d_scores, d_keys, band, cut.patch)
+            _paste(g @ weights, d_values, band, cut.patch)
+        height, width = query.shape[2:]
+        inner = (..., slice(halo, halo + height), slice(halo, halo + width))
+        return d_queries[..., :height, :width] * scale, d_keys[inner], d_values[inner], None

@@ -1,0 +1,64 @@
+"""The N x N grid of context blocks: every target task looks at every source task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from torch import Tensor, nn
+
+from nas_ctx.contexts import ContextInput, NoContext
+from nas_ctx.models.heads import Fusion
+
+MakeBlock = Callable[[str, str, int, int], nn.Module]
+"""(target, source, in_channels, channels) to the block: a context, or a choice of contexts."""
+
+
+class ContextGrid(nn.Module):
+    """One block per (target, source) pair, and per target the fusion of its row of blocks.
+
+    ``blocks`` holds them under their labels ``"<target>/<source>"``. A row whose blocks all stand at *none* leaves its
+    target's features as they are.
+    """
+
+    def __init__(self, tasks: Sequence[str], channels: int, make_block: MakeBlock, dropout: float) -> None:
+        super().__init__()
+        self.tasks = list(tasks)
+        width = channels // 2
+        self.blocks = nn.ModuleDict(
+            {label(t, s): make_block(t, s, channels, width) for t in self.tasks for s in self.tasks}
+        )
+        self.fusions = nn.ModuleDict({t: Fusion(channels, [width] * len(self.tasks), dropout) for t in self.tasks})
+
+    def forward(self, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Per task features (B, C, h, w) and region maps (B, K, h, w) to fused features (B, C, h, w)."""
+        return {target: self.row(target, features, regions) for target in self.tasks}
+
+    def row(self, target: str, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> Tensor:
+        """The fused features of one target."""
+        blocks = {source: self.blocks[label(target, source)] for source in self.tasks}
+        if all(isinstance(resolved(block), NoContext) for block in blocks.values()):
+            return features[target]
+        contexts = [
+            block(ContextInput(features[target], features[source], regions[target], regions[source]))
+            for source, block in blocks.items()
+        ]
+        return self.fusions[target](features[target], contexts)
+
+
+def label(target: str, source: str) -> str:
+    """The label of a block.
+
+    >>> label("semseg", "depth")
+    'semseg/depth'
+    """
+    return f"{target}/{source}"
+
+
+def resolved(block: nn.Module) -> nn.Module:
+    """The one context that a block stands for, where there is one; else the block itself.
+
+    A layer that chooses between candidates says so by an attribute ``active_candidate``: the module it has decided for
+    or would run in evaluation, None while it mixes.
+    """
+    chosen = getattr(block, "active_candidate", None)
+    return chosen if isinstance(chosen, nn.Module) else block

@@ -1,0 +1,61 @@
+"""What stands at the two ends of the grid: task heads, auxiliary heads, and the fusion of a target's contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from nas_ctx.contexts.projection import conv_norm
+
+
+def task_head(in_channels: int, channels: int) -> nn.Sequential:
+    """The 3x3 Conv-BN-ReLU that makes a task's features from the backbone's."""
+    return conv_norm(in_channels, channels, kernel=3, activation=nn.ReLU)
+
+
+class AuxiliaryHead(nn.Module):
+    """Predicts the label regions of a task from its features; its gradient stops before them (supplement, section A).
+
+    >>> features = torch.rand(2, 8, 4, 5, requires_grad=True)
+    >>> AuxiliaryHead(8, regions=3)(features).sum().backward()
+    >>> features.grad is None
+    True
+    """
+
+    def __init__(self, channels: int, regions: int) -> None:
+        super().__init__()
+        self.hidden = conv_norm(channels, channels, activation=nn.ReLU)
+        self.logits = nn.Conv2d(channels, regions, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, channels, h, w) to logits (B, regions, h, w)."""
+        return self.logits(self.hidden(features.detach()))
+
+
+class Fusion(nn.Module):
+    """Adds what the context blocks found to a target's own features.
+
+    The last batch norm before the concatenation starts with scale and shift zero: at first the row is blind to its
+    contexts and learns to use them.
+
+    >>> fusion = Fusion(8, [4, 4], dropout=0.0)
+    >>> fusion(torch.rand(2, 8, 4, 5), [torch.rand(2, 4, 4, 5), torch.rand(2, 4, 4, 5)]).shape
+    torch.Size([2, 8, 4, 5])
+    """
+
+    def __init__(self, channels: int, block_channels: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        self.contexts = conv_norm(sum(block_channels), channels, activation=None)
+        norm = self.contexts.get_submodule("norm")
+        assert isinstance(norm, nn.BatchNorm2d)
+        nn.init.zeros_(norm.weight)
+        nn.init.zeros_(norm.bias)
+        self.both = conv_norm(2 * channels, channels, activation=nn.ReLU)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, features: Tensor, contexts: Sequence[Tensor]) -> Tensor:
+        """Features (B, channels, h, w) and one context map per block to the fused features, (B, channels, h, w)."""
+        gathered = self.contexts(torch.cat(list(contexts), 1))
+        return self.dropout(self.both(torch.cat([features, gathered], 1)))

@@ -1,0 +1,164 @@
+from types import SimpleNamespace
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from nas_ctx.contexts import CONTEXTS, NoContext, candidates
+from nas_ctx.errors import InputError
+from nas_ctx.models import Backbone, MultiTaskNetwork
+
+TASKS = {"semseg": SimpleNamespace(channels=5, regions=5), "depth": SimpleNamespace(channels=1, regions=7)}
+
+
+def make_network(name="local", tasks=TASKS, **options):
+    """A network with one context type everywhere; `name` may be a function of (target, source)."""
+    torch.manual_seed(0)
+    choose = name if callable(name) else lambda target, source: name
+    make_block = name and (lambda t, s, i, o: CONTEXTS[choose(t, s)](i, o))
+    return MultiTaskNetwork(Backbone("test_resnet"), tasks, make_block, **options)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return torch.randn(2, 3, 50, 70, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "name", ["test_resnet", "test_convnext", "test_vit", "test_efficientnet", "hrnet_w18_small_v2"]
+)
+@pytest.mark.parametrize("size", [(64, 96), (37, 53)])
+def test_any_backbone_at_any_size(name, size):
+    backbone = Backbone(name).eval()
+    with torch.no_grad():
+        features = backbone(torch.zeros(1, 3, *size))
+    assert features.shape == (1, backbone.channels, *(-(-side // backbone.stride) for side in size))
+
+
+def test_hrnet_gives_the_four_maps_of_the_paper():
+    backbone = Backbone("hrnet_w18_small_v2")
+    assert (backbone.channels, backbone.stride) == (18 + 36 + 72 + 144, 4)
+    network = MultiTaskNetwork(backbone, TASKS, lambda t, s, i, o: CONTEXTS["none"](i, o))
+    assert network.heads["depth"].conv.out_channels == 67
+    assert network.grid.blocks["depth/semseg"].channels == 33
+
+
+def test_a_backbone_with_channels_last_maps():
+    backbone = Backbone("swin_tiny_patch4_window7_224", options={"img_size": (64, 64), "window_size": 2}).eval()
+    with torch.no_grad():
+        assert backbone(torch.zeros(1, 3, 60, 62)).shape == (1, 96 + 192 + 384 + 768, 15, 16)
+
+
+def test_backbone_maps_are_resized_to_the_finest_and_concatenated():
+    backbone = Backbone("test_convnext").eval()
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        maps = backbone.model(image)
+        expected = [F.interpolate(x, size=(16, 24), mode="bilinear", align_corners=False) for x in maps]
+        torch.testing.assert_close(backbone(image), torch.cat(expected, 1))
+
+
+@pytest.mark.parametrize(("name", "options"), [("no_such_net", {}), ("test_resnet", {"no_such_option": 1})])
+def test_a_wrong_backbone_is_named(name, options):
+    with pytest.raises(InputError, match=name):
+        Backbone(name, options=options)
+
+
+@pytest.mark.parametrize("name", [*CONTEXTS, None])
+def test_outputs_have_the_size_of_the_image_and_gradients_arrive(name, image):
+    if name == "s-label":
+        network = make_network(lambda t, s: "s-label" if t != s else "t-label")
+    else:
+        network = make_network(name)
+    output = network(image)
+    assert {task: x.shape for task, x in output["final"].items()} == {
+        "semseg": (2, 5, 50, 70),
+        "depth": (2, 1, 50, 70),
+    }
+    auxiliary = {} if name is None else {"semseg": (2, 5, 50, 70), "depth": (2, 7, 50, 70)}
+    assert {task: x.shape for task, x in output["auxiliary"].items()} == auxiliary
+    sum(x.square().mean() for part in output.values() for x in part.values()).backward()
+    without = {key for key, parameter in network.named_parameters() if parameter.grad is None}
+    assert not {key for key in without if not (name == "none" and key.startswith("grid.fusions"))}
+
+
+def test_a_baseline_has_neither_grid_nor_auxiliary_heads():
+    assert not [key for key in make_network(None).state_dict() if key.startswith(("grid", "auxiliary"))]
+
+
+def test_auxiliary_losses_do_not_reach_the_main_network(image):
+    network = make_network()
+    sum(x.sum() for x in network(image)["auxiliary"].values()).backward()
+    reached = {key.split(".")[0] for key, parameter in network.named_parameters() if parameter.grad is not None}
+    assert reached == {"auxiliary_heads"}
+
+
+def test_contexts_are_silent_at_first(image):
+    """The last norm before the concatenation starts at zero: what the blocks give does not matter yet."""
+    network = make_network("global").eval()
+    before = network(image)["final"]["semseg"]
+    for block in network.grid.blocks.values():
+        nn.init.normal_(block.value[0].norm.weight)
+    torch.testing.assert_close(network(image)["final"]["semseg"], before, rtol=0, atol=0)
+    nn.init.ones_(network.grid.fusions["semseg"].contexts.norm.weight)
+    assert not torch.allclose(network(image)["final"]["semseg"], before)
+
+
+def test_a_row_of_none_is_just_its_head(image):
+    network = make_network(lambda t, s: "none" if t == "depth" else "local").eval()
+    baseline = make_network(None).eval()
+    baseline.load_state_dict(network.state_dict(), strict=False)
+    final, expected = network(image)["final"], baseline(image)["final"]
+    torch.testing.assert_close(final["depth"], expected["depth"], rtol=0, atol=0)
+    assert not torch.equal(final["semseg"], expected["semseg"])
+
+
+class Chooser(nn.Module):
+    """The least a supernet layer is: several candidates, of which one may be decided."""
+
+    def __init__(self, modules):
+        super().__init__()
+        self.candidates = nn.ModuleList(modules)
+        self.active_candidate = None
+
+    def forward(self, inputs):
+        return sum(candidate(inputs) for candidate in self.candidates)
+
+
+def test_a_decided_block_counts_as_its_candidate(image):
+    torch.manual_seed(0)
+    network = MultiTaskNetwork(
+        Backbone("test_resnet"),
+        TASKS,
+        lambda t, s, i, o: Chooser([CONTEXTS[name](i, o) for name in candidates(t, s)]),
+    ).eval()
+    heads = {}
+    for block in network.grid.blocks.values():
+        heads[block] = network(image)["final"]["depth"]
+        block.active_candidate = block.candidates[0]
+        assert isinstance(block.active_candidate, NoContext)
+    baseline = make_network(None).eval()
+    baseline.load_state_dict(network.state_dict(), strict=False)
+    torch.testing.assert_close(network(image)["final"]["depth"], baseline(image)["final"]["depth"], rtol=0, atol=0)
+
+
+def test_dropout_is_the_trained_networks(image):
+    network, search = make_network(), make_network(dropout=0.0)
+    rates = [{part.p for part in n.grid.modules() if isinstance(part, nn.Dropout)} for n in (network, search)]
+    assert rates == [{0.05}, {0.0}]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_narrow_dtypes_and_channels_last(dtype, image):
+    network = make_network("t-label").eval()
+    exact = network(image)["final"]["semseg"]
+    narrow = network.to(dtype).to(memory_format=torch.channels_last)
+    output = narrow(image.to(dtype, memory_format=torch.channels_last))["final"]["semseg"]
+    assert output.dtype == dtype
+    assert (output.float() - exact).abs().max() < 0.1 * exact.abs().max()
+
+
+def test_a_single_image_in_training():
+    for name in ("global", "local", "t-label"):
+        assert make_network(name)(torch.randn(1, 3, 64, 64))["final"]["depth"].isfinite().all()
