@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-# NNI 3.0: `nni.nas.strategy` has to be imported before anything of `nni.nas.oneshot`, see `strategy.py`.
-import nni.nas.strategy  # isort: skip  # noqa: F401
 import torch
 from nni.nas.evaluator.pytorch import LightningModule
 from nni.nas.oneshot.pytorch.base_lightning import BaseOneShotLightningModule
@@ -33,12 +31,14 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         training_module: LightningModule,
         choices: Choices,
         settings: SearchSettings,
+        gradient_clip: float | None = None,
         history: History | None = None,
         expected_cost: Callable[[], Tensor] | None = None,
     ) -> None:
         super().__init__(training_module)
         self.choices = choices
         self.settings = settings
+        self.gradient_clip = gradient_clip
         self.history = history
         self._expected_cost = expected_cost
         self._temperature = Linear(*settings.temperature)
@@ -85,9 +85,9 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None:
             scaler.unscale_(weights.optimizer)
-        if self.settings.gradient_clip is not None:
+        if self.gradient_clip is not None:
             parameters = [p for group in weights.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, self.settings.gradient_clip)
+            nn.utils.clip_grad_norm_(parameters, self.gradient_clip)
         if move_alpha and any(choice.alpha.grad is not None for choice in self.choices):
             # The raw step: through Lightning's it would count as a step of the trainer.
             scaler.step(alphas) if scaler is not None else alphas.step()

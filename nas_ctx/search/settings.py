@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from nas_ctx.errors import InputError
@@ -27,11 +27,13 @@ class SearchSettings:
             negligible weight, without changing the expectation of the mixture.
         sparse_threshold: the weight below which "sparse" may skip a candidate.
         warmup_steps: steps at the start in which only the weights move; the schedules begin after them.
-        gradient_clip: largest norm of the weights' gradient; ``None`` leaves it as it is.
         resource_weight: weight in the loss of the expected cost of the choices; breaks ties towards cheaper networks.
         resource: what cost means. Both are measured on the candidates, and scaled so that the dearest has cost 1.
         stop_when_decided: end the search once every choice is decided. The paper's has a fixed length.
     """
+
+    # Read by `nas_ctx.config`, which checks types and unknown keys of a YAML file.
+    __pydantic_config__ = {"extra": "forbid", "strict": True, "allow_inf_nan": False}  # noqa: RUF012
 
     arch_lr: float = 5e-4
     temperature: tuple[float, float] = (1.0, 0.05)
@@ -41,7 +43,6 @@ class SearchSettings:
     evaluate: Evaluate = "all"
     sparse_threshold: float = 0.05
     warmup_steps: int = 0
-    gradient_clip: float | None = 10.0
     resource_weight: float = 0.0
     resource: Resource = "multiply-adds"
     stop_when_decided: bool = False
@@ -58,9 +59,6 @@ class SearchSettings:
         self._require("stop_margin", self.stop_margin is None or self.stop_margin >= 0, "a number >= 0, or null")
         self._require("sparse_threshold", 0 < self.sparse_threshold < 1, "a number between 0 and 1")
         self._require("warmup_steps", self.warmup_steps >= 0, "a number >= 0")
-        self._require(
-            "gradient_clip", self.gradient_clip is None or self.gradient_clip > 0, "a positive number, or null"
-        )
         self._require("resource_weight", self.resource_weight >= 0, "a number >= 0")
         for name, known in (("stop_on", StopOn), ("evaluate", Evaluate), ("resource", Resource)):
             self._require(name, getattr(self, name) in get_args(known), f"one of {', '.join(get_args(known))}")
@@ -68,6 +66,3 @@ class SearchSettings:
     def _require(self, name: str, holds: bool, expected: str) -> None:
         if not holds:
             raise InputError(f"{name}: {getattr(self, name)!r}: expected {expected}")
-
-
-SETTING_NAMES = tuple(field.name for field in fields(SearchSettings))

@@ -6,9 +6,6 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-# NNI 3.0: importing anything of `nni.nas.oneshot` before `nni.nas.strategy` runs into a circular import that turns
-# `nni.nas.strategy.DARTS` and its siblings into an `ImportFailedStrategy`.
-import nni.nas.strategy  # isort: skip  # noqa: F401
 import torch
 from nni.mutable import Categorical, CategoricalMultiple
 from nni.nas.evaluator.pytorch import LightningModule
@@ -40,6 +37,7 @@ class GumbelSearch(OneShotStrategy):
         **settings: the fields of :class:`~nas_ctx.search.SearchSettings`, ``arch_lr=5e-4, temperature=(1.0, 0.05),
             entropy_weight=(-0.02, 0.06), stop_margin=0.3, evaluate="all", resource_weight=0.0`` and more, with the
             paper's values as defaults.
+        gradient_clip: largest norm of the weights' gradient; ``None`` leaves it as it is.
         seed: of the Gumbel noise; by default torch's initial seed, so that ``seed_everything`` reaches it.
         history: a CSV file that gets a row per step (:class:`~nas_ctx.search.History`).
         mutation_hooks: NNI's, for choices of one's own.
@@ -56,6 +54,7 @@ class GumbelSearch(OneShotStrategy):
     def __init__(
         self,
         *,
+        gradient_clip: float | None = 10.0,
         seed: int | None = None,
         history: str | os.PathLike[str] | None = None,
         mutation_hooks: list[MutationHook] | None = None,
@@ -63,6 +62,7 @@ class GumbelSearch(OneShotStrategy):
     ) -> None:
         super().__init__(mutation_hooks)
         self.settings = SearchSettings(**settings)  # refuses unknown keywords
+        self.gradient_clip = gradient_clip
         self.seed = seed
         self.history = history
         self._choices: Choices | None = None
@@ -110,4 +110,4 @@ class GumbelSearch(OneShotStrategy):
         if self.settings.resource_weight:
             cost = expected_cost(self._model, self.choices, self.settings.resource)
         history = None if self.history is None else History(self.history, self.choices)
-        return GumbelSearchModule(training_module, self.choices, self.settings, history, cost)
+        return GumbelSearchModule(training_module, self.choices, self.settings, self.gradient_clip, history, cost)

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-
-# NNI 3.0: `nni.nas.strategy` has to be imported before anything of `nni.nas.oneshot`, see `strategy.py`.
-import nni.nas.strategy  # isort: skip  # noqa: F401
 from nni.nas.nn.pytorch import InputChoice, LayerChoice
 from nni.nas.oneshot.pytorch.supermodule._expression_utils import weighted_sum
 from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule

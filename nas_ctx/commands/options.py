@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nas_ctx.config import Config
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """The options of commands that run a configuration."""
+    parser.add_argument("config", metavar="CONFIG", help="YAML file that describes the run")
+    parser.add_argument("--out", metavar="DIR", help="run folder (the same as --set output=DIR)")
+    parser.add_argument(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a value of the configuration by its dotted key, e.g. --set training.lr=0.02; may be repeated",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def load_run_config(options: argparse.Namespace) -> Config:
+    """The configuration that the options of :func:`add_run_options` name."""
+    from nas_ctx.config import load_config, parse_override
+
+    overrides = dict(parse_override(text) for text in options.overrides)
+    if options.out is not None:
+        overrides["output"] = options.out
+    return load_config(options.config, overrides)

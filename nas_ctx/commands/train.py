@@ -1,0 +1,29 @@
+"""Train a network: the multi-task baseline, one context type everywhere, or a searched genotype.
+
+`model.blocks` says which: `baseline`, the name of a context type, or a genotype file. A single-task baseline is a
+`baseline` with one task. The same command on the folder of an interrupted run goes on with it.
+
+examples:
+  nas-ctx train experiments/rooms/train.yaml --out work/baseline
+  nas-ctx train experiments/rooms/train.yaml --out work/atrc --set model.blocks=work/report/consensus.json
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from nas_ctx.commands.options import add_run_options, load_run_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_run_options(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    config = load_run_config(options)
+
+    from nas_ctx import runs
+
+    scores = runs.train(config, progress=not options.quiet)
+    for name, value in scores.items():
+        print(f"{name:24s} {value:.4f}")

@@ -1,0 +1,256 @@
+"""The configuration of a search or a training run: YAML into checked dataclasses, and back.
+
+Every key is known, typed and bounded; whatever is not is refused with one line that names file, key and value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from nas_ctx.errors import InputError
+from nas_ctx.search.settings import SearchSettings
+
+Whole = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass
+class DataConfig:
+    """What to learn from.
+
+    Attributes:
+        root: folder of the data set.
+        name: its layout, a name in ``nas_ctx.data.DATASETS``.
+        image_size: height and width in pixels of the crop in training, and of the padding in evaluation.
+        batch_size: images a step.
+        eval_batch_size: images at a time in evaluation.
+        workers: processes that load data; 0 loads in the main process.
+        augment: the full training augmentation, or none.
+        limit_train, limit_val: use only that many images; ``null`` for all.
+    """
+
+    __pydantic_config__ = STRICT
+    root: str
+    name: str = "nyud"
+    image_size: tuple[Positive, Positive] = (425, 560)
+    batch_size: Positive = 8
+    eval_batch_size: Positive = 8
+    workers: Whole = 2
+    augment: bool = True
+    limit_train: Positive | None = None
+    limit_val: Positive | None = None
+
+
+@dataclass
+class ModelConfig:
+    """The network.
+
+    Attributes:
+        backbone: a timm model that can give feature maps.
+        pretrained: load timm's weights for it.
+        backbone_options: further arguments of ``timm.create_model``.
+        contexts: the candidates of a search.
+        blocks: what a training run puts into its blocks: ``baseline`` (no blocks at all), the name of one context type
+            for all of them, or a genotype file. A search takes no notice of it.
+        dropout: before the logits of a trained network; a search has none.
+    """
+
+    __pydantic_config__ = STRICT
+    backbone: str = "hrnet_w18_small_v2"
+    pretrained: bool = True
+    backbone_options: dict[str, Any] = field(default_factory=dict)
+    contexts: Annotated[list[str], Field(min_length=1)] = field(
+        default_factory=lambda: ["none", "global", "local", "t-label", "s-label"]
+    )
+    blocks: str = "baseline"
+    dropout: Share = 0.05
+
+
+@dataclass
+class TrainingConfig:
+    """How weights are learnt, in a search as in training. Defaults are those of supplement A.
+
+    Attributes:
+        steps: optimiser steps.
+        lr: initial learning rate of SGD, decayed by ``(1 - step / steps) ** power``.
+        head_lr_factor: the heads', the blocks' and the auxiliary heads' learning rate in multiples of ``lr``.
+        gradient_clip: largest norm of the gradient; ``null`` leaves it as it is.
+        precision: Lightning's name of it, such as ``32-true``, ``bf16-mixed``, ``16-mixed``.
+        validate_every: steps between validations; ``null`` validates at the end only.
+        checkpoint_every: steps between checkpoints; ``null`` writes one at the end only.
+        log_every: steps between two records of the losses.
+        accelerator, devices, strategy: Lightning's, for GPUs and several processes.
+    """
+
+    __pydantic_config__ = STRICT
+    steps: Positive = 40_000
+    lr: Rate = 0.01
+    head_lr_factor: Rate = 1.0
+    momentum: Share = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    power: Rate = 0.9
+    gradient_clip: Rate | None = 10.0
+    precision: str = "32-true"
+    validate_every: Positive | None = 2_000
+    checkpoint_every: Positive | None = 2_000
+    log_every: Positive = 50
+    accelerator: str = "auto"
+    devices: Positive = 1
+    strategy: str = "auto"
+
+
+@dataclass
+class Config:
+    """A whole run.
+
+    Attributes:
+        output: the run folder.
+        seed: of weights, data order, augmentation and Gumbel noise.
+        tasks: task -> its options, in the order of the grid.
+    """
+
+    __pydantic_config__ = STRICT
+    data: DataConfig
+    tasks: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    output: str | None = None
+    seed: Whole = 0
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    search: SearchSettings = field(default_factory=SearchSettings)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, reading ``5e-4`` as a number (YAML 1.2) and refusing a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, read safely: a document can name no Python object."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected keys and values, got {type(content).__name__}")
+    return content
+
+
+def load_config(path: str | Path, overrides: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> Config:
+    """Read a configuration file, put ``overrides`` (dotted key -> value) over it, and check everything.
+
+    Raises:
+        InputError: a missing file, an unknown key, a wrong type, a value out of range, a key that stands twice.
+    """
+    path = Path(path)
+    content = read_yaml(path)
+    for key, value in dict(overrides).items():
+        set_dotted(content, key, value)
+    return check_config(content, str(path))
+
+
+def check_config(content: Mapping[str, Any], name: str) -> Config:
+    """Check a configuration given as nested mappings; ``name`` says in errors where it came from.
+
+    >>> check_config({"data": {"root": "d"}, "tasks": {"depth": {}}, "sead": 1}, "x.yaml")
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: x.yaml: sead: unknown key; known: data, model, output, search, seed, tasks, training
+    """
+    try:
+        # By way of JSON, since YAML's lists are to become tuples while a number stays no text and a text no number.
+        return TypeAdapter(Config).validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{name}: {_explained(first)}") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def _explained(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "unexpected_keyword_argument":
+        return f"{place}: unknown key; known: {', '.join(_known_keys(error['loc'][:-1]))}"
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{place}: missing"
+    message = error["msg"].removeprefix("Value error, ")
+    if isinstance(error.get("ctx", {}).get("error"), InputError):
+        return f"{place}.{message}"
+    return f"{place}: {error['input']!r}: {message[:1].lower()}{message[1:]}"
+
+
+def _known_keys(place: Sequence[str | int]) -> list[str]:
+    kind: Any = Config
+    for part in place:
+        kind = get_type_hints(kind)[str(part)]
+    return sorted(f.name for f in dataclasses.fields(kind))
+
+
+def set_dotted(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``a.b.c`` in nested dictionaries, making those that are missing.
+
+    >>> content = {"training": {"lr": 0.1}}
+    >>> set_dotted(content, "training.steps", 5)
+    >>> content
+    {'training': {'lr': 0.1, 'steps': 5}}
+    """
+    *path, last = key.split(".")
+    inner = content
+    for number, part in enumerate(path):
+        found = inner.get(part)
+        if found is None:
+            found = inner[part] = {}
+        if not isinstance(found, dict):
+            raise InputError(f"{key}: {'.'.join(path[: number + 1])} is {found!r}, which has no keys")
+        inner = found
+    if not all((*path, last)):
+        raise InputError(f"{key!r}: expected key.subkey")
+    inner[last] = value
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``key.sub=value`` of the command line, the value read as YAML.
+
+    >>> parse_override("training.lr=2e-3"), parse_override("tasks.depth={}")
+    (('training.lr', 0.002), ('tasks.depth', {}))
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise InputError(f"--set {text!r}: expected KEY.SUBKEY=VALUE")
+    try:
+        return key, yaml.load(value, Loader=_Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"--set {text!r}: {error}") from None
+
+
+def to_yaml(config: Config) -> str:
+    """The resolved configuration, with every default written out, as it stands in a run folder."""
+    return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(config))), sort_keys=False)

@@ -1,0 +1,192 @@
+"""The two things that a configuration can ask for: a search, and the training of a network."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from nni.nas.evaluator.pytorch import Lightning, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from torch import nn
+
+from nas_ctx.config import Config
+from nas_ctx.contexts import CONTEXTS
+from nas_ctx.data import DataModule
+from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
+from nas_ctx.models import Backbone, MultiTaskNetwork
+from nas_ctx.search import GumbelSearch
+from nas_ctx.tasks import Task, make_tasks
+from nas_ctx.training import MultiTaskModule, RunFolder
+from nas_ctx.training.callbacks import Progress, Report
+from search_spaces.relational import RelationalSpace
+
+
+def search(config: Config, *, report: Report | None = None, progress: bool = True) -> Genotype:
+    """Search the contexts of the network that ``config`` describes, and leave a run folder behind.
+
+    Args:
+        report: called after every validation with its scores, the mean entropy and the number of blocks decided.
+        progress: whether to show a progress bar.
+
+    Returns:
+        The genotype; ``meta`` holds the seed, the steps, and the step at which each block was decided.
+
+    Raises:
+        InputError: the configuration names what there is not, or the output folder is taken.
+    """
+    folder, tasks, data = _begin(config, "search")
+    for name in config.model.contexts:
+        CONTEXTS[name]
+    space = RelationalSpace(_backbone(config), tasks, config.model.contexts)
+    strategy = GumbelSearch(
+        gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history, **vars(config.search)
+    )
+    module = MultiTaskModule(tasks, config.training)
+    trainer = _trainer(config, folder, report, progress, clip=False)
+    evaluator = Lightning(module, trainer, datamodule=data, fit_kwargs={"ckpt_path": _last_checkpoint(folder)})
+    supernet = strategy.mutate_model(space)
+    strategy.mutate_evaluator(evaluator).evaluate(supernet)
+
+    genotype = Genotype(
+        {choice.label: choice.best for choice in strategy.choices},
+        meta={
+            "seed": config.seed,
+            "steps": trainer.global_step,
+            "decided_at": {c.label: c.decided_at for c in strategy.choices if c.decided},
+            "probabilities": {
+                c.label: dict(zip(c.values, c.alpha.detach().softmax(-1).tolist(), strict=True))
+                for c in strategy.choices
+            },
+        },
+    )
+    genotype.save(folder.genotype)
+    folder.write_metrics(_finite(module.scores))
+    return genotype
+
+
+def train(config: Config, *, report: Report | None = None, progress: bool = True) -> dict[str, float]:
+    """Train the network that ``config`` describes, and leave a run folder behind; return its metrics.
+
+    Arguments and errors are those of :func:`search`.
+    """
+    folder, tasks, data = _begin(config, "train")
+    model = build_network(config, tasks)
+    module = MultiTaskModule(tasks, config.training)
+    module.set_model(model)
+    trainer = _trainer(config, folder, report, progress, clip=True)
+    trainer.fit(module, datamodule=data, ckpt_path=_last_checkpoint(folder))
+    if trainer.interrupted:
+        raise KeyboardInterrupt
+    folder.write_metrics(_finite(module.scores))
+    return module.scores
+
+
+def build_network(config: Config, tasks: Mapping[str, Task]) -> nn.Module:
+    """The network that ``config.model.blocks`` asks for: a baseline, one context everywhere, or a genotype's."""
+    blocks = config.model.blocks
+    backbone = _backbone(config)
+    if blocks == "baseline":
+        return MultiTaskNetwork(backbone, tasks, None, dropout=config.model.dropout)
+    if blocks in CONTEXTS:
+        # On the diagonal s-label equals t-label, and goes by that name.
+        names = {f"{t}/{s}": "t-label" if blocks == "s-label" and t == s else blocks for t in tasks for s in tasks}
+    elif Path(blocks).exists():
+        names = {label: str(choice) for label, choice in Genotype.load(blocks).items()}
+        expected = {f"{target}/{source}" for target in tasks for source in tasks}
+        if set(names) != expected:
+            raise InputError(
+                f"model.blocks: {blocks}: has the blocks {sorted(set(names) - expected)} too many and "
+                f"{sorted(expected - set(names))} too few for the tasks {', '.join(tasks)}"
+            )
+    else:
+        raise InputError(
+            f"model.blocks: {blocks!r}: expected baseline, {', '.join(sorted(CONTEXTS))}, or an existing genotype file"
+        )
+
+    def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
+        return CONTEXTS[names[f"{target}/{source}"]](in_channels, channels)
+
+    return MultiTaskNetwork(backbone, tasks, block, dropout=config.model.dropout)
+
+
+def _begin(config: Config, command: str) -> tuple[RunFolder, dict[str, Task], DataModule]:
+    if config.output is None:
+        raise InputError("output: missing: expected the run folder, in the configuration or by --out")
+    tasks = make_tasks(config.tasks)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
+    folder = RunFolder(config.output)
+    if folder.finished:
+        raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
+    folder.begin(config, command)
+    return folder, tasks, data
+
+
+def _backbone(config: Config) -> Backbone:
+    model = config.model
+    return Backbone(model.backbone, pretrained=model.pretrained, options=model.backbone_options)
+
+
+def _trainer(config: Config, folder: RunFolder, report: Report | None, progress: bool, clip: bool) -> pl.Trainer:
+    training = config.training
+    checkpoint_every = min(training.checkpoint_every or training.steps, training.steps)
+    callbacks: list[pl.Callback] = [
+        Progress(folder, report),
+        ModelCheckpoint(
+            folder.checkpoints, filename="{step}", every_n_train_steps=checkpoint_every, enable_version_counter=False
+        ),
+    ]
+    if progress:
+        callbacks.append(TQDMProgressBar(refresh_rate=5, leave=True))
+    _quieten()
+    try:
+        return Trainer(
+            max_steps=training.steps,
+            val_check_interval=min(training.validate_every or training.steps, training.steps),
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=training.log_every,
+            # Under a search the strategy clips: Lightning cannot where optimisation is manual.
+            gradient_clip_val=training.gradient_clip if clip else None,
+            precision=training.precision,
+            accelerator=training.accelerator,
+            devices=training.devices,
+            strategy=training.strategy,
+            callbacks=callbacks,
+            logger=False,
+            enable_progress_bar=progress,
+            enable_model_summary=False,
+            default_root_dir=folder.path,
+        )
+    except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
+        raise InputError(f"training: {error}") from None
+
+
+def _last_checkpoint(folder: RunFolder) -> str | None:
+    """The newest checkpoint of an unfinished run, to go on from."""
+    found = sorted(folder.checkpoints.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+    return str(found[-1]) if found else None
+
+
+def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+    """Scores as JSON can hold them: what is not a number (a metric without a valid pixel) becomes null."""
+    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
+
+
+def _quieten() -> None:
+    """Leave out what Lightning says of itself; its warnings about the run stay."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
+
+
+def describe(genotype: Genotype) -> dict[str, Any]:
+    """The choices as plain JSON, as a trial's final result carries them."""
+    return json.loads(json.dumps(genotype.to_json()["choices"]))

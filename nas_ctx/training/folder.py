@@ -1,0 +1,137 @@
+"""The folder of a run: what was asked for, with what, and what came out."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nas_ctx.config import Config, check_config, read_yaml, to_yaml
+from nas_ctx.errors import InputError
+from nas_ctx.files import write_text
+
+PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
+
+
+class RunFolder:
+    """Names the files of a run and writes them whole.
+
+    Args:
+        path: the folder; made when :meth:`begin` is called.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.genotype = self.path / "genotype.json"
+        self.history = self.path / "history.csv"
+        self.metrics = self.path / "metrics.json"
+        self.environment = self.path / "environment.json"
+        self.checkpoints = self.path / "checkpoints"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end: its metrics are written last."""
+        return self.metrics.exists()
+
+    def begin(self, config: Config, command: str) -> None:
+        """Take the folder for a run of ``config``, new or resumed.
+
+        Raises:
+            InputError: the folder holds a run of another configuration, or other files.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
+        if self.config.exists():
+            there = check_config(read_yaml(self.config), str(self.config))
+            different = _differences(there, config)
+            if different:
+                raise InputError(
+                    f"output: {self.path}: holds a run of another configuration "
+                    f"({', '.join(different)} differ); name another folder or remove it"
+                )
+        elif self.path.exists() and any(self.path.iterdir()):
+            raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_text(self.config, to_yaml(config))
+            write_text(self.environment, json.dumps(environment(config.seed, command), indent=1) + "\n")
+        except OSError as error:
+            raise InputError(f"output: {self.path}: {error.strerror}") from None
+
+    def write_metrics(self, metrics: Mapping[str, float | None]) -> None:
+        """Write the final metrics, which marks the run as finished."""
+        write_text(self.metrics, json.dumps(dict(metrics), indent=1) + "\n")
+
+    def read_metrics(self) -> dict[str, float]:
+        """The final metrics of a finished run."""
+        return json.loads(self.metrics.read_text(encoding="utf-8"))
+
+    def append_row(self, name: str, row: Mapping[str, Any]) -> None:
+        """Append a row to a CSV file of the folder, with a header when it is new."""
+        path = self.path / name
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+def environment(seed: int, command: str) -> dict[str, Any]:
+    """Versions, seed, code version and machine of a run, as ``environment.json`` holds them."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": command,
+        "seed": seed,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "versions": versions,
+        "commit": _commit(),
+        "arguments": sys.argv[1:],
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that the package is run from, if it is one; "+" marks uncommitted changes."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def _differences(ours: Config, theirs: Config) -> list[str]:
+    """Dotted keys in which two configurations differ; where the output lies does not count."""
+
+    def flat(value: Any, prefix: str) -> dict[str, Any]:
+        if isinstance(value, dict) and value:
+            return {k: v for key, sub in value.items() for k, v in flat(sub, f"{prefix}.{key}").items()}
+        return {prefix.removeprefix("."): value}
+
+    first, second = (flat(json.loads(json.dumps(dataclasses.asdict(config))), "") for config in (ours, theirs))
+    different = [key for key in {**first, **second} if first.get(key) != second.get(key)]
+    return [key for key in different if key != "output"]

@@ -1,0 +1,80 @@
+"""One Lightning module for all that learns here: the search's supernet, baselines, and retrained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from nni.nas.evaluator.pytorch import LightningModule
+from torch import Tensor
+
+from nas_ctx.config import TrainingConfig
+from nas_ctx.tasks import Task
+from nas_ctx.training.optimizer import sgd_with_poly
+
+Outputs = Mapping[str, Mapping[str, Tensor]]
+
+
+def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weighted losses of a batch: ``"<task>"`` for the final and ``"<task>/auxiliary"`` for the auxiliary one.
+
+    Their sum is the total loss (supplement, eq. 1); auxiliary predictions have the same weights.
+    """
+    losses: dict[str, Tensor] = {}
+    for name, task in tasks.items():
+        losses[name] = task.weight * task.loss(outputs["final"][name], batch[name])
+        if name in outputs["auxiliary"]:
+            auxiliary = task.auxiliary_loss(outputs["auxiliary"][name], batch[name])
+            losses[f"{name}/auxiliary"] = task.weight * auxiliary
+    return losses
+
+
+class MultiTaskModule(LightningModule):
+    """Losses, metrics and optimiser of a multi-task network.
+
+    After a validation ``scores`` holds, beside ``"loss"`` (the mean of the weighted final losses' sum over images),
+    every metric of every task as ``"<task>/<metric>"``.
+
+    Args:
+        tasks: what the network predicts.
+        config: how its weights are learnt.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], config: TrainingConfig) -> None:
+        super().__init__()
+        self.tasks = dict(tasks)
+        self.config = config
+        self.metrics = torch.nn.ModuleDict({name: task.metric() for name, task in self.tasks.items()})
+        self.scores: dict[str, float] = {}
+        self._loss_sum, self._images = 0.0, 0
+
+    def forward(self, image: Tensor) -> Outputs:
+        return self.model(image)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        losses = task_losses(self.tasks, self(batch["image"]), batch)
+        total = torch.stack(list(losses.values())).sum()
+        if (self.trainer.global_step + 1) % self.config.log_every == 0:
+            self.log("loss", total.detach(), prog_bar=True)
+            self.log_dict({f"loss/{name}": loss.detach() for name, loss in losses.items()})
+        return total
+
+    def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
+        final = self(batch["image"])["final"]
+        losses = task_losses(self.tasks, {"final": final, "auxiliary": {}}, batch)
+        self._loss_sum += float(torch.stack(list(losses.values())).sum()) * len(batch["image"])
+        self._images += len(batch["image"])
+        for name, task in self.tasks.items():
+            self.metrics[name].update(task.predict(final[name]), batch[name])
+
+    def on_validation_epoch_end(self) -> None:
+        self.scores = {"loss": self._loss_sum / max(self._images, 1)}
+        self._loss_sum, self._images = 0.0, 0
+        for name, metric in self.metrics.items():
+            self.scores |= {f"{name}/{key}": float(value) for key, value in metric.compute().items()}
+            metric.reset()
+        self.log_dict({f"val/{name}": value for name, value in self.scores.items()})
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        return sgd_with_poly(self.model, self.config)

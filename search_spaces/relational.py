@@ -1,0 +1,56 @@
+"""The paper's space: which context type does each target task gather from each source task?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nni.nas.nn.pytorch import LayerChoice, ModelSpace
+from torch import Tensor, nn
+
+from nas_ctx.contexts import CONTEXTS
+from nas_ctx.models import Backbone, MultiTaskNetwork
+from nas_ctx.models.network import TaskShape
+
+PAPER = ("none", "global", "local", "t-label", "s-label")
+
+
+def candidates(target: str, source: str, contexts: Sequence[str] = PAPER) -> list[str]:
+    """The context types that a block chooses from: of a task with itself, s-label is left out (it equals t-label).
+
+    >>> candidates("depth", "depth")
+    ['none', 'global', 'local', 't-label']
+    """
+    return [name for name in contexts if not (target == source and name == "s-label" and "t-label" in contexts)]
+
+
+class RelationalSpace(ModelSpace):
+    """A :class:`~nas_ctx.models.MultiTaskNetwork` with a choice of context types in each of its N x N blocks.
+
+    The choices are labelled ``"<target>/<source>"``. The last batch norm of a candidate has no learnable scale and
+    shift, so that no candidate can make itself loud (supplement A).
+
+    Args:
+        backbone: gives the features.
+        tasks: what the network predicts.
+        contexts: the candidates, names in :data:`nas_ctx.contexts.CONTEXTS`.
+
+    >>> from types import SimpleNamespace
+    >>> tasks = {"semseg": SimpleNamespace(channels=9, regions=9), "depth": SimpleNamespace(channels=1, regions=40)}
+    >>> space = RelationalSpace(Backbone("test_resnet"), tasks)
+    >>> sorted(space.simplify())
+    ['depth/depth', 'depth/semseg', 'semseg/depth', 'semseg/semseg']
+    """
+
+    def __init__(self, backbone: Backbone, tasks: Mapping[str, TaskShape], contexts: Sequence[str] = PAPER) -> None:
+        super().__init__()
+
+        def choice(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
+            names = candidates(target, source, contexts)
+            modules = {name: CONTEXTS[name](in_channels, channels, affine=False) for name in names}
+            return LayerChoice(modules, label=f"{target}/{source}")
+
+        self.network = MultiTaskNetwork(backbone, tasks, choice, dropout=0.0)
+
+    def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
+        """See :meth:`nas_ctx.models.MultiTaskNetwork.forward`."""
+        return self.network(image)
