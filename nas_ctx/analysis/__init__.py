@@ -1,0 +1,84 @@
+"""How far repeated searches agree, and how far to trust what they vote for.
+
+Every statistic is a pure function of ``ratings`` (n_runs, n_blocks). :func:`load_runs` reads runs from whatever holds
+them, :func:`reliability` makes one record of everything, :func:`write_report` draws it. Only NumPy, SciPy and (for
+figures) matplotlib are used: importing this loads neither torch nor NNI.
+"""
+
+from nas_ctx.analysis._agreement import (
+    cohens_kappa,
+    congers_kappa,
+    fleiss_kappa,
+    gwets_ac1,
+    krippendorff_alpha,
+    lights_kappa,
+    percentage_agreement,
+)
+from nas_ctx.analysis._compare import Comparison, compare
+from nas_ctx.analysis._enough import enough_runs, extrapolated, plurality_probability
+from nas_ctx.analysis._history import History
+from nas_ctx.analysis._policy import random_policy
+from nas_ctx.analysis._record import Reliability, reliability
+from nas_ctx.analysis._report import write_comparison, write_report
+from nas_ctx.analysis._runs import Note, Run, RunSet, load_runs
+from nas_ctx.analysis._scores import agreement_with_others, rank_correlation
+from nas_ctx.analysis._statistics import (
+    CONGER,
+    FLEISS,
+    GWET,
+    KRIPPENDORFF,
+    LIGHT,
+    PERCENTAGE,
+    STATISTICS,
+    Statistic,
+    customary_word,
+)
+from nas_ctx.analysis._tasks import grid_of, task_agreements
+from nas_ctx.analysis._uncertainty import bootstrap_interval, chance_test, interval
+from nas_ctx.analysis._votes import BlockVote, vote
+from nas_ctx.analysis._words import comparison_verdict, verdict
+
+__all__ = [
+    "CONGER",
+    "FLEISS",
+    "GWET",
+    "KRIPPENDORFF",
+    "LIGHT",
+    "PERCENTAGE",
+    "STATISTICS",
+    "BlockVote",
+    "Comparison",
+    "History",
+    "Note",
+    "Reliability",
+    "Run",
+    "RunSet",
+    "Statistic",
+    "agreement_with_others",
+    "bootstrap_interval",
+    "chance_test",
+    "cohens_kappa",
+    "compare",
+    "comparison_verdict",
+    "congers_kappa",
+    "customary_word",
+    "enough_runs",
+    "extrapolated",
+    "fleiss_kappa",
+    "grid_of",
+    "gwets_ac1",
+    "interval",
+    "krippendorff_alpha",
+    "lights_kappa",
+    "load_runs",
+    "percentage_agreement",
+    "plurality_probability",
+    "random_policy",
+    "rank_correlation",
+    "reliability",
+    "task_agreements",
+    "verdict",
+    "vote",
+    "write_comparison",
+    "write_report",
+]

@@ -1,0 +1,139 @@
+"""Reads the record that NNI's manager keeps of an experiment: ``<experiment>/db/nni.sqlite``, opened read-only.
+
+Table ``TrialJobEvent`` holds one row per change of a trial's state (WAITING, RUNNING, SUCCEEDED, FAILED, USER_CANCELED,
+SYS_CANCELED, EARLY_STOPPED); table ``MetricData`` holds reported results, of which one row per trial has type FINAL.
+Its ``data`` is JSON in a JSON string; inside, ``default`` is the number NNI ranks by and ``genotype`` the choices. No
+NNI is needed to read it, and an experiment that still runs can be read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype, parse_json, read_json
+
+_FAILED = {"FAILED", "USER_CANCELED", "SYS_CANCELED", "EARLY_STOPPED"}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial that reported a genotype: its id, choices, numbers, parameters, and its run folder if that is here."""
+
+    name: str
+    genotype: Genotype
+    metrics: dict[str, float]
+    parameters: dict[str, Any]
+    folder: Path | None
+
+
+def is_experiment(path: Path) -> bool:
+    """Whether ``path`` is the folder of an NNI experiment."""
+    return (path / "db" / "nni.sqlite").is_file()
+
+
+def looks_like_id(word: str) -> bool:
+    """Whether ``word`` has the form of an experiment id (letters and digits, usually eight).
+
+    >>> looks_like_id("w3kfq8zt"), looks_like_id("runs/a.json")
+    (True, False)
+    """
+    return re.fullmatch(r"[A-Za-z0-9_]{2,32}", word) is not None
+
+
+def experiment_folder(identifier: str, nni_home: str | os.PathLike[str] | None = None) -> Path:
+    """The folder of the experiment ``identifier``, from NNI's own registry ``<nni_home>/.experiment``."""
+    home = Path(nni_home) if nni_home is not None else Path.home() / "nni-experiments"
+    registry = home / ".experiment"
+    known: object = read_json(registry) if registry.exists() else {}
+    if not isinstance(known, dict):
+        raise InputError(f"{registry}: expected an object of experiments")
+    entry = known.get(identifier)
+    candidates = [home / identifier]
+    if isinstance(entry, dict) and isinstance(entry.get("logDir"), str):
+        candidates.insert(0, Path(entry["logDir"]) / identifier)
+    for folder in candidates:
+        if is_experiment(folder):
+            return folder
+    if entry is not None:
+        raise InputError(f"{registry}: experiment {identifier!r} has no db/nni.sqlite in {candidates[0]}")
+    listed = ", ".join(sorted(map(str, known))) or "none"
+    raise InputError(f"{identifier}: no such file or folder, and no experiment of {registry} (known: {listed})")
+
+
+def read_experiment(folder: Path) -> tuple[list[Trial], list[str]]:
+    """The trials of an experiment that reported a genotype, oldest first, and a sentence on each other one."""
+    database = folder / "db" / "nni.sqlite"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            events = connection.execute(
+                "select trialJobId, event, data, message from TrialJobEvent order by timestamp, rowid"
+            ).fetchall()
+            finals = connection.execute(
+                "select trialJobId, data from MetricData where type = 'FINAL' order by timestamp, rowid"
+            ).fetchall()
+    except sqlite3.Error as error:
+        raise InputError(f"{database}: cannot be read as NNI's record: {error}") from None
+    states: dict[str, str] = {}
+    parameters: dict[str, dict[str, Any]] = {}
+    for trial, event, data, _ in events:
+        if trial is None or event in ("ADD_CUSTOMIZED", "ADD_HYPERPARAMETER", "IMPORT_DATA"):
+            continue
+        states[trial] = event
+        parameters.setdefault(trial, {}).update(_parameters(data))
+    reported = dict(finals)
+    trials, problems = [], []
+    for trial, state in states.items():
+        name = f"trial {trial} of {folder.name}"
+        if state in _FAILED:
+            problems.append(f"{name} is left out: it ended as {state}.")
+        elif trial not in reported:
+            problems.append(f"{name} is left out: it is {state} and has reported no final result.")
+        else:
+            made, problem = _trial(trial, reported[trial], parameters[trial], folder)
+            if made is None:
+                problems.append(f"{name} is left out: {problem}.")
+            else:
+                trials.append(made)
+    return trials, problems
+
+
+def _trial(name: str, data: str, parameters: dict[str, Any], experiment: Path) -> tuple[Trial | None, str]:
+    try:
+        result = parse_json(data, "the final result")
+        if isinstance(result, str):
+            result = parse_json(result, "the final result")
+        if not isinstance(result, dict) or "genotype" not in result:
+            return None, "its final result holds no genotype"
+        genotype = Genotype.from_json(result["genotype"])
+    except InputError as error:
+        return None, str(error)
+    metrics = {
+        key: float(value)
+        for key, value in result.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    candidates = [experiment / "trials" / name, experiment / "trials" / name / "run"]
+    if isinstance(result.get("folder"), str):
+        candidates.insert(0, Path(result["folder"]))
+    folder = next((path for path in candidates if (path / "history.csv").is_file()), None)
+    return Trial(name, genotype, metrics, parameters, folder), ""
+
+
+def _parameters(data: str | None) -> dict[str, Any]:
+    """The flat parameters of a trial, from the ``data`` of its events; what is not of that form is no parameter."""
+    try:
+        content = json.loads(data) if data else {}
+    except json.JSONDecodeError:
+        return {}
+    inner = content.get("parameters") if isinstance(content, dict) else None
+    if not isinstance(inner, dict):
+        return {}
+    return {key: value for key, value in inner.items() if isinstance(value, str | int | float | bool)}

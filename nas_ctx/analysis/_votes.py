@@ -1,0 +1,128 @@
+"""What the runs vote for in each block, how clearly, and which rule breaks a tie when the user named one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas_ctx.analysis._ratings import Floats, Label, Ratings, Tally, tally
+from nas_ctx.errors import InputError, unknown_name
+
+TIE_RULES = ("probability", "order", "refuse")
+
+
+@dataclass(frozen=True)
+class BlockVote:
+    """The vote on one block.
+
+    ``counts`` pairs each label that got votes with their number, most votes first; ``winners`` holds the label with
+    most votes, or all of them when tied; ``choice`` is the winner, or what ``decided_by`` (a tie rule) picked among the
+    tied ones, or None while a tie stands. ``margin`` is (votes of the first - votes of the second) / runs, 0 for a tie
+    and 1 for a unanimous vote; ``entropy`` is that of the vote shares over log(number of choices), 0 to 1.
+    """
+
+    counts: tuple[tuple[Label, int], ...]
+    winners: tuple[Label, ...]
+    choice: Label
+    decided_by: str | None
+    margin: float
+    entropy: float
+
+    @property
+    def tied(self) -> bool:
+        return len(self.winners) > 1
+
+
+def vote(
+    ratings: Ratings | Tally,
+    *,
+    ties: str | None = None,
+    order: Sequence[Label] | None = None,
+    probabilities: Sequence[dict[Label, float]] | None = None,
+    n_choices: Sequence[int] | None = None,
+    names: Sequence[str] | None = None,
+) -> list[BlockVote]:
+    """Count the votes of ``ratings`` (n_runs, n_blocks) per block; one run is enough here.
+
+    ``ties`` names the rule that breaks ties: None leaves them standing; "order" takes the tied label that comes first
+    in ``order``; "probability" takes the tied label with the largest mean probability, ``probabilities[b]`` mapping the
+    labels of block b to it; "refuse" raises :class:`~nas_ctx.errors.InputError`. ``n_choices[b]`` is how many choices
+    block b had, the base of its normalised entropy; by default how many labels occur anywhere. ``names`` are the
+    blocks' own names, for errors.
+
+    >>> first, second = vote([["local", "none"], ["local", "global"], ["none", "none"]], ties="refuse")
+    >>> first.choice, first.counts, round(first.margin, 3)
+    ('local', (('local', 2), ('none', 1)), 0.333)
+    >>> vote([["local"], ["none"]], ties="order", order=["none", "local"])[0].choice
+    'none'
+    """
+    if ties is not None and ties not in TIE_RULES:
+        raise unknown_name("rule for ties", ties, TIE_RULES)
+    blocks = tally(ratings, least_runs=1, least_blocks=1)
+    ranks = {label: rank for rank, label in enumerate(blocks.labels if order is None else order)}
+    entropies = vote_entropy(blocks, n_choices)
+    votes = []
+    for b, counts in enumerate(blocks.votes):
+        ranked = sorted(
+            (code for code in range(blocks.n_labels) if counts[code]),
+            key=lambda code: (-counts[code], ranks.get(blocks.labels[code], len(ranks)), code),
+        )
+        top = counts[ranked[0]]
+        second = counts[ranked[1]] if len(ranked) > 1 else 0.0
+        winners = tuple(blocks.labels[code] for code in ranked if counts[code] == top)
+        choice: Label = winners[0] if len(winners) == 1 else None
+        decided_by = None
+        if len(winners) > 1 and ties is not None:
+            choice, decided_by = (
+                _break_tie(b, winners, ties, ranks, probabilities, repr(names[b]) if names else str(b)),
+                ties,
+            )
+        votes.append(
+            BlockVote(
+                counts=tuple((blocks.labels[code], int(counts[code])) for code in ranked),
+                winners=winners,
+                choice=choice,
+                decided_by=decided_by,
+                margin=float(top - second) / blocks.n_runs,
+                entropy=float(entropies[b]),
+            )
+        )
+    return votes
+
+
+def vote_entropy(blocks: Tally, n_choices: Sequence[int] | None = None) -> Floats:
+    """(n_blocks,): entropy of each block's vote shares over the log of its number of choices; 0 with one choice."""
+    shares = blocks.votes / blocks.n_runs
+    logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+    entropy = np.abs(-(shares * logs).sum(axis=1))
+    base = np.log(np.full(blocks.n_blocks, blocks.n_labels) if n_choices is None else np.asarray(n_choices))
+    return np.divide(entropy, base, out=np.zeros_like(entropy), where=base > 0)
+
+
+def _break_tie(
+    block: int,
+    winners: tuple[Label, ...],
+    rule: str,
+    ranks: dict[Label, int],
+    probabilities: Sequence[dict[Label, float]] | None,
+    name: str,
+) -> Label:
+    if rule == "refuse":
+        raise InputError(f"block {name} is tied between {', '.join(map(str, winners))}, and ties are refused")
+    score: Callable[[Label], float]
+    if rule == "order":
+        unranked = [label for label in winners if label not in ranks]
+        if unranked:
+            raise InputError(f"block {name}: the order of choices lacks the tied {unranked[0]!r}")
+        score = lambda label: -ranks[label]  # noqa: E731
+    else:
+        if probabilities is None:
+            raise InputError(f"block {name} is tied and the rule 'probability' needs every run's history.csv")
+        score = lambda label: probabilities[block].get(label, 0.0)  # noqa: E731
+    best = max(map(score, winners))
+    chosen = [label for label in winners if score(label) == best]
+    if len(chosen) > 1:
+        raise InputError(f"block {name}: the tied {', '.join(map(str, chosen))} have the same mean probability")
+    return chosen[0]
