@@ -8,6 +8,7 @@ from nas_ctx.metrics.boundary import BoundaryF, ods_f, ois_f
 from nas_ctx.metrics.delta import delta_m
 from nas_ctx.metrics.depth import DepthErrors, depth_rmse
 from nas_ctx.metrics.normals import AngularErrors, angular_errors, mean_angular_error
+from nas_ctx.metrics.saliency import MaxF, max_f
 from nas_ctx.metrics.segmentation import MeanIoU, confusion_matrix, mean_iou
 from nas_ctx.metrics.values import IGNORE
 
@@ -16,11 +17,13 @@ __all__ = [
     "AngularErrors",
     "BoundaryF",
     "DepthErrors",
+    "MaxF",
     "MeanIoU",
     "angular_errors",
     "confusion_matrix",
     "delta_m",
     "depth_rmse",
+    "max_f",
     "mean_angular_error",
     "mean_iou",
     "ods_f",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from nas_ctx.metrics.values import IGNORE, ratio, same_shape
+from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
 
 SMALLEST = 1e-3
 """A prediction below a millimetre is taken as a millimetre where a logarithm is due; log(0) would swallow the set."""
@@ -65,7 +64,7 @@ def depth_rmse(prediction: Tensor, label: Tensor) -> Tensor:
     return depth_scores(depth_sums(prediction, label))["rmse"]
 
 
-class DepthErrors(Metric):
+class DepthErrors(SummedMetric):
     """Depth errors over many batches and processes: ``rmse``, ``log_rmse`` (natural logarithm), ``delta1..3`` (0..1).
 
     >>> metric = DepthErrors()
@@ -74,14 +73,12 @@ class DepthErrors(Metric):
     tensor(2., dtype=torch.float64)
     """
 
-    full_state_update = False
     higher_is_better = False
-    is_differentiable = False
     sums: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("sums", torch.zeros(6, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_sum("sums", torch.zeros(6, dtype=torch.float64))
 
     def update(self, prediction: Tensor, label: Tensor) -> None:
         """Add depth maps of one shape, in metres."""

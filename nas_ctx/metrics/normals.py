@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchmetrics import Metric
 
-from nas_ctx.metrics.values import IGNORE, ratio, same_shape
+from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
 
 LIMITS = (11.25, 22.5, 30.0)
 """Degrees; the share of pixels below each is part of every table on surface normals."""
@@ -44,7 +43,7 @@ def mean_angular_error(prediction: Tensor, label: Tensor) -> Tensor:
     return angular_errors(prediction, label).mean()
 
 
-class AngularErrors(Metric):
+class AngularErrors(SummedMetric):
     """Angular errors over many batches and processes.
 
     ``compute()`` gives degrees in ``mean_angle`` and ``median_angle`` and shares (0..1) in ``below_11.25``,
@@ -57,18 +56,16 @@ class AngularErrors(Metric):
     tensor(90., dtype=torch.float64)
     """
 
-    full_state_update = False
     higher_is_better = False
-    is_differentiable = False
     total: Tensor
     below: Tensor
     histogram: Tensor
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("below", torch.zeros(len(LIMITS), dtype=torch.long), dist_reduce_fx="sum")
-        self.add_state("histogram", torch.zeros(180 * BINS_PER_DEGREE, dtype=torch.long), dist_reduce_fx="sum")
+        self.add_sum("total", torch.zeros((), dtype=torch.float64))
+        self.add_sum("below", torch.zeros(len(LIMITS), dtype=torch.long))
+        self.add_sum("histogram", torch.zeros(180 * BINS_PER_DEGREE, dtype=torch.long))
 
     def update(self, prediction: Tensor, label: Tensor) -> None:
         """Add maps of normals, (..., 3, H, W)."""

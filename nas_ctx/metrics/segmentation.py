@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
-from nas_ctx.metrics.values import IGNORE, ratio, same_shape
+from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
 
 
 def confusion_matrix(prediction: Tensor, label: Tensor, classes: int) -> Tensor:
@@ -51,7 +50,7 @@ def mean_iou(prediction: Tensor, label: Tensor, classes: int) -> Tensor:
     return iou_per_class(confusion_matrix(prediction, label, classes)).mean()
 
 
-class MeanIoU(Metric):
+class MeanIoU(SummedMetric):
     """:func:`mean_iou` over many batches and processes. ``compute()`` gives ``{"miou": ...}``.
 
     >>> metric = MeanIoU(classes=2)
@@ -60,15 +59,13 @@ class MeanIoU(Metric):
     tensor(0.5000, dtype=torch.float64)
     """
 
-    full_state_update = False
     higher_is_better = True
-    is_differentiable = False
     confusion: Tensor
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
-        self.add_state("confusion", torch.zeros(classes, classes, dtype=torch.long), dist_reduce_fx="sum")
+        self.add_sum("confusion", torch.zeros(classes, classes, dtype=torch.long))
 
     def update(self, prediction: Tensor, label: Tensor) -> None:
         """Add class maps of one shape; see :func:`confusion_matrix`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 IGNORE = 255
 """The value of a pixel that no loss and no metric looks at, in the labels of every task."""
@@ -23,3 +24,14 @@ def same_shape(prediction: Tensor, label: Tensor) -> None:
     """Refuse a prediction and a label of different shapes, which broadcasting would silently combine."""
     if prediction.shape != label.shape:
         raise ValueError(f"prediction is {tuple(prediction.shape)}, but label is {tuple(label.shape)}")
+
+
+class SummedMetric(Metric):
+    """A metric whose state adds up over batches and over processes; ``compute()`` gives a dictionary of scores."""
+
+    full_state_update = False
+    is_differentiable = False
+
+    def add_sum(self, name: str, zero: Tensor) -> None:
+        """Add a state that starts as ``zero`` and is summed when processes come together."""
+        self.add_state(name, zero, dist_reduce_fx="sum")
