@@ -1,0 +1,24 @@
+"""Data sets, what is done to their samples, and the batches made of them; ``nas_ctx.data.rooms`` writes one.
+
+Reading and writing need neither torch nor Lightning; :class:`DataModule` loads them when it is first named.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nas_ctx.data.base import DATASETS, DenseDataset, Draw
+from nas_ctx.data.nyud import NYUD
+
+if TYPE_CHECKING:
+    from nas_ctx.data.module import DataModule as DataModule
+
+__all__ = ["DATASETS", "NYUD", "DataModule", "DenseDataset", "Draw"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "DataModule":
+        from nas_ctx.data.module import DataModule
+
+        return DataModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

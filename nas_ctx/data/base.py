@@ -1,0 +1,131 @@
+"""What every data set shares: a root, a split, a reader per task, and how a sample is put together."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_ctx.data.reading import read_image, read_lines
+from nas_ctx.errors import InputError, unknown_name
+from nas_ctx.registry import Registry
+
+if TYPE_CHECKING:
+    from nas_ctx.tasks import Task
+
+Sample = dict[str, Any]  # "image", "id", and a label per task
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which sample is asked for, and in which epoch: together with the seed all that its randomness depends on."""
+
+    epoch: int
+    index: int
+
+
+Transform = Callable[[Sample, Draw], Sample]
+
+
+class DenseDataset(ABC):
+    """Pictures with dense labels: a map-style data set, readable by ``torch.utils.data.DataLoader``.
+
+    Nothing but the list of ids is read before a sample is asked for, and only the labels of the given tasks are read,
+    so a missing folder matters only to the tasks that need it.
+
+    Args:
+        root: folder of the data set.
+        split: "train" or "val".
+        tasks: task name -> task; their labels are read.
+        transform: turns what was read into what is used; None gives the arrays as read.
+
+    Raises:
+        InputError: the folder or the list of ids is missing or empty, or there are no labels for a task.
+    """
+
+    name: ClassVar[str]
+    image_folder: ClassVar[str]
+    split_folder: ClassVar[str]
+    # The label whose classes decide whether a random crop is varied enough.
+    crop_by: ClassVar[str] = "semseg"
+
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        split: str,
+        tasks: Mapping[str, Task],
+        transform: Transform | None = None,
+    ) -> None:
+        self.root = Path(root)
+        self.split = split
+        self.tasks = tasks
+        self.transform = transform
+        if not self.root.is_dir():
+            raise InputError(f"{self.root}: no such folder, expected a data set in the {self.name} layout")
+        for task in tasks:
+            if task not in self.readers():
+                raise unknown_name(f"label of the {self.name} layout", task, self.readers())
+        self.ids = self.list_ids()
+        if not self.ids:
+            raise InputError(f"{self.root / self.split_folder / (split + '.txt')}: lists no ids")
+        for task in tasks:
+            self.check_task(task)
+
+    @abstractmethod
+    def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
+        """Task name -> function that reads the label of an id."""
+
+    @abstractmethod
+    def label_folders(self, task: str) -> tuple[str, ...]:
+        """Folders that may hold the labels of a task; one of them must exist."""
+
+    def list_ids(self) -> list[str]:
+        """The ids of the split, in the order of its file."""
+        return read_lines(self.root / self.split_folder / f"{self.split}.txt")
+
+    def check_task(self, task: str) -> None:
+        """InputError when the folder with the labels of ``task`` is missing."""
+        folders = self.label_folders(task)
+        if not any((self.root / folder).is_dir() for folder in folders):
+            raise InputError(f"{self.root / folders[0]}: no such folder, task {task!r} needs its labels")
+
+    def image_path(self, name: str) -> Path:
+        """Where the picture of an id lies."""
+        return self.root / self.image_folder / f"{name}.jpg"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def read(self, index: int) -> Sample:
+        """The sample as its files have it: image uint8 (H, W, 3), labels as numpy arrays, id."""
+        name = self.ids[index]
+        image = read_image(self.image_path(name))
+        sample: Sample = {"image": image, "id": name}
+        readers = self.readers()
+        for task in self.tasks:
+            label = readers[task](name)
+            if label.shape[:2] != image.shape[:2]:
+                have, want = (" x ".join(map(str, a.shape[:2])) for a in (label, image))
+                raise InputError(f"{self.root}: the {task} label of {name!r} is {have}, its image {want} pixels")
+            sample[task] = label
+        return sample
+
+    def __getitem__(self, which: Draw | int) -> Sample:
+        draw = which if isinstance(which, Draw) else Draw(0, which)
+        sample = self.read(draw.index)
+        return sample if self.transform is None else self.transform(sample, draw)
+
+
+def finite(label: NDArray[Any]) -> NDArray[np.float32]:
+    """``label`` as float32, with 0 (the value for "invalid") where it is not a finite number."""
+    values = label.astype(np.float32, copy=False)
+    return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.float32(0))
+
+
+DATASETS: Registry[type[DenseDataset]] = Registry("data set")

@@ -1,0 +1,144 @@
+"""Batches: in an order that depends on seed and epoch only, and with one clear line for a damaged file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+
+from nas_ctx.data.base import DenseDataset, Draw
+from nas_ctx.errors import InputError
+
+
+class BatchStream(Sampler[list[Draw]]):
+    """An endless row of batches, of which batch k depends on ``seed`` and k only.
+
+    Every epoch is a permutation of all samples; those that fill no batch at its end are left out. One iteration gives
+    an epoch's number of batches from ``position`` on, wherever in an epoch that is.
+
+    >>> stream = BatchStream(count=5, batch_size=2, seed=0)
+    >>> row = [batch for _ in range(3) for batch in stream.at(0, 6)]
+    >>> row[2:4] == list(stream.at(2, 2)), len({draw.index for batch in stream for draw in batch})
+    (True, 4)
+    """
+
+    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+        self.count = count
+        self.batch_size = batch_size
+        self.seed = seed
+        self.position = 0
+
+    def __len__(self) -> int:
+        return self.count // self.batch_size
+
+    def at(self, position: int, count: int) -> Iterator[list[Draw]]:
+        """Batches ``position`` to ``position + count - 1`` of the row."""
+        shuffled, order = -1, np.arange(0)
+        for k in range(position, position + count):
+            epoch, number = divmod(k, len(self))
+            if epoch != shuffled:
+                shuffled, order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.count)
+            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+            yield [Draw(epoch, int(index)) for index in chosen]
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        return self.at(self.position, len(self))
+
+
+@dataclass(frozen=True)
+class _Damaged:
+    """Stands for a sample that could not be read: an exception in a worker would come with the worker's traceback."""
+
+    message: str
+
+
+class _Carrying(Dataset[Any]):
+    """A data set that returns InputErrors instead of raising them."""
+
+    def __init__(self, inner: DenseDataset) -> None:
+        self.inner = inner
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def __getitem__(self, which: Any) -> Any:
+        try:
+            return self.inner[which]
+        except InputError as error:
+            return _Damaged(str(error))
+
+
+def collate(samples: list[Any]) -> Any:
+    """Samples to one batch: tensors stacked, ids in a list. A sample that could not be read takes the batch's place."""
+    for sample in samples:
+        if isinstance(sample, _Damaged):
+            return sample
+    shapes = {tuple(sample["image"].shape[1:]): sample["id"] for sample in samples}
+    if len(shapes) > 1:
+        sizes = ", ".join(f"{name!r} {height} x {width}" for (height, width), name in shapes.items())
+        return _Damaged(
+            f"images of one batch differ in size ({sizes}): raise image_size to the largest or set eval_batch_size to 1"
+        )
+    return default_collate(samples)
+
+
+class Loader(DataLoader[Any]):
+    """A DataLoader that raises InputErrors of its workers as they are: all samples, in order.
+
+    Args:
+        dataset: what to load from.
+        workers: processes that read ahead; 0 reads in this process.
+        batch_size: samples a batch; the last one may be smaller.
+        stream: batches to load instead.
+    """
+
+    def __init__(
+        self, dataset: DenseDataset, workers: int, batch_size: int = 1, stream: BatchStream | None = None
+    ) -> None:
+        super().__init__(
+            _Carrying(dataset),
+            batch_size=batch_size,
+            batch_sampler=stream,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            collate_fn=collate,
+        )
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, _Damaged):
+                raise InputError(batch.message)
+            yield batch
+
+
+class TrainLoader(Loader):
+    """Batches of a :class:`BatchStream`. An iteration goes on where the one before it stopped, finished or not.
+
+    Lightning keeps ``state_dict`` in its checkpoints, so that a resumed run goes on with the batch after the last used.
+
+    Args:
+        dataset: what to load from.
+        batch_size: samples a batch.
+        workers: processes that read ahead; 0 reads in this process.
+        seed: of the order.
+    """
+
+    def __init__(self, dataset: DenseDataset, batch_size: int, workers: int, seed: int) -> None:
+        self.stream = BatchStream(len(dataset), batch_size, seed)
+        super().__init__(dataset, workers, stream=self.stream)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for batch in super().__iter__():
+            self.stream.position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        """How many batches were used since the beginning of the training."""
+        return {"position": self.stream.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Go on after so many batches."""
+        self.stream.position = state["position"]

@@ -1,0 +1,89 @@
+"""The data of a training or a search: one Lightning data module for every data set of the registry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pytorch_lightning as pl
+
+from nas_ctx.data.base import DATASETS, DenseDataset
+from nas_ctx.data.loading import Loader, TrainLoader
+from nas_ctx.data.transforms import EvalTransform, TrainTransform
+from nas_ctx.errors import InputError
+
+if TYPE_CHECKING:
+    from nas_ctx.tasks import Task
+
+
+class DataModule(pl.LightningDataModule):
+    """Training and validation batches of one data set.
+
+    Args:
+        name: a key of :data:`nas_ctx.data.DATASETS`.
+        root: folder of the data set.
+        tasks: task name -> task; decides which labels are read.
+        image_size: height and width of training crops, and what smaller validation pictures are padded to.
+        batch_size, eval_batch_size: pictures a batch.
+        workers: processes that read ahead, for training and for validation each; 0 reads in the main process.
+        seed: order and augmentation depend on it, and on nothing else: not on the number of workers.
+        augment: False trains on whole pictures as they are validated on.
+        limit_train, limit_val: use the first so many ids only.
+
+    Raises:
+        InputError: from the first use of the data, see :class:`nas_ctx.data.base.DenseDataset`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: str | os.PathLike[str],
+        tasks: Mapping[str, Task],
+        image_size: tuple[int, int],
+        batch_size: int = 8,
+        eval_batch_size: int = 8,
+        workers: int = 0,
+        seed: int = 0,
+        augment: bool = True,
+        limit_train: int | None = None,
+        limit_val: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.dataset_type = DATASETS[name]
+        self.root = root
+        self.tasks = tasks
+        self.image_size = image_size
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.workers = workers
+        self.seed = seed
+        self.augment = augment
+        self.limit_train = limit_train
+        self.limit_val = limit_val
+
+    def train_set(self) -> DenseDataset:
+        """The training split with its augmentation."""
+        dataset = self._read("train", self.limit_train)
+        if self.augment:
+            dataset.transform = TrainTransform(self.tasks, self.image_size, self.seed, dataset.crop_by)
+        if len(dataset) < self.batch_size:
+            raise InputError(f"{self.root}: {len(dataset)} training images are fewer than batch_size {self.batch_size}")
+        return dataset
+
+    def val_set(self) -> DenseDataset:
+        """The validation split."""
+        return self._read("val", self.limit_val)
+
+    def _read(self, split: str, limit: int | None) -> DenseDataset:
+        dataset = self.dataset_type(self.root, split, self.tasks, EvalTransform(self.tasks, self.image_size))
+        dataset.ids = dataset.ids[:limit]
+        return dataset
+
+    def train_dataloader(self) -> TrainLoader:
+        """Shuffled, augmented batches; a last batch that is not full is left out."""
+        return TrainLoader(self.train_set(), self.batch_size, self.workers, self.seed)
+
+    def val_dataloader(self) -> Loader:
+        """All validation pictures, in the order of the data set."""
+        return Loader(self.val_set(), self.workers, self.eval_batch_size)

@@ -1,0 +1,54 @@
+"""NYUD-v2 in the layout of the multi-task archives; the ``rooms`` generator writes the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_ctx.data.base import DATASETS, DenseDataset, finite
+from nas_ctx.data.reading import read_array, read_grey
+
+_FOLDERS = {"semseg": "segmentation", "depth": "depth", "normals": "normals", "edge": "edge"}
+
+
+@DATASETS.register("nyud")
+class NYUD(DenseDataset):
+    """``images/ID.jpg``, ``segmentation/ID.png``, ``depth/ID.npy``, ``normals/ID.npy``, ``edge/ID.npy``.
+
+    Labels as read: semseg uint8 (H, W), classes from 0, 255 ignored (the files count from 1, 0 ignored); depth float32
+    (H, W) metres, 0 invalid; normals float32 (H, W, 3), zero vector invalid; edge float32 (H, W).
+
+    >>> import tempfile
+    >>> from nas_ctx.data.rooms import write_rooms
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = write_rooms(folder, train=1, val=1, size=(24, 32))
+    ...     sample = NYUD(folder, "train", tasks={"depth": ...})[0]
+    >>> sample["image"].shape, sample["depth"].shape
+    ((24, 32, 3), (24, 32))
+    """
+
+    name = "nyud"
+    image_folder = "images"
+    split_folder = "gt_sets"
+
+    def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
+        return {"semseg": self._semseg, "depth": self._depth, "normals": self._normals, "edge": self._edge}
+
+    def label_folders(self, task: str) -> tuple[str, ...]:
+        return (_FOLDERS[task],)
+
+    def _semseg(self, name: str) -> NDArray[np.uint8]:
+        # uint8 arithmetic wraps around: 0, which is "unlabelled", becomes 255, which is "ignore".
+        return read_grey(self.root / "segmentation" / f"{name}.png") - np.uint8(1)
+
+    def _depth(self, name: str) -> NDArray[np.float32]:
+        return finite(read_array(self.root / "depth" / f"{name}.npy"))
+
+    def _normals(self, name: str) -> NDArray[np.float32]:
+        return finite(read_array(self.root / "normals" / f"{name}.npy", channels=3))
+
+    def _edge(self, name: str) -> NDArray[np.float32]:
+        return finite(read_array(self.root / "edge" / f"{name}.npy"))

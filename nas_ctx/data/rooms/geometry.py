@@ -1,0 +1,162 @@
+"""Ray casting against convex parts: boxes, cylinders and ellipsoids, each a unit shape under an affine map.
+
+World frame: x and y along the floor, z up, metres. A ray is ``origin + t * direction``. A convex shape meets a ray in
+one interval of t, so all shapes answer with the two ends of it; affine maps leave t as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+# Vectors are arrays whose first axis is x, y, z: (3,), (3, n) or (3, H, W). So sums over components stay fast.
+
+NEAR = np.float32(1e-3)
+_SIGNS = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, 8)
+
+
+def rotation(yaw: float, pitch: float = 0.0, roll: float = 0.0) -> NDArray[np.float64]:
+    """Rows are the local x, y and z axes in the world after turning by yaw about z, then pitch about x, roll about y.
+
+    >>> rotation(0.0).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
+    about_z = np.array([[cy, sy, 0], [-sy, cy, 0], [0, 0, 1]])
+    about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+    about_y = np.array([[cr, 0, -sr], [0, 1, 0], [sr, 0, cr]])
+    return about_y @ about_x @ about_z + 0.0  # adding zero turns -0.0 into 0.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One convex shape.
+
+    Args:
+        shape: a key of :data:`SHAPES`.
+        centre: its middle in the world, metres.
+        half: half its extent along its own axes, metres.
+        axes: (3, 3), rows are its own axes in the world.
+        material: index into the scene's materials.
+        item: index of the thing that it is a part of; parts of one item have no boundary between them.
+        role: what it is within its item (a class of human parts; 0 where that means nothing).
+        shadow: whether it keeps light from other parts.
+    """
+
+    shape: str
+    centre: Sequence[float]
+    half: Sequence[float]
+    material: int
+    item: int
+    axes: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
+    role: int = 0
+    shadow: bool = True
+
+    @cached_property
+    def to_unit(self) -> tuple[Floats, Floats]:
+        """``matrix`` (3, 3) and ``offset`` (3, 1) that map world points p to the unit shape: matrix @ p + offset."""
+        matrix = self.axes / np.asarray(self.half, dtype=np.float64)[:, None]
+        offset = -matrix @ np.asarray(self.centre, dtype=np.float64)[:, None]
+        return matrix.astype(np.float32), offset.astype(np.float32)
+
+    @cached_property
+    def corners(self) -> NDArray[np.float64]:
+        """The eight corners of the box around the part, (3, 8)."""
+        return np.asarray(self.centre)[:, None] + self.axes.T @ (_SIGNS * np.asarray(self.half)[:, None])
+
+
+def _slab(o: Floats, d: Floats) -> tuple[Floats, Floats]:
+    """The interval of t in which ``-1 <= o + t * d <= 1``."""
+    inverse = np.float32(1) / d
+    middle, reach = -o * inverse, np.abs(inverse)
+    return middle - reach, middle + reach
+
+
+def _round(a: Floats, b: Floats, c: Floats) -> tuple[Floats, Floats]:
+    """The interval in which ``a t^2 + 2 b t + c <= 0``; empty (both ends nan) where the ray misses."""
+    root = np.sqrt(b * b - a * c)
+    inverse = np.float32(1) / a
+    return (-b - root) * inverse, (root - b) * inverse
+
+
+def box_interval(o: Floats, d: Floats) -> tuple[Floats, Floats]:
+    """Where a ray is inside the cube [-1, 1]^3: the ends of its interval of t, enter > leave (or nan) for a miss."""
+    (x0, x1), (y0, y1), (z0, z1) = (_slab(oi, di) for oi, di in zip(o, d, strict=True))
+    return np.maximum(np.maximum(x0, y0), z0), np.minimum(np.minimum(x1, y1), z1)
+
+
+def cylinder_interval(o: Floats, d: Floats) -> tuple[Floats, Floats]:
+    """As :func:`box_interval`, for the upright cylinder of radius 1 and -1 <= z <= 1."""
+    enter, leave = _round(
+        d[0] * d[0] + d[1] * d[1], o[0] * d[0] + o[1] * d[1], o[0] * o[0] + o[1] * o[1] - np.float32(1)
+    )
+    z0, z1 = _slab(o[2], d[2])
+    return np.maximum(enter, z0), np.minimum(leave, z1)
+
+
+def ball_interval(o: Floats, d: Floats) -> tuple[Floats, Floats]:
+    """As :func:`box_interval`, for the unit ball."""
+    return _round(dot(d, d), dot(o, d), dot(o, o) - np.float32(1))
+
+
+def box_normal(p: Floats) -> Floats:
+    """Outward normal at points (3, n) on the cube: the axis that is farthest out."""
+    x, y, z = np.abs(p)
+    on_x, on_y = (x >= y) & (x >= z), y >= z
+    normal: Floats = np.sign(p) * np.stack([on_x, ~on_x & on_y, ~on_x & ~on_y]).astype(np.float32)
+    return normal
+
+
+def cylinder_normal(p: Floats) -> Floats:
+    """Outward normal at points (3, n) on the unit cylinder."""
+    on_cap = p[2] * p[2] > p[0] * p[0] + p[1] * p[1]
+    return np.where(on_cap, np.stack([0 * p[0], 0 * p[1], np.sign(p[2])]), np.stack([p[0], p[1], 0 * p[2]]))
+
+
+def ball_normal(p: Floats) -> Floats:
+    """Outward normal at points (3, n) on the unit ball: the point itself."""
+    return p
+
+
+SHAPES: dict[str, tuple[Callable[[Floats, Floats], tuple[Floats, Floats]], Callable[[Floats], Floats]]] = {
+    "box": (box_interval, box_normal),
+    "cylinder": (cylinder_interval, cylinder_normal),
+    "ball": (ball_interval, ball_normal),
+}
+
+
+def dot(a: Floats, b: Floats) -> Floats:
+    """Inner product over the first axis."""
+    product: Floats = a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return product
+
+
+def unit(v: Floats) -> Floats:
+    """``v`` at length 1."""
+    length = np.sqrt(dot(v, v), dtype=np.float32)
+    return v / length
+
+
+def part_interval(part: Part, origin: Floats, direction: Floats) -> tuple[Floats, Floats]:
+    """The interval of t in which rays in the world (origin (3, 1), direction (3, n)) are inside ``part``."""
+    matrix, offset = part.to_unit
+    return SHAPES[part.shape][0](matrix @ origin + offset, matrix @ direction)
+
+
+def shaded_from(light: Sequence[float], points: Floats, parts: Sequence[Part]) -> NDArray[np.bool_]:
+    """For points (3, n): does one of ``parts`` stand between the point and the light?"""
+    source = np.asarray(light, dtype=np.float32)[:, None]
+    dark = np.zeros(points.shape[1], dtype=bool)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for part in parts:
+            matrix, offset = part.to_unit
+            origin = matrix @ points + offset
+            enter, leave = SHAPES[part.shape][0](origin, matrix @ source + offset - origin)
+            # The surface's own part ends at t = 0; what begins behind the light (t = 1) throws no shadow here.
+            dark |= (enter < leave) & (leave > NEAR) & (enter < 1)
+    return dark

@@ -1,0 +1,139 @@
+"""Writes rooms as a data set: all scenes into a temporary folder, which then becomes the data set in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from nas_ctx.data.rooms.camera import Shot, render
+from nas_ctx.data.rooms.furnish import compose
+from nas_ctx.data.rooms.labels import class_map, outlines
+from nas_ctx.data.rooms.scene import ROOMS_CLASSES, Scene
+from nas_ctx.errors import InputError
+
+# Rises whenever the same parameters would give other files.
+VERSION = 1
+MANIFEST = "rooms.json"
+SPLITS = ("train", "val")
+_VALUES = {name: value for value, name in enumerate(ROOMS_CLASSES, start=1)}
+
+
+def write_rooms(
+    root: str | os.PathLike[str],
+    train: int = 400,
+    val: int = 100,
+    size: tuple[int, int] = (96, 128),
+    seed: int = 0,
+    progress: bool = False,
+) -> bool:
+    """Write a data set of furnished rooms in the NYUD-v2 layout.
+
+    Scene i of a split depends on ``seed`` and i only, not on how many are written. A data set with the same
+    parameters is reused at once; anything else in ``root`` is left alone.
+
+    Args:
+        root: folder to make; its parents are made too.
+        train, val: how many scenes of each split.
+        size: height and width of the pictures.
+        seed: of all randomness.
+        progress: show a progress bar on standard error.
+
+    Returns:
+        True when the data set was written, False when it was there already.
+
+    Raises:
+        InputError: a number is out of range, or ``root`` holds something else.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_rooms(Path(folder) / "rooms", train=1, val=1, size=(24, 32))
+    ...     write_rooms(Path(folder) / "rooms", train=1, val=1, size=(24, 32))
+    ...     sorted(path.name for path in (Path(folder) / "rooms").iterdir())
+    True
+    False
+    ['depth', 'edge', 'gt_sets', 'images', 'normals', 'rooms.json', 'segmentation']
+    """
+    root = Path(root)
+    _check(train, val, size, seed)
+    manifest = {
+        "format": f"nas_ctx.rooms/{VERSION}",
+        "layout": "nyud",
+        "train": train,
+        "val": val,
+        "size": list(size),
+        "seed": seed,
+        "classes": list(ROOMS_CLASSES),
+    }
+    if _already_there(root, manifest):
+        return False
+    root.parent.mkdir(parents=True, exist_ok=True)
+    temporary = root.with_name(f".{root.name}-{secrets.token_hex(4)}")
+    try:
+        for folder in ("images", "segmentation", "depth", "normals", "edge", "gt_sets"):
+            (temporary / folder).mkdir(parents=True)
+        with tqdm(total=train + val, desc="rooms", unit="scene", disable=not progress) as bar:
+            for number, (split, count) in enumerate(zip(SPLITS, (train, val), strict=True)):
+                names = [f"{split}_{i:05d}" for i in range(count)]
+                for i, name in enumerate(names):
+                    _write_nyud(temporary, name, *take(seed, number, i, size))
+                    bar.update()
+                (temporary / "gt_sets" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        if root.is_dir():
+            if _already_there(root, manifest):  # somebody else has written it meanwhile
+                return False
+            root.rmdir()
+        temporary.rename(root)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return True
+
+
+def take(seed: int, split: int, index: int, size: tuple[int, int]) -> tuple[Scene, Shot]:
+    """Scene ``index`` of split 0 (train) or 1 (val), and its picture and labels. The scene is the same at any size."""
+    scene = compose(np.random.default_rng([seed, split, index, 0]))
+    return scene, render(scene, size, np.random.default_rng([seed, split, index, 1]))
+
+
+def _write_nyud(root: Path, name: str, scene: Scene, shot: Shot) -> None:
+    Image.fromarray(shot.image).save(root / "images" / f"{name}.jpg", quality=95)
+    semantic = class_map(shot.items, scene.items, _VALUES)
+    Image.fromarray(semantic).save(root / "segmentation" / f"{name}.png")
+    np.save(root / "depth" / f"{name}.npy", shot.depth)
+    np.save(root / "normals" / f"{name}.npy", shot.normals)
+    np.save(root / "edge" / f"{name}.npy", outlines(shot.items, shot.depth))
+
+
+def _check(train: int, val: int, size: tuple[int, int], seed: int) -> None:
+    for name, value, least in (("train", train, 1), ("val", val, 1), ("seed", seed, 0)):
+        if value < least:
+            raise InputError(f"rooms: {name} is {value}, expected at least {least}")
+    if len(size) != 2 or not all(16 <= side <= 4096 for side in size):
+        raise InputError(f"rooms: size is {' x '.join(map(str, size))}, expected height and width of 16 to 4096 pixels")
+
+
+def _already_there(root: Path, wanted: dict[str, Any]) -> bool:
+    """Is the wanted data set in ``root``? InputError when something else is."""
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    if not (root / MANIFEST).is_file():
+        raise InputError(f"{root}: is not empty and holds no {MANIFEST}; choose another folder for the rooms")
+    try:
+        found = json.loads((root / MANIFEST).read_text())
+    except ValueError as error:
+        raise InputError(f"{root / MANIFEST}: cannot be read ({error}); choose another folder for the rooms") from None
+    for key, value in wanted.items():
+        there = found.get(key) if isinstance(found, dict) else None
+        if there != value:
+            raise InputError(
+                f"{root}: holds rooms with {key} {there!r}, asked for {value!r}; remove it or choose another folder"
+            )
+    return True

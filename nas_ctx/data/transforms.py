@@ -1,0 +1,187 @@
+"""From what was read to what a network takes: the training augmentation and the evaluation transform.
+
+Every step is a function of arrays; what a step does to the *values* of a label (depth shrinks as the picture grows,
+normals turn as it is mirrored) is asked of the task. Scaling and cropping are one resampling, so that no pixel is
+made that the crop throws away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image
+
+from nas_ctx.data import colour
+from nas_ctx.data.base import Draw, Sample
+
+if TYPE_CHECKING:
+    from nas_ctx.tasks import Task
+
+MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)  # of ImageNet, in 0..1
+STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+IGNORE = 255
+SCALES = (0.5, 2.0)
+MOST_OF_ONE_CLASS = 0.75
+CROP_TRIES = 10
+
+Size = tuple[int, int]  # height, width
+
+
+class Window(NamedTuple):
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def scaled_size(size: Size, factor: float) -> Size:
+    """The size of a picture after scaling.
+
+    >>> scaled_size((96, 128), 1.5)
+    (144, 192)
+    """
+    return (max(1, round(size[0] * factor)), max(1, round(size[1] * factor)))
+
+
+def resample_image(image: NDArray[np.uint8], size: Size, window: Window) -> NDArray[np.uint8]:
+    """``image`` (H, W, 3), scaled bilinearly to ``size``, of which ``window`` is kept."""
+    down, across = image.shape[0] / size[0], image.shape[1] / size[1]
+    box = (
+        window.left * across,
+        window.top * down,
+        min((window.left + window.width) * across, image.shape[1]),
+        min((window.top + window.height) * down, image.shape[0]),
+    )
+    scaled = Image.fromarray(image).resize((window.width, window.height), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(scaled)
+
+
+def resample_label(label: NDArray[Any], size: Size, window: Window) -> NDArray[Any]:
+    """``label`` (H, W, ...), scaled to ``size`` by the nearest pixel, of which ``window`` is kept.
+
+    >>> resample_label(np.array([[1, 2], [3, 4]]), (4, 4), Window(1, 1, 2, 3)).tolist()
+    [[1, 2, 2], [3, 4, 4]]
+    """
+    rows = _nearest(label.shape[0], size[0], window.top, window.height)
+    columns = _nearest(label.shape[1], size[1], window.left, window.width)
+    return label.take(rows, axis=0).take(columns, axis=1)
+
+
+def _nearest(source: int, target: int, start: int, count: int) -> NDArray[np.intp]:
+    return ((np.arange(start, start + count) + 0.5) * (source / target)).astype(np.intp)
+
+
+def is_varied(label: NDArray[Any]) -> bool:
+    """Does a class label show more than one class, and none on 75 % or more of what is labelled?
+
+    >>> is_varied(np.array([0, 0, 0, 1])), is_varied(np.array([0, 0, 1, 1, 255]))
+    (False, True)
+    """
+    counts = np.bincount(label.ravel(), minlength=IGNORE + 1)
+    counts[IGNORE] = 0
+    return bool(np.count_nonzero(counts) > 1 and counts.max() < MOST_OF_ONE_CLASS * counts.sum())
+
+
+def random_window(size: Size, crop: Size, rng: Generator, classes: NDArray[Any] | None = None) -> Window:
+    """A random window of at most ``crop`` in a picture of ``size``.
+
+    With ``classes``, a class label of any scale of the same picture, up to ten windows are tried until one is varied.
+    """
+    height, width = min(size[0], crop[0]), min(size[1], crop[1])
+    for _ in range(CROP_TRIES):
+        top = int(rng.integers(size[0] - height + 1))
+        left = int(rng.integers(size[1] - width + 1))
+        window = Window(top, left, height, width)
+        if classes is None or is_varied(resample_label(classes, size, window)):
+            break
+    return window
+
+
+def mirror(array: NDArray[Any]) -> NDArray[Any]:
+    """(H, W, ...) with left and right exchanged."""
+    return array[:, ::-1]
+
+
+def standardise(image: NDArray[Any]) -> NDArray[np.float32]:
+    """(H, W, 3) RGB 0..255 with ImageNet's mean and deviation taken out."""
+    return image * (1 / (255 * STD)) - MEAN / STD
+
+
+def pad(array: NDArray[Any], size: Size, value: float) -> NDArray[Any]:
+    """(H, W, ...) in the middle of at least ``size``, surrounded by ``value``; an odd rest goes below and right.
+
+    >>> pad(np.array([[7]]), (2, 3), 0).tolist()
+    [[0, 7, 0], [0, 0, 0]]
+    """
+    height, width = array.shape[:2]
+    down, across = max(size[0] - height, 0), max(size[1] - width, 0)
+    if not down and not across:
+        return array
+    padded = np.full((height + down, width + across, *array.shape[2:]), value, dtype=array.dtype)
+    padded[down // 2 : down // 2 + height, across // 2 : across // 2 + width] = array
+    return padded
+
+
+class EvalTransform:
+    """Standardise, pad to at least ``size``, mark what is ignored, make tensors.
+
+    Args:
+        tasks: task name -> task.
+        size: height and width that smaller pictures are padded to; larger ones stay whole.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], size: Size) -> None:
+        self.tasks = tasks
+        self.size = size
+
+    def __call__(self, sample: Sample, draw: Draw) -> Sample:
+        """The batch layout of one sample: image float32 (3, H, W), labels as the tasks lay them out, id."""
+        image = pad(standardise(sample["image"]), self.size, 0)
+        ready: Sample = {"image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "id": sample["id"]}
+        for name, task in self.tasks.items():
+            label = task.mark_ignore(pad(sample[name], self.size, task.pad_value))
+            ready[name] = task.to_tensor(np.ascontiguousarray(label))
+        return ready
+
+
+class TrainTransform:
+    """Random scale, crop, mirroring and colours, then as :class:`EvalTransform`.
+
+    A sample's randomness depends on ``seed``, its epoch and its index only, whatever process works on it.
+
+    Args:
+        tasks: task name -> task.
+        size: height and width of the crop.
+        seed: of all randomness.
+        crop_by: the class label that decides whether a crop is varied enough; ignored when it is not among the tasks.
+    """
+
+    def __init__(self, tasks: Mapping[str, Task], size: Size, seed: int, crop_by: str = "semseg") -> None:
+        self.tasks = tasks
+        self.size = size
+        self.seed = seed
+        self.crop_by = crop_by
+        self.finish = EvalTransform(tasks, size)
+
+    def __call__(self, sample: Sample, draw: Draw) -> Sample:
+        rng = np.random.default_rng([self.seed, draw.epoch, draw.index])
+        factor = float(rng.uniform(*SCALES))
+        size = scaled_size(sample["image"].shape[:2], factor)
+        window = random_window(size, self.size, rng, sample.get(self.crop_by) if self.crop_by in self.tasks else None)
+        flipped = rng.random() < 0.5
+
+        image = resample_image(sample["image"], size, window)
+        if flipped:
+            image = mirror(image)
+        changed: Sample = {"image": colour.jitter(image.astype(np.float32), rng), "id": sample["id"]}
+        for name, task in self.tasks.items():
+            label = task.scale(resample_label(sample[name], size, window), factor)
+            changed[name] = task.flip(mirror(label)) if flipped else label
+        return self.finish(changed, draw)
