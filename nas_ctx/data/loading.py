@@ -108,10 +108,18 @@ class Loader(DataLoader[Any]):
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        for batch in super().__iter__():
+        batches = super().__iter__()
+        for batch in batches:
             if isinstance(batch, _Damaged):
+                self._end_workers(batches)
                 raise InputError(batch.message)
             yield batch
+
+    def _end_workers(self, batches: Any) -> None:
+        """End the worker processes now: the collector of the error's traceback would wait seconds for them."""
+        self._iterator = None
+        if self.num_workers:
+            batches._shutdown_workers()
 
 
 class TrainLoader(Loader):

@@ -138,8 +138,7 @@ def dot(a: Floats, b: Floats) -> Floats:
 
 def unit(v: Floats) -> Floats:
     """``v`` at length 1."""
-    length = np.sqrt(dot(v, v), dtype=np.float32)
-    return v / length
+    return np.divide(v, np.sqrt(dot(v, v)), dtype=np.float32)
 
 
 def part_interval(part: Part, origin: Floats, direction: Floats) -> tuple[Floats, Floats]:
