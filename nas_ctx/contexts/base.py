@@ -13,6 +13,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from nas_ctx.contexts.projection import Activation, projection
+from nas_ctx.contexts.sharing import Shared
 from nas_ctx.registry import Registry
 
 CONTEXTS: Registry[type[nn.Module]] = Registry("context")
@@ -23,13 +24,23 @@ class ContextInput(NamedTuple):
     """All that a block of the grid may look at, as one argument, since NNI's ``LayerChoice`` passes exactly one.
 
     Shapes: ``target`` and ``source`` (B, C, h, w); ``target_regions`` (B, Kt, h, w) and ``source_regions``
-    (B, Ks, h, w), the region maps of both tasks, see :func:`nas_ctx.contexts.attention.region_map`.
+    (B, Ks, h, w), the region maps of both tasks, see :func:`nas_ctx.contexts.attention.region_map`. ``shared`` is the
+    grid's: a context that reads by :meth:`project` and :meth:`region_features` profits from it, others need not.
     """
 
     target: Tensor
     source: Tensor
     target_regions: Tensor
     source_regions: Tensor
+    shared: Shared | None = None
+
+    def project(self, stack: nn.Module, features: Tensor) -> Tensor:
+        """``stack(features)``, taken from what the grid computed for several blocks where it did."""
+        return stack(features) if self.shared is None else self.shared.project(stack, features)
+
+    def region_features(self, regions: Tensor, source: Tensor) -> Tensor:
+        """Source features gathered per region, (B, C, K, 1); computed once for all blocks of a grid."""
+        return (self.shared or Shared()).region_features(regions, source)
 
 
 class AttentionContext(nn.Module, ABC):
@@ -60,5 +71,9 @@ class AttentionContext(nn.Module, ABC):
 
     def forward(self, inputs: ContextInput) -> Tensor:
         """The context features of the pair: (B, channels, h, w)."""
+        return self.attend(*(inputs.project(stack, features) for stack, features in self.projections(inputs)))
+
+    def projections(self, inputs: ContextInput) -> list[tuple[nn.Module, Tensor]]:
+        """Query, key and value stack, each with the feature map it will be applied to."""
         memory = self.memory(inputs)
-        return self.attend(self.query(inputs.target), self.key(memory), self.value(memory))
+        return [(self.query, inputs.target), (self.key, memory), (self.value, memory)]

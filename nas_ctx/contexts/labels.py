@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from nas_ctx.contexts.attention import region_attention, region_features
+from nas_ctx.contexts.attention import region_attention
 from nas_ctx.contexts.base import AttentionContext, ContextInput, register_context
 
 
@@ -24,7 +24,7 @@ class TargetLabelContext(_LabelContext):
     """
 
     def memory(self, inputs: ContextInput) -> Tensor:
-        return region_features(inputs.target_regions, inputs.source)
+        return inputs.region_features(inputs.target_regions, inputs.source)
 
 
 @register_context("s-label")
@@ -38,4 +38,4 @@ class SourceLabelContext(_LabelContext):
     """
 
     def memory(self, inputs: ContextInput) -> Tensor:
-        return region_features(inputs.source_regions, inputs.source)
+        return inputs.region_features(inputs.source_regions, inputs.source)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from torch import Tensor, nn
 
-from nas_ctx.contexts import ContextInput, NoContext
+from nas_ctx.contexts import AttentionContext, ContextInput
+from nas_ctx.contexts.sharing import Shared, watched
 from nas_ctx.models.heads import Fusion
 
 MakeBlock = Callable[[str, str, int, int], nn.Module]
@@ -31,18 +32,39 @@ class ContextGrid(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Per task features (B, C, h, w) and region maps (B, K, h, w) to fused features (B, C, h, w)."""
-        return {target: self.row(target, features, regions) for target in self.tasks}
+        return {**features, **self._rows([t for t in self.tasks if not self._blind(t)], features, regions)}
 
-    def row(self, target: str, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> Tensor:
-        """The fused features of one target."""
-        blocks = {source: self.blocks[label(target, source)] for source in self.tasks}
-        if all(isinstance(resolved(block), NoContext) for block in blocks.values()):
-            return features[target]
-        contexts = [
-            block(ContextInput(features[target], features[source], regions[target], regions[source]))
-            for source, block in blocks.items()
-        ]
-        return self.fusions[target](features[target], contexts)
+    def _blind(self, target: str) -> bool:
+        """Whether all blocks of the target stand at *none*."""
+        row = (resolved(self.blocks[label(target, source)]) for source in self.tasks)
+        return all(getattr(context, "produces_zeros", False) for context in row)
+
+    def _rows(
+        self, targets: Sequence[str], features: Mapping[str, Tensor], regions: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """The fused features of some targets, whose blocks share what they have in common."""
+        shared = Shared()
+        inputs: dict[str, list[ContextInput]] = {}
+        requests: list[tuple[nn.Module, Tensor]] = []
+        for target in targets:
+            inputs[target] = []
+            for source in self.tasks:
+                plain = ContextInput(features[target], features[source], regions[target], regions[source])
+                contexts = active(self.blocks[label(target, source)])
+                if any(watched(context) for context in contexts):
+                    inputs[target].append(plain)
+                    continue
+                inputs[target].append(plain._replace(shared=shared))
+                for context in contexts:
+                    if isinstance(context, AttentionContext):
+                        requests += context.projections(inputs[target][-1])
+        shared.prepare(requests)
+        fused = {}
+        for target in targets:
+            blocks = (self.blocks[label(target, source)] for source in self.tasks)
+            contexts = [block(x) for block, x in zip(blocks, inputs[target], strict=True)]
+            fused[target] = self.fusions[target](features[target], contexts)
+        return fused
 
 
 def label(target: str, source: str) -> str:
@@ -62,3 +84,11 @@ def resolved(block: nn.Module) -> nn.Module:
     """
     chosen = getattr(block, "active_candidate", None)
     return chosen if isinstance(chosen, nn.Module) else block
+
+
+def active(block: nn.Module) -> list[nn.Module]:
+    """The contexts that the block will run in this forward pass.
+
+    A layer that mixes candidates says so by an attribute ``active_candidates``, a list of modules.
+    """
+    return list(getattr(block, "active_candidates", [block]))

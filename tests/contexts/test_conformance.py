@@ -40,7 +40,7 @@ def test_agrees_with_loops_over_pixels(name, size, training, make_inputs):
 @pytest.mark.parametrize("training", [True, False])
 def test_gradients_agree_with_differences(name, training, make_inputs):
     context = make_context(name).train(training)
-    leaves = [x.clone().requires_grad_() for x in make_inputs(3, 5)] + list(context.parameters())
+    leaves = [x.clone().requires_grad_() for x in make_inputs(3, 5)[:4]] + list(context.parameters())
 
     def output(*_):
         return context(ContextInput(*leaves[:4]))

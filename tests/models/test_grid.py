@@ -1,0 +1,160 @@
+"""The grid, which computes for all blocks at once, against the straightforward formulation, block by block."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nas_ctx.contexts import CONTEXTS, candidates
+from nas_ctx.contexts.attention import region_map
+from nas_ctx.models.grid import ContextGrid
+from tests.reference import straightforward
+
+TASKS = ["semseg", "depth", "edge"]
+REGIONS = {"semseg": 4, "depth": 7, "edge": 2}
+
+
+class Mixture(nn.Module):
+    """All candidates of a block, mixed by fixed weights, as a supernet layer does."""
+
+    def __init__(self, target, source, in_channels, channels):
+        super().__init__()
+        names = candidates(target, source)
+        self.candidates = nn.ModuleDict({n: CONTEXTS[n](in_channels, channels, affine=False) for n in names})
+        self.weights = nn.Parameter(torch.rand(len(names)))
+
+    @property
+    def active_candidates(self):
+        return list(self.candidates.values())
+
+    def forward(self, inputs):
+        return sum(w * candidate(inputs) for candidate, w in zip(self.candidates.values(), self.weights, strict=True))
+
+
+def make_grid(make_block=Mixture, dtype=torch.float64, **options):
+    torch.manual_seed(0)
+    grid = ContextGrid(TASKS, 6, make_block, 0.0, **options).double()
+    for name, parameter in grid.named_parameters():
+        if "norm" in name:
+            nn.init.uniform_(parameter, 0.5, 1.5)
+    return grid.to(dtype)
+
+
+def make_inputs(dtype=torch.float64, size=(7, 10)):
+    generator = torch.Generator().manual_seed(1)
+
+    def random(channels):
+        return torch.randn(2, channels, *size, generator=generator, dtype=torch.float64).to(dtype)
+
+    return {t: random(6).requires_grad_() for t in TASKS}, {t: random(REGIONS[t]).requires_grad_() for t in TASKS}
+
+
+def plainly(grid, features, regions):
+    weights = {label: dict(zip(block.candidates, block.weights, strict=True)) for label, block in grid.blocks.items()}
+    return straightforward.grid(
+        grid, {label: block.candidates for label, block in grid.blocks.items()}, weights, features, regions
+    )
+
+
+def run(grid, forward, size=(7, 10)):
+    """Outputs, gradients and the state after one step."""
+    features, logits = make_inputs(next(grid.parameters()).dtype, size)
+    output = forward(grid, features, {task: region_map(x) for task, x in logits.items()})
+    loss = sum((x * torch.linspace(0, 1, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in output.values())
+    loss.backward()
+    leaves = {**{f"features.{t}": x for t, x in features.items()}, **{f"logits.{t}": x for t, x in logits.items()}}
+    gradients = {name: x.grad for name, x in {**leaves, **dict(grid.named_parameters())}.items()}
+    gradients = {name: gradient for name, gradient in gradients.items() if gradient is not None}
+    output = {task: x.detach() for task, x in output.items()}
+    return {**output, **gradients, **{f"state.{key}": value for key, value in grid.state_dict().items()}}
+
+
+def assert_equal(ours, expected, tolerance=1e-9):
+    assert ours.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(ours[name], value, rtol=tolerance, atol=tolerance, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_equals_the_straightforward_formulation(training):
+    grid = make_grid().train(training)
+    other = copy.deepcopy(grid)
+    assert_equal(run(grid, lambda g, *x: g(*x)), run(other, plainly))
+
+
+def test_equals_the_straightforward_formulation_in_single_precision():
+    grid = make_grid(dtype=torch.float32)
+    exact = run(make_grid(), plainly)
+    ours = run(grid, lambda g, *x: g(*x))
+    for task in TASKS:
+        torch.testing.assert_close(ours[task].double(), exact[task], rtol=1e-4, atol=1e-4)
+
+
+def test_channels_last_features():
+    grid = make_grid().eval()
+    features, logits = make_inputs()
+    regions = {task: region_map(x) for task, x in logits.items()}
+    expected = grid(features, regions)
+    last = grid({t: x.contiguous(memory_format=torch.channels_last) for t, x in features.items()}, regions)
+    for task in TASKS:
+        torch.testing.assert_close(last[task], expected[task])
+
+
+def test_projections_and_region_features_are_computed_once(monkeypatch):
+    """Counted: no projection runs by itself, and as many region features as pairs of region map and source exist."""
+    from nas_ctx.contexts import sharing
+
+    gathered = []
+    original = sharing.region_features
+    monkeypatch.setattr(sharing, "region_features", lambda *x: gathered.append(x) or original(*x))
+    monkeypatch.setattr(nn.Conv2d, "forward", lambda self, x: pytest.fail("a projection ran by itself"))
+    grid = make_grid()
+    features, logits = make_inputs()
+    grid.fusions = nn.ModuleDict({task: Sum() for task in TASKS})
+    grid(features, {task: region_map(x) for task, x in logits.items()})
+    assert len(gathered) == len(TASKS) ** 2
+
+
+class Sum(nn.Module):
+    def forward(self, features, contexts):
+        return sum(contexts)
+
+
+def test_a_watched_candidate_computes_everything_itself():
+    """A hook on a candidate, such as a counter of operations, sees all of its work; results do not change."""
+    grid, other = make_grid(), make_grid()
+    seen = []
+    watched = grid.blocks["depth/edge"].candidates["s-label"]
+    watched.query[1].conv.register_forward_hook(lambda *_: seen.append(1))
+    assert_equal(run(grid, lambda g, *x: g(*x)), run(other, lambda g, *x: g(*x)))
+    assert seen == [1]
+
+
+class OwnContext(nn.Module):
+    """A user's context: it reads plain tensors and knows nothing of sharing."""
+
+    def __init__(self, in_channels, channels):
+        super().__init__()
+        self.layer = nn.Conv2d(in_channels, channels, 1)
+
+    def forward(self, inputs):
+        return self.layer(inputs.source) * inputs.target.mean() + inputs.target_regions.sum()
+
+
+class OwnProjection(CONTEXTS["local"]):
+    """A user's variation of a context: a projection that is no stack of Conv-BN-ReLU layers."""
+
+    def __init__(self, in_channels, channels):
+        super().__init__(in_channels, channels)
+        self.value = nn.Conv2d(in_channels, channels, 1)
+
+
+@pytest.mark.parametrize("own", [OwnContext, OwnProjection])
+def test_own_contexts_work_among_the_others(own):
+    def make_block(target, source, in_channels, channels):
+        return own(in_channels, channels) if target == "depth" else CONTEXTS["local"](in_channels, channels)
+
+    outcome = run(make_grid(make_block), lambda g, *x: g(*x))
+    assert all(value.isfinite().all() for value in outcome.values())
+    assert "blocks.depth/depth.layer.weight" in outcome or "blocks.depth/depth.value.weight" in outcome
