@@ -92,6 +92,7 @@ class TrainingConfig:
         validate_every: steps between validations; ``null`` validates at the end only.
         checkpoint_every: steps between checkpoints; ``null`` writes one at the end only.
         log_every: steps between two records of the losses.
+        threads: processor threads of torch; ``null`` leaves it to torch. The last digit of a sum depends on it.
         accelerator, devices, strategy: Lightning's, for GPUs and several processes.
     """
 
@@ -107,6 +108,7 @@ class TrainingConfig:
     validate_every: Positive | None = 2_000
     checkpoint_every: Positive | None = 2_000
     log_every: Positive = 50
+    threads: Positive | None = None
     accelerator: str = "auto"
     devices: Positive = 1
     strategy: str = "auto"
@@ -117,7 +119,7 @@ class Config:
     """A whole run.
 
     Attributes:
-        output: the run folder.
+        output: the run folder; ``{seed}`` in it stands for the seed.
         seed: of weights, data order, augmentation and Gumbel noise.
         tasks: task -> its options, in the order of the grid.
     """
@@ -130,6 +132,10 @@ class Config:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     search: SearchSettings = field(default_factory=SearchSettings)
+
+    def __post_init__(self) -> None:
+        if self.output is not None:
+            self.output = self.output.replace("{seed}", str(self.seed))
 
 
 class _Loader(yaml.SafeLoader):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from nni.nas.evaluator.pytorch import Lightning, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
 from torch import nn
@@ -120,6 +121,8 @@ def _begin(config: Config, command: str) -> tuple[RunFolder, dict[str, Task], Da
     if config.output is None:
         raise InputError("output: missing: expected the run folder, in the configuration or by --out")
     tasks = make_tasks(config.tasks)
+    if config.training.threads is not None:
+        torch.set_num_threads(config.training.threads)
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
     folder = RunFolder(config.output)

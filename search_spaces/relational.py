@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from nni.mutable.utils import label_scope
 from nni.nas.nn.pytorch import LayerChoice, ModelSpace
 from torch import Tensor, nn
 
@@ -47,7 +48,8 @@ class RelationalSpace(ModelSpace):
         def choice(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
             names = candidates(target, source, contexts)
             modules = {name: CONTEXTS[name](in_channels, channels, affine=False) for name in names}
-            return LayerChoice(modules, label=f"{target}/{source}")
+            with label_scope(target):  # the way to a label with a slash: "<target>/<source>"
+                return LayerChoice(modules, label=source)
 
         self.network = MultiTaskNetwork(backbone, tasks, choice, dropout=0.0)
 

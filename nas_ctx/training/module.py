@@ -45,7 +45,9 @@ class MultiTaskModule(LightningModule):
         super().__init__()
         self.tasks = dict(tasks)
         self.config = config
-        self.metrics = torch.nn.ModuleDict({name: task.metric() for name, task in self.tasks.items()})
+        self.metrics = {name: task.metric() for name, task in self.tasks.items()}
+        # Registered too, so that their state follows the device.
+        self._metrics = torch.nn.ModuleDict(self.metrics)
         self.scores: dict[str, float] = {}
         self._loss_sum, self._images = 0.0, 0
 

@@ -1,0 +1,260 @@
+"""Runs an NNI experiment from start to end: on loopback, with NNI's state in one folder, leaving no process behind.
+
+``nnictl create`` alone starts a manager that listens on every interface, keeps its state in the home folder, needs a
+free port to be named, and stays when the trials are done. This starts the same ``nnictl``, and looks after the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+
+from nas_ctx.errors import InputError
+
+FINISHED = {"DONE", "STOPPED", "ERROR", "VIEWED"}
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class LaunchError(RuntimeError):
+    """NNI could not be started, or stopped answering."""
+
+
+@dataclass
+class Trial:
+    """One trial of an experiment as the manager tells of it."""
+
+    id: str
+    number: int
+    status: str
+    parameters: dict[str, Any]
+    latest: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def reason(self) -> str:
+        """The last line that a failed trial wrote to its standard error."""
+        if self.folder is None:
+            return "no trial folder"
+        try:
+            lines = (self.folder / "trial.stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        except OSError as error:
+            return str(error)
+        return lines[-1] if lines else "no message"
+
+
+@dataclass
+class Experiment:
+    """A running experiment: where its manager answers, and where its record lies."""
+
+    id: str
+    port: int
+    folder: Path
+    environment: dict[str, str]
+    pid: int | None
+
+    @property
+    def url(self) -> str:
+        """The address of the web page."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, what: str) -> Any:
+        """What the manager answers to a question, decoded."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/nni/{what}", timeout=20) as answer:
+            return json.load(answer)
+
+    def status(self) -> str:
+        """NNI's word for the state of the experiment."""
+        return str(self.get("check-status")["status"])
+
+    def trials(self) -> list[Trial]:
+        """The trials so far, each with its latest metric."""
+        latest: dict[str, dict[str, Any]] = {}
+        for metric in self.get("metric-data-latest"):
+            value = _decoded(metric["data"])
+            latest[metric["trialJobId"]] = value if isinstance(value, dict) else {"default": value}
+        trials: list[Trial] = []
+        for job in self.get("trial-jobs"):
+            parameters = json.loads(job["hyperParameters"][0])["parameters"] if job.get("hyperParameters") else {}
+            folder = Path(job["logPath"]) if "logPath" in job else None
+            number, identity = job.get("sequenceId", len(trials)), job["trialJobId"]
+            trials.append(Trial(identity, number, job["status"], parameters, latest.get(identity, {}), folder))
+        return trials
+
+    def stop(self) -> None:
+        """Stop the experiment by its id, and see that neither the manager nor a trial stays."""
+        ours = _family(self.pid)
+        with contextlib.suppress(subprocess.SubprocessError, OSError):
+            _nnictl(["stop", self.id], self.environment, timeout=60)
+        _, alive = psutil.wait_procs(ours, timeout=10)
+        for process in alive:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(alive, timeout=10)
+
+
+def create(config: Path, home: Path, port: int | None = None, tries: int = 4) -> Experiment:
+    """Start the experiment that ``config`` describes, with its manager on loopback.
+
+    Args:
+        config: NNI's YAML file.
+        home: NNI's state goes to ``<home>/nni-experiments``.
+        port: of the web page; by default a free one.
+        tries: starting fails now and then on a busy machine, and another process can take the port.
+
+    Raises:
+        InputError: no such file, or NNI refuses what stands in it.
+        LaunchError: the manager did not start.
+    """
+    if not config.is_file():
+        raise InputError(f"{config}: no such file")
+    environment = _environment(home)
+    said = ""
+    for _ in range(tries):
+        chosen = port or free_port()
+        done = _nnictl(["create", "--config", str(config), "--port", str(chosen)], environment, timeout=120)
+        said = _ANSI.sub("", done.stdout + done.stderr)
+        found = re.search(r"Experiment ID:\s*(\w+)", said)
+        if found is None:
+            reason = [line for line in said.splitlines() if line.strip()]
+            raise InputError(f"{config}: nnictl refuses it: {reason[-1] if reason else 'it says nothing'}")
+        experiment = _known(found[1], chosen, home, environment)
+        if "Web portal URLs" in said and _answers(experiment):
+            return experiment
+        experiment.stop()
+    raise LaunchError(f"{config}: nnictl could not start the experiment in {tries} tries; it said: {said[-500:]}")
+
+
+def run(
+    config: Path,
+    home: Path,
+    port: int | None = None,
+    *,
+    follow: Callable[[Experiment, list[Trial]], None] | None = None,
+    interval: float = 1.0,
+) -> tuple[Experiment, list[Trial]]:
+    """Run an experiment to its end and stop its manager, also when interrupted.
+
+    Args:
+        config, home, port: see :func:`create`.
+        follow: called every ``interval`` seconds with the trials so far.
+
+    Returns:
+        The experiment, its record in ``.folder``, and its trials.
+    """
+    with _interruptible():
+        experiment = create(config, home, port)
+        try:
+            silent_since: float | None = None
+            trials: list[Trial] = []
+            while True:
+                try:
+                    status, trials = experiment.status(), experiment.trials()
+                    silent_since = None
+                except (OSError, ValueError) as error:
+                    # A busy machine may take long to answer; a manager that is gone does not answer again.
+                    silent_since = silent_since or time.monotonic()
+                    gone = experiment.pid is not None and not psutil.pid_exists(experiment.pid)
+                    if gone or time.monotonic() - silent_since > 120:
+                        raise LaunchError(f"experiment {experiment.id}: its manager does not answer: {error}") from None
+                    status = "SILENT"
+                if follow is not None:
+                    follow(experiment, trials)
+                if status in FINISHED:
+                    return experiment, trials
+                time.sleep(interval)
+        finally:
+            experiment.stop()
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The environment that nnictl, its manager and the trials run in."""
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    # Weights and fonts that were fetched before stay where they are.
+    environment.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+    environment["HOME"] = str(home)
+    # `python` and `nnictl` are those of the environment that this runs in, whether it was activated or not.
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    loopback = str(resources.files("nas_ctx") / "loopback.js")
+    environment["NODE_OPTIONS"] = f"{environment.get('NODE_OPTIONS', '')} --require {json.dumps(loopback)}".strip()
+    environment["PYTHONWARNINGS"] = "ignore:pkg_resources is deprecated"
+    return environment
+
+
+def _nnictl(words: list[str], environment: dict[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).parent / "nnictl"), *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def _known(identity: str, port: int, home: Path, environment: dict[str, str]) -> Experiment:
+    """The experiment as NNI's registry knows it."""
+    root = home.resolve() / "nni-experiments"
+    entry: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        entry = json.loads((root / ".experiment").read_text(encoding="utf-8")).get(identity, {})
+    folder = Path(entry.get("logDir") or root) / identity
+    return Experiment(identity, port, folder, environment, entry.get("pid"))
+
+
+def _answers(experiment: Experiment) -> bool:
+    try:
+        return experiment.status() not in ("ERROR", "STOPPED")
+    except (OSError, ValueError):
+        return False
+
+
+def _family(pid: int | None) -> list[psutil.Process]:
+    """The manager and all that it started."""
+    if pid is None:
+        return []
+    try:
+        manager = psutil.Process(pid)
+        return [*manager.children(recursive=True), manager]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _decoded(data: Any) -> Any:
+    """A metric as NNI keeps it: JSON in JSON."""
+    while isinstance(data, str):
+        data = json.loads(data)
+    return data
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that what was started is stopped on the way out."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

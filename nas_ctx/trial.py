@@ -1,0 +1,83 @@
+"""The trial that ``nnictl`` starts: one entry point for searches, trainings and grid studies.
+
+``python -m nas_ctx.trial search CONFIG`` (or ``train``) merges the trial's parameters, dotted keys such as ``seed`` or
+``training.lr``, into the configuration, runs it, and reports to NNI: after every validation the scores, the mean
+entropy and the number of decided blocks; at the end the validation loss as ``default``, every score, and the genotype,
+so that a report can be made from the experiment's own record.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nni
+
+from nas_ctx.commands.options import add_run_options
+from nas_ctx.config import Config, load_config, parse_override
+from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
+from nas_ctx.training import RunFolder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one trial; return the exit code: 0 done, 2 wrong input, with one line on standard error."""
+    parser = argparse.ArgumentParser(prog="python -m nas_ctx.trial", description=__doc__)
+    parser.add_argument("kind", choices=["search", "train"])
+    add_run_options(parser)
+    options = parser.parse_args(arguments)
+    try:
+        config = trial_config(options, nni.get_next_parameter() or {})
+        nni.report_final_result(run(options.kind, config))
+    except InputError as error:
+        print(f"nas_ctx.trial {options.kind}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def trial_config(options: argparse.Namespace, parameters: dict[str, Any]) -> Config:
+    """The configuration file, overridden by ``--set``, overridden by the trial's parameters.
+
+    Without an ``output`` the run folder is ``run`` in the trial's own folder.
+    """
+    overrides = dict(parse_override(text) for text in options.overrides) | dict(parameters)
+    config = load_config(options.config, overrides)
+    if options.out is not None:
+        config.output = options.out
+    if config.output is None:
+        config.output = str(Path(os.environ.get("NNI_OUTPUT_DIR", ".")) / "run")
+    return config
+
+
+def run(kind: str, config: Config) -> dict[str, Any]:
+    """Run what ``kind`` says, or take it from the run folder where it was finished before; return the final result."""
+    from nas_ctx import runs
+
+    assert config.output is not None
+    folder = RunFolder(config.output)
+    if not folder.finished:
+        start = runs.search if kind == "search" else runs.train
+        start(config, report=_report, progress=False)
+    else:
+        folder.begin(config, kind)  # refuses the run of another configuration
+    result: dict[str, Any] = _with_default(folder.read_metrics())
+    if kind == "search":
+        result["genotype"] = runs.describe(Genotype.load(folder.genotype))
+    return result
+
+
+def _report(scores: dict[str, float]) -> None:
+    nni.report_intermediate_result(_with_default(scores))
+
+
+def _with_default(scores: dict[str, Any]) -> dict[str, Any]:
+    """NNI ranks trials by ``default``; here that is the validation loss."""
+    return {"default": scores["loss"], **{name: value for name, value in scores.items() if name != "loss"}}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
