@@ -9,27 +9,40 @@ from torchmetrics import Metric
 
 from nas_ctx.errors import InputError
 from nas_ctx.metrics import IGNORE, DepthErrors
-from nas_ctx.tasks import losses, options
+from nas_ctx.tasks import options
 from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
 from nas_ctx.tasks.coding import DepthBins
 from nas_ctx.tasks.drawing import draw_depth
+from nas_ctx.tasks.readouts import DEPTH_MODES
 
 
 @register_task("depth")
 class Depth(Task):
-    """Depth by L1 regression; its regions are ``bins`` logarithmic bins from ``minimum`` to ``maximum`` metres.
+    """Depth by L1 regression, or as classification; its regions are logarithmic bins.
 
-    >>> Depth().regions
-    40
+    Args:
+        bins: how many, from ``minimum`` to ``maximum`` metres.
+        mode: ``"regression"``, one channel of metres; or ``"classification"``, a channel per bin, read out as the
+            soft-weighted sum of the bins' mean log depths.
+
+    >>> Depth().channels, Depth(mode="classification").channels
+    (1, 40)
     """
 
     name = "depth"
     metric_name = "rmse"
     higher_is_better = False
-    channels = 1
     pad_value = 0.0
 
-    def __init__(self, *, bins: int = 40, minimum: float = 0.7, maximum: float = 10.0, weight: float = 1.0) -> None:
+    def __init__(
+        self,
+        *,
+        mode: str = "regression",
+        bins: int = 40,
+        minimum: float = 0.7,
+        maximum: float = 10.0,
+        weight: float = 1.0,
+    ) -> None:
         self.weight = options.number(self.name, "weight", weight, 0)
         self.regions = options.whole(self.name, "bins", bins, 2, IGNORE)
         minimum = options.number(self.name, "minimum", minimum, 0)
@@ -37,16 +50,18 @@ class Depth(Task):
         if minimum >= maximum:
             raise InputError(f"tasks.depth.minimum: {minimum:g}, expected less than maximum ({maximum:g})")
         self.coding = DepthBins(self.regions, minimum, maximum)
+        self.readout = DEPTH_MODES[options.text(self.name, "mode", mode)](self.coding)
+        self.channels = self.readout.channels
 
     def loss(self, logits: Tensor, label: Tensor) -> Tensor:
-        return losses.l1(logits, label)
+        return self.readout.loss(logits, label)
 
     def partition(self, label: Tensor) -> Tensor:
         return self.coding.encode(label.squeeze(1))
 
     def predict(self, logits: Tensor) -> Tensor:
         """Metres, not below 0: (B, 1, H, W)."""
-        return losses.full_precision(logits).clamp(min=0)
+        return self.readout.predict(logits)
 
     def metric(self) -> Metric:
         return DepthErrors()

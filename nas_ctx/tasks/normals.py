@@ -11,13 +11,22 @@ from torchmetrics import Metric
 from nas_ctx.metrics import IGNORE, AngularErrors
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
-from nas_ctx.tasks.coding import fibonacci_sphere, nearest_codeword
+from nas_ctx.tasks.coding import fibonacci_sphere, load_codebook, nearest_codeword
 from nas_ctx.tasks.drawing import draw_normals
+from nas_ctx.tasks.readouts import NORMALS_MODES
 
 
 @register_task("normals")
 class Normals(Task):
-    """Normals by L1 regression of unit vectors; a pixel's region is the nearest of ``codewords`` directions.
+    """Normals by L1 regression of unit vectors, or as classification; a region is what lies nearest to a codeword.
+
+    Args:
+        codewords: how many directions partition the sphere.
+        codebook: an ``.npy`` file of them, float (codewords, 3), as learned from training data. Without one the
+            codewords are spread evenly over the whole sphere, which fits every convention of axes and needs no data,
+            but spends about half of them on directions that no visible surface has.
+        mode: ``"regression"``, three channels scaled to unit length; or ``"classification"``, a channel per codeword
+            under triangular coding.
 
     >>> Normals().partition(torch.tensor([0.0, 0.0, 1.0]).view(1, 3, 1, 1)).item()
     0
@@ -26,16 +35,23 @@ class Normals(Task):
     name = "normals"
     metric_name = "mean_angle"
     higher_is_better = False
-    channels = 3
     pad_value = 0.0
 
-    def __init__(self, *, codewords: int = 40, weight: float = 10.0) -> None:
+    def __init__(
+        self, *, mode: str = "regression", codewords: int = 40, codebook: str | None = None, weight: float = 10.0
+    ) -> None:
         self.weight = options.number(self.name, "weight", weight, 0)
         self.regions = options.whole(self.name, "codewords", codewords, 4, IGNORE)
-        self.codebook = fibonacci_sphere(self.regions)
+        self.codebook = (
+            fibonacci_sphere(self.regions)
+            if codebook is None
+            else load_codebook(options.text(self.name, "codebook", codebook), self.regions)
+        )
+        self.readout = NORMALS_MODES[options.text(self.name, "mode", mode)](self.codebook)
+        self.channels = self.readout.channels
 
     def loss(self, logits: Tensor, label: Tensor) -> Tensor:
-        return losses.unit_l1(logits, label)
+        return self.readout.loss(logits, label)
 
     def partition(self, label: Tensor) -> Tensor:
         directions = label.movedim(1, -1)
@@ -44,7 +60,7 @@ class Normals(Task):
 
     def predict(self, logits: Tensor) -> Tensor:
         """Unit vectors, (B, 3, H, W)."""
-        return losses.unit(logits)
+        return self.readout.predict(logits)
 
     def metric(self) -> Metric:
         return AngularErrors()

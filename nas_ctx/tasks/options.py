@@ -31,3 +31,15 @@ def whole(task: str, key: str, value: object, low: int, high: int) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
         return value
     raise InputError(f"tasks.{task}.{key}: {value!r}, expected a whole number from {low} to {high}")
+
+
+def text(task: str, key: str, value: object) -> str:
+    """``value`` as a str.
+
+    >>> text("depth", "mode", 3)
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: tasks.depth.mode: 3, expected text
+    """
+    if isinstance(value, str):
+        return value
+    raise InputError(f"tasks.{task}.{key}: {value!r}, expected text")
