@@ -119,7 +119,12 @@ class DenseDataset(ABC):
     def __getitem__(self, which: Draw | int) -> Sample:
         draw = which if isinstance(which, Draw) else Draw(0, which)
         sample = self.read(draw.index)
-        return sample if self.transform is None else self.transform(sample, draw)
+        if self.transform is None:
+            return sample
+        try:
+            return self.transform(sample, draw)
+        except InputError as error:  # a task refuses what a label holds; say whose label it is
+            raise InputError(f"{self.root}: {sample['id']!r}: {error}") from None
 
 
 def finite(label: NDArray[Any]) -> NDArray[np.float32]:

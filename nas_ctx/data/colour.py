@@ -44,7 +44,8 @@ def hue(image: Picture, degrees: float) -> Picture:
     sixth += np.float32(degrees / 60)
     out = np.empty_like(image)
     for channel, shift in enumerate((5, 3, 1)):
-        k = (sixth + np.float32(shift)) % np.float32(6)
+        k = sixth + np.float32(shift)
+        k -= np.float32(6) * np.floor(k * np.float32(1 / 6))
         out[:, :, channel] = high - chroma * np.clip(np.minimum(k, 4 - k), 0, 1)
     return out
 

@@ -63,6 +63,16 @@ def resample_image(image: NDArray[np.uint8], size: Size, window: Window) -> NDAr
     return np.asarray(scaled)
 
 
+def by_planes(array: NDArray[Any], dtype: Any = None) -> NDArray[Any]:
+    """The same (H, W, C) values, laid out in memory channel by channel; (H, W) arrays need no change.
+
+    What follows works on whole channels, and NumPy keeps the layout: it is several times as fast as on triples.
+    """
+    if array.ndim == 2:
+        return array
+    return np.ascontiguousarray(array.transpose(2, 0, 1), dtype=dtype).transpose(1, 2, 0)
+
+
 def resample_label(label: NDArray[Any], size: Size, window: Window) -> NDArray[Any]:
     """``label`` (H, W, ...), scaled to ``size`` by the nearest pixel, of which ``window`` is kept.
 
@@ -71,7 +81,7 @@ def resample_label(label: NDArray[Any], size: Size, window: Window) -> NDArray[A
     """
     rows = _nearest(label.shape[0], size[0], window.top, window.height)
     columns = _nearest(label.shape[1], size[1], window.left, window.width)
-    return label.take(rows, axis=0).take(columns, axis=1)
+    return by_planes(label.take(rows, axis=0).take(columns, axis=1))
 
 
 def _nearest(source: int, target: int, start: int, count: int) -> NDArray[np.intp]:
@@ -106,7 +116,7 @@ def random_window(size: Size, crop: Size, rng: Generator, classes: NDArray[Any] 
 
 def mirror(array: NDArray[Any]) -> NDArray[Any]:
     """(H, W, ...) with left and right exchanged."""
-    return array[:, ::-1]
+    return array[:, ::-1].copy(order="K")
 
 
 def standardise(image: NDArray[Any]) -> NDArray[np.float32]:
@@ -124,7 +134,7 @@ def pad(array: NDArray[Any], size: Size, value: float) -> NDArray[Any]:
     down, across = max(size[0] - height, 0), max(size[1] - width, 0)
     if not down and not across:
         return array
-    padded = np.full((height + down, width + across, *array.shape[2:]), value, dtype=array.dtype)
+    padded = by_planes(np.full((height + down, width + across, *array.shape[2:]), value, dtype=array.dtype))
     padded[down // 2 : down // 2 + height, across // 2 : across // 2 + width] = array
     return padded
 
@@ -143,11 +153,11 @@ class EvalTransform:
 
     def __call__(self, sample: Sample, draw: Draw) -> Sample:
         """The batch layout of one sample: image float32 (3, H, W), labels as the tasks lay them out, id."""
-        image = pad(standardise(sample["image"]), self.size, 0)
+        image = pad(standardise(by_planes(sample["image"], np.float32)), self.size, 0)
         ready: Sample = {"image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "id": sample["id"]}
         for name, task in self.tasks.items():
-            label = task.mark_ignore(pad(sample[name], self.size, task.pad_value))
-            ready[name] = task.to_tensor(np.ascontiguousarray(label))
+            label = pad(by_planes(sample[name]), self.size, task.pad_value)
+            ready[name] = task.to_tensor(task.mark_ignore(label))
         return ready
 
 
@@ -180,7 +190,7 @@ class TrainTransform:
         image = resample_image(sample["image"], size, window)
         if flipped:
             image = mirror(image)
-        changed: Sample = {"image": colour.jitter(image.astype(np.float32), rng), "id": sample["id"]}
+        changed: Sample = {"image": colour.jitter(by_planes(image, np.float32), rng), "id": sample["id"]}
         for name, task in self.tasks.items():
             label = task.scale(resample_label(sample[name], size, window), factor)
             changed[name] = task.flip(mirror(label)) if flipped else label

@@ -13,6 +13,7 @@ from PIL import Image
 
 from nas_ctx.data import NYUD, DataModule
 from nas_ctx.errors import InputError
+from nas_ctx.tasks import make_tasks
 
 SIZE = (48, 64)
 
@@ -179,6 +180,12 @@ def test_damaged_files_give_one_line_that_names_them(copy, tasks, kind, workers)
     assert name in text
     assert "Traceback" not in text
     assert "\n" not in text
+
+
+def test_classes_that_the_task_does_not_have_are_refused(rooms):
+    few = make_tasks({"semseg": {"classes": 3}})
+    with pytest.raises(InputError, match=r"'val_0000\d': tasks\.semseg: a label holds class \d+, expected 0\.\.2"):
+        list(module(rooms, few).val_dataloader())
 
 
 def test_not_finite_values_are_invalid(copy, tasks):

@@ -72,7 +72,7 @@ def render(scene: Scene, size: tuple[int, int], rng: Generator) -> Shot:
     light = _light(scene, surface)
 
     # More rays where the picture would show stairs: at the outlines of parts.
-    where = np.flatnonzero(_outline(hit))
+    where = np.flatnonzero(_outline(hit, light.reshape(3, height, width)))
     a = (u[where] + pixel * _WITHIN_PIXEL[:, :1]).ravel().astype(np.float32)
     b = (v[where] + pixel * _WITHIN_PIXEL[:, 1:]).ravel().astype(np.float32)
     t, part = _cast_points(scene, a, b, np.unique(hit))
@@ -240,14 +240,15 @@ def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
     return opened
 
 
-def _outline(hit: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Pixels beside which another part is seen."""
+def _outline(hit: NDArray[np.int16], light: Floats) -> NDArray[np.bool_]:
+    """Pixels beside which another part is seen that is clearly lighter or darker. Both arrays end in (H, W)."""
+    level = light.sum(0)
     outline = np.zeros(hit.shape, dtype=bool)
-    across, down = hit[:, 1:] != hit[:, :-1], hit[1:] != hit[:-1]
-    outline[:, 1:] |= across
-    outline[:, :-1] |= across
-    outline[1:] |= down
-    outline[:-1] |= down
+    for one, two in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
+        clear = np.abs(level[one] - level[two]) > np.float32(0.12) * (level[one] + level[two])
+        stairs = (hit[one] != hit[two]) & clear
+        outline[one] |= stairs
+        outline[two] |= stairs
     return outline
 
 

@@ -20,8 +20,8 @@ def timber(rng: Generator) -> Material:
     """Wood from pale birch to dark walnut."""
     hue, saturation, value = rng.uniform(0.055, 0.1), rng.uniform(0.3, 0.65), rng.uniform(0.35, 0.85)
     return Material(
-        paint(hue, saturation, value), paint(hue - 0.01, saturation + 0.12, value * 0.7), "wood",
-        size=rng.uniform(0.05, 0.12), seed=seed(rng), gloss=rng.uniform(0.05, 0.3),
+        paint(hue, saturation, value), paint(hue - 0.01, saturation + 0.1, value * 0.75), "wood",
+        size=rng.uniform(0.04, 0.08), seed=seed(rng), gloss=rng.uniform(0.05, 0.3),
     )  # fmt: skip
 
 

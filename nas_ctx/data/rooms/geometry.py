@@ -86,8 +86,8 @@ def _round(a: Floats, b: Floats, c: Floats) -> tuple[Floats, Floats]:
 
 def box_interval(o: Floats, d: Floats) -> tuple[Floats, Floats]:
     """Where a ray is inside the cube [-1, 1]^3: the ends of its interval of t, enter > leave (or nan) for a miss."""
-    (x0, x1), (y0, y1), (z0, z1) = (_slab(oi, di) for oi, di in zip(o, d, strict=True))
-    return np.maximum(np.maximum(x0, y0), z0), np.minimum(np.minimum(x1, y1), z1)
+    enter, leave = _slab(o, d)
+    return np.maximum(np.maximum(enter[0], enter[1]), enter[2]), np.minimum(np.minimum(leave[0], leave[1]), leave[2])
 
 
 def cylinder_interval(o: Floats, d: Floats) -> tuple[Floats, Floats]:
@@ -148,14 +148,28 @@ def part_interval(part: Part, origin: Floats, direction: Floats) -> tuple[Floats
 
 
 def shaded_from(light: Sequence[float], points: Floats, parts: Sequence[Part]) -> NDArray[np.bool_]:
-    """For points (3, n): does one of ``parts`` stand between the point and the light?"""
+    """For points (3, n): does one of ``parts`` stand between the point and the light?
+
+    A part can only darken points that the light sees within the cone around the part's ball; few points are.
+    """
     source = np.asarray(light, dtype=np.float32)[:, None]
     dark = np.zeros(points.shape[1], dtype=bool)
+    if not parts:
+        return dark
+    centres = np.array([part.centre for part in parts], dtype=np.float32).T - source
+    distances = np.sqrt(dot(centres, centres))
+    radii = np.array([np.linalg.norm(part.half) for part in parts], dtype=np.float32) * np.float32(1.001)
+    cosines = np.sqrt(np.maximum(1 - np.square(radii / np.maximum(distances, radii)), 0))
+    cosines[distances <= radii] = -2  # the light is within the ball: any direction may be dark
+    towards = (centres / np.maximum(distances, NEAR)).T @ unit(points - source)
     with np.errstate(divide="ignore", invalid="ignore"):
-        for part in parts:
+        for part, near in zip(parts, towards >= cosines[:, None] - np.float32(1e-5), strict=True):
+            where = np.flatnonzero(near)
+            if not len(where):
+                continue
             matrix, offset = part.to_unit
-            origin = matrix @ points + offset
+            origin = matrix @ points[:, where] + offset
             enter, leave = SHAPES[part.shape][0](origin, matrix @ source + offset - origin)
             # The surface's own part ends at t = 0; what begins behind the light (t = 1) throws no shadow here.
-            dark |= (enter < leave) & (leave > NEAR) & (enter < 1)
+            dark[where[(enter < leave) & (leave > NEAR) & (enter < 1)]] = True
     return dark

@@ -145,8 +145,13 @@ class Frame:
 
     def point(self, x: float, y: float, z: float) -> tuple[float, float, float]:
         """A local point in the world."""
-        world = np.array([x, y, z]) @ rotation(self.yaw) + [self.x, self.y, self.z]
+        world = np.array([x, y, z]) @ self.axes + [self.x, self.y, self.z]
         return (float(world[0]), float(world[1]), float(world[2]))
+
+    @cached_property
+    def axes(self) -> NDArray[np.float64]:
+        """(3, 3): rows are the frame's axes in the world."""
+        return rotation(self.yaw)
 
     def add(
         self,
@@ -159,7 +164,7 @@ class Frame:
         shadow: bool = True,
     ) -> None:
         """Put a part here; ``centre`` and ``axes`` (rows) are local."""
-        turned = rotation(self.yaw) if axes is None else axes @ rotation(self.yaw)
+        turned = self.axes if axes is None else axes @ self.axes
         part = Part(shape, self.point(*centre), half, material, self.item, turned, role, shadow)
         self.builder.parts.append(part)
 

@@ -7,7 +7,8 @@ width of a pixel on the surface: a pattern fades into its mean where it is finer
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +38,16 @@ class Material:
     seed: int = 0
     gloss: float = 0.0
     glow: float = 0.0
-    waves: Floats = field(init=False, repr=False)
-    phases: Floats = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        rng = np.random.default_rng(self.seed)
-        object.__setattr__(self, "waves", rng.normal(size=(6, 3)).astype(np.float32))
-        object.__setattr__(self, "phases", rng.uniform(0, 2 * np.pi, 6).astype(np.float32))
+    @cached_property
+    def waves(self) -> Floats:
+        """Random wave vectors, (6, 3)."""
+        return np.random.default_rng(self.seed).normal(size=(6, 3)).astype(np.float32)
+
+    @cached_property
+    def phases(self) -> Floats:
+        """Random phases, (6,), 0..2 pi."""
+        return np.random.default_rng([self.seed, 1]).uniform(0, 2 * np.pi, 6).astype(np.float32)
 
     def colour(self, points: Floats, footprint: Floats) -> Floats:
         """Linear RGB at ``points`` (3, n): (3, n), or (3, 1) where it is the same everywhere."""
@@ -106,7 +110,7 @@ def wood(points: Floats, footprint: Floats, material: Material) -> Floats:
     bend = np.sin(3 * material.waves[:2] @ points + material.phases[:2, None]).sum(0) * 0.25 * material.size
     radius = np.hypot(points[0] * 0.25 + 0.7, points[2] + 0.4) + bend
     ring = np.sin(radius * (2 * np.pi / material.size))
-    return 0.5 + (0.35 * ring + 0.15 * ring * np.abs(ring)) * _sharp(footprint, material.size * 0.5)
+    return 0.5 + (0.25 * ring + 0.1 * ring * np.abs(ring)) * _sharp(footprint, material.size * 0.5)
 
 
 def plaster(points: Floats, footprint: Floats, material: Material) -> Floats:

@@ -1,0 +1,38 @@
+"""How many rooms a second does one core render and write? Prints scenes per second.
+
+python experiments/benchmarks/rooms_speed.py [SCENES]
+"""
+
+from __future__ import annotations
+
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"  # before NumPy is loaded: one core is what is measured
+
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from nas_ctx.data.rooms import write_rooms
+
+SIZE = (96, 128)
+
+
+def main() -> None:
+    """Write a data set of training scenes (and one of validation) and time it: wall clock and processor."""
+    scenes = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    with tempfile.TemporaryDirectory() as folder:
+        write_rooms(Path(folder) / "warm", train=2, val=1, size=SIZE)
+        wall, processor = time.perf_counter(), time.process_time()
+        write_rooms(Path(folder) / "rooms", train=scenes, val=1, size=SIZE)
+        wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    count = scenes + 1
+    print(f"{count} scenes of {SIZE[0]} x {SIZE[1]}, rendered and written on one core")
+    print(f"  {count / wall:6.1f} scenes/s by the wall clock ({1000 * wall / count:.1f} ms each)")
+    print(f"  {count / processor:6.1f} scenes/s of processor time ({1000 * processor / count:.1f} ms each)")
+
+
+if __name__ == "__main__":
+    main()
