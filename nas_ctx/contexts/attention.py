@@ -2,9 +2,14 @@
 
 Sums over tens of thousands of pixels leave the range of half precision, so region maps, region features and the
 global sums are computed in float32 at least, whatever the features' dtype and whatever autocast says.
+
+The two attentions have backward passes of their own that keep nothing but arguments and result: what autograd would
+keep (a weight per pixel and region, a numerator per pixel and channel) is cheap to compute again.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,9 +56,9 @@ def region_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     >>> bool((region_attention(q, kv, kv) - 1).abs().max() < 1e-6)
     True
     """
-    keys, values = key.flatten(2) * key.shape[1] ** -0.5, value.flatten(2)
-    weights = (keys.mT @ query.flatten(2)).softmax(1)
-    return (values @ weights).unflatten(2, query.shape[2:])
+    queries, keys, values = (x.flatten(2).to(query.dtype) for x in (query, key, value))
+    with torch.autocast(query.device.type, enabled=False):
+        return _RegionAttention.apply(queries, keys * key.shape[1] ** -0.5, values).unflatten(2, query.shape[2:])
 
 
 def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -73,13 +78,51 @@ def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     True
     """
     with torch.autocast(query.device.type, enabled=False):
-        queries, keys, values = (wide(x).flatten(2) for x in (query, key, value))
-        summary = values @ keys.mT
-        total = keys.sum(2, keepdim=True).mT
-        context = (summary @ queries) / (total @ queries)
+        context = _GlobalAttention.apply(*(wide(x).flatten(2) for x in (query, key, value)))
     return context.unflatten(2, query.shape[2:]).to(query.dtype)
 
 
 def wide(x: Tensor) -> Tensor:
     """``x`` in float32 at least."""
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+class _RegionAttention(torch.autograd.Function):
+    """values @ softmax(keysᵀ queries) over keys; all are (B, channels, positions)."""
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        ctx.save_for_backward(queries, keys, values)
+        return values @ (keys.mT @ queries).softmax(1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        queries, keys, values = ctx.saved_tensors
+        weights = (keys.mT @ queries).softmax(1)
+        d_values = gradient @ weights.mT
+        d_scores = torch.ops.aten._softmax_backward_data(values.mT @ gradient, weights, 1, weights.dtype)
+        return keys @ d_scores, queries @ d_scores.mT, d_values
+
+
+class _GlobalAttention(torch.autograd.Function):
+    """sum_j (q_i.k_j) v_j / sum_j (q_i.k_j); all are (B, channels, positions)."""
+
+    @staticmethod
+    def forward(ctx: Any, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        summary, total = values @ keys.mT, keys.sum(2).unsqueeze(1)
+        context = (summary @ queries).div_(total @ queries)
+        ctx.save_for_backward(queries, keys, values, summary, total, context)
+        return context
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        queries, keys, values, summary, total, context = ctx.saved_tensors
+        denominator = total @ queries
+        d_numerator = gradient / denominator
+        d_denominator = torch.linalg.vecdot(d_numerator, context, dim=1).neg_().unsqueeze(1)
+        d_summary, d_total = d_numerator @ queries.mT, d_denominator @ queries.mT
+        d_queries = (summary.mT @ d_numerator).baddbmm_(total.mT, d_denominator)
+        d_keys = (d_summary.mT @ values).add_(d_total.mT)
+        return d_queries, d_keys, d_summary @ keys

@@ -9,14 +9,15 @@ are put together at every step.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from nas_ctx.contexts.attention import region_features
-from nas_ctx.contexts.normalised import ACTIVATIONS, Moments, affine_product, normalised_product
+from nas_ctx.contexts.normalised import ACTIVATIONS, Layer, Moments, Statistics, affine_layer, normalised_stacks
 
 
 class Shared:
@@ -24,6 +25,7 @@ class Shared:
 
     def __init__(self) -> None:
         # Keyed by identity; the tensors are kept, so that no other one can get the same identity meanwhile.
+        self._moments: dict[int, tuple[Moments, Tensor]] = {}
         self._region_features: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
         self._projected: dict[tuple[nn.Module, int], tuple[Tensor, Tensor]] = {}
 
@@ -42,13 +44,18 @@ class Shared:
         found = self._projected.pop((stack, id(features)), None)
         return stack(features) if found is None else found[0]
 
+    def _moments_of(self, features: Tensor) -> Moments:
+        if id(features) not in self._moments:
+            self._moments[id(features)] = (Moments.of(features.flatten(2).unsqueeze(1)), features)
+        return self._moments[id(features)][0]
+
     def prepare(self, requests: Iterable[tuple[nn.Module, Tensor]]) -> None:
         """Compute the projections (stack, feature map) that are about to be asked for."""
         by_map: dict[int, tuple[Tensor, list[nn.Module]]] = {}
         for stack, features in requests:
             by_map.setdefault(id(features), (features, []))[1].append(stack)
         for features, stacks in by_map.values():
-            for stack, projected in project_together(features, stacks).items():
+            for stack, projected in project_together(features, stacks, partial(self._moments_of, features)).items():
                 self._projected[stack, id(features)] = (projected, features)
 
 
@@ -62,7 +69,9 @@ class _Plan(NamedTuple):
     activation: type[nn.Module]
 
 
-def project_together(features: Tensor, stacks: Sequence[nn.Module]) -> dict[nn.Module, Tensor]:
+def project_together(
+    features: Tensor, stacks: Sequence[nn.Module], moments: Callable[[], Moments] | None = None
+) -> dict[nn.Module, Tensor]:
     """Apply stacks of 1x1 Conv-BN-activation layers to one feature map, those of equal structure at once.
 
     The result equals ``{stack: stack(features)}``, running statistics and gradients included. Stacks of any other
@@ -71,6 +80,7 @@ def project_together(features: Tensor, stacks: Sequence[nn.Module]) -> dict[nn.M
     Args:
         features: (B, C, h, w).
         stacks: modules that take it, see :func:`nas_ctx.contexts.projection.projection`.
+        moments: gives those of ``features``, where somebody may know them already.
 
     >>> from nas_ctx.contexts.projection import projection
     >>> stacks = [projection(6, 3, layers=layers) for layers in (1, 2, 1)]
@@ -83,49 +93,45 @@ def project_together(features: Tensor, stacks: Sequence[nn.Module]) -> dict[nn.M
         if plans:
             together[plans].append(stack)
     x = features.flatten(2).unsqueeze(1)
-    moments = Moments.of(x) if any(plans[0].training for plans in together) else None
     result: dict[nn.Module, Tensor] = {}
     for plans, alike in together.items():
-        y = x
-        for depth, plan in enumerate(plans):
-            layers = [stack[depth] for stack in alike]
-            y = _layers_at_once(y, layers, plan, moments if depth == 0 else None)
+        columns = [[stack[depth] for stack in alike] for depth in range(len(plans))]
+        layers = [_side_by_side(column, plan) for column, plan in zip(columns, plans, strict=True)]
+        if plans[0].training:
+            y, statistics = normalised_stacks(x, layers, moments() if moments else Moments.of(x))
+            for column, measured in zip(columns, statistics, strict=True):
+                _update_running_statistics([layer.norm for layer in column], measured, x.shape[0] * x.shape[3])
+        else:
+            y = x
+            for column, layer in zip(columns, layers, strict=True):
+                y = affine_layer(y, layer, _running_statistics(column)).view(len(x), len(alike), -1, x.shape[3])
         result.update(zip(alike, y.unflatten(3, features.shape[2:]).unbind(1), strict=True))
     return result
 
 
-def _layers_at_once(x: Tensor, layers: Sequence[Any], plan: _Plan, moments: Moments | None) -> Tensor:
-    """Layers side by side: x (B, 1 or n, C, P), read by all or each by its own, to (B, n, c, P)."""
+def _side_by_side(layers: Sequence[Any], plan: _Plan) -> Layer:
+    """The parameters of one layer of every stack, put together."""
     norms = [layer.norm for layer in layers]
     weight = torch.stack([layer.conv.weight.flatten(1) for layer in layers])
     one = weight.new_ones(plan.out_channels)
-    zero = one.new_zeros(plan.out_channels)
     scale = torch.stack([norm.weight if norm.affine else one for norm in norms])
-    shift = torch.stack([norm.bias if norm.affine else zero for norm in norms])
-    groups = x.shape[1]  # one map for all layers: one product; a map for each: as many products in a batch
+    shift = torch.stack([norm.bias if norm.affine else torch.zeros_like(one) for norm in norms])
+    return Layer(weight, scale, shift, plan.eps, plan.activation)
 
-    def grouped(parameter: Tensor) -> Tensor:
-        return parameter.reshape(groups, -1, *parameter.shape[2:])
 
-    if plan.training:
-        y, mean, variance = normalised_product(
-            x, grouped(weight), grouped(scale), grouped(shift), moments or Moments.of(x), plan.eps, plan.activation
-        )
-        _update_running_statistics(norms, mean.view_as(scale), variance.view_as(scale), x.shape[0] * x.shape[3])
-    else:
-        rate = (torch.stack([norm.running_var for norm in norms]) + plan.eps).rsqrt() * scale
-        offset = shift - rate * torch.stack([norm.running_mean for norm in norms])
-        y = affine_product(x, grouped(weight * rate.unsqueeze(2)), grouped(offset), plan.activation)
-    return y.reshape(x.shape[0], len(layers), -1, x.shape[3])
+def _running_statistics(layers: Sequence[Any]) -> Statistics:
+    means, variances = ([getattr(layer.norm, f"running_{kind}") for layer in layers] for kind in ("mean", "var"))
+    return Statistics(torch.stack(means), torch.stack(variances))
 
 
 @torch.no_grad()
-def _update_running_statistics(norms: Sequence[Any], mean: Tensor, variance: Tensor, count: int) -> None:
+def _update_running_statistics(norms: Sequence[Any], measured: Statistics, count: int) -> None:
     """What each norm would have done to its running statistics: the variance unbiased, mixed in by its momentum."""
-    for norm, m, v in zip(norms, mean, variance * (count / (count - 1)), strict=True):
+    unbiased = measured.variance * (count / (count - 1))
+    for norm, mean, variance in zip(norms, measured.mean, unbiased, strict=True):
         if norm.track_running_stats:
-            norm.running_mean.lerp_(m.to(norm.running_mean.dtype), norm.momentum)
-            norm.running_var.lerp_(v.to(norm.running_var.dtype), norm.momentum)
+            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
+            norm.running_var.lerp_(variance.to(norm.running_var.dtype), norm.momentum)
             norm.num_batches_tracked.add_(1)
 
 
@@ -134,7 +140,8 @@ def _plans(stack: nn.Module) -> tuple[_Plan, ...]:
     if type(stack) is not nn.Sequential or watched(stack):
         return ()
     plans = tuple(_plan(layer) for layer in stack)
-    return tuple(plan for plan in plans if plan) if all(plans) else ()
+    alike = all(plans) and len({plan.training for plan in plans if plan}) == 1
+    return tuple(plan for plan in plans if plan) if alike else ()
 
 
 def _plan(layer: Any) -> _Plan | None:

@@ -32,39 +32,42 @@ class ContextGrid(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Per task features (B, C, h, w) and region maps (B, K, h, w) to fused features (B, C, h, w)."""
-        return {**features, **self._rows([t for t in self.tasks if not self._blind(t)], features, regions)}
+        shared = Shared()
+        return {
+            target: features[target] if self._blind(target) else self._row(target, features, regions, shared)
+            for target in self.tasks
+        }
 
     def _blind(self, target: str) -> bool:
         """Whether all blocks of the target stand at *none*."""
         row = (resolved(self.blocks[label(target, source)]) for source in self.tasks)
         return all(getattr(context, "produces_zeros", False) for context in row)
 
-    def _rows(
-        self, targets: Sequence[str], features: Mapping[str, Tensor], regions: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        """The fused features of some targets, whose blocks share what they have in common."""
-        shared = Shared()
-        inputs: dict[str, list[ContextInput]] = {}
+    def _row(
+        self, target: str, features: Mapping[str, Tensor], regions: Mapping[str, Tensor], shared: Shared
+    ) -> Tensor:
+        """The fused features of one target.
+
+        Projections are computed together within a row, not over the whole grid: what a row keeps for its backward pass
+        is freed, and the gradients of its projections exist, before the next row's turn comes.
+        """
+        blocks = {source: self.blocks[label(target, source)] for source in self.tasks}
+        inputs = {
+            source: ContextInput(features[target], features[source], regions[target], regions[source], shared)
+            for source in self.tasks
+        }
         requests: list[tuple[nn.Module, Tensor]] = []
-        for target in targets:
-            inputs[target] = []
-            for source in self.tasks:
-                plain = ContextInput(features[target], features[source], regions[target], regions[source])
-                contexts = active(self.blocks[label(target, source)])
-                if any(watched(context) for context in contexts):
-                    inputs[target].append(plain)
-                    continue
-                inputs[target].append(plain._replace(shared=shared))
-                for context in contexts:
-                    if isinstance(context, AttentionContext):
-                        requests += context.projections(inputs[target][-1])
+        for source, block in blocks.items():
+            contexts = active(block)
+            if any(watched(context) for context in contexts):
+                inputs[source] = inputs[source]._replace(shared=None)
+                continue
+            for context in contexts:
+                if isinstance(context, AttentionContext):
+                    requests += context.projections(inputs[source])
         shared.prepare(requests)
-        fused = {}
-        for target in targets:
-            blocks = (self.blocks[label(target, source)] for source in self.tasks)
-            contexts = [block(x) for block, x in zip(blocks, inputs[target], strict=True)]
-            fused[target] = self.fusions[target](features[target], contexts)
-        return fused
+        contexts_found = [block(inputs[source]) for source, block in blocks.items()]
+        return self.fusions[target](features[target], contexts_found)
 
 
 def label(target: str, source: str) -> str:

@@ -1,0 +1,91 @@
+"""Stacks computed together against the same stacks called one by one."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from nas_ctx.contexts.projection import conv_norm, projection
+from nas_ctx.contexts.sharing import project_together
+
+
+def make_stacks():
+    torch.manual_seed(0)
+    stacks = nn.ModuleList(
+        [
+            projection(6, 3, layers=2),
+            projection(6, 3, layers=1, affine=False),
+            projection(6, 3, layers=2, activation=nn.Softplus),
+            projection(6, 4, layers=3, affine=False),
+            projection(6, 3, layers=2),
+            projection(6, 3, layers=1),
+        ]
+    ).double()
+    with torch.no_grad():
+        for name, parameter in stacks.named_parameters():
+            if "norm" in name:
+                parameter.uniform_(0.5, 1.5)
+    return stacks
+
+
+def outcome(stacks, project, steps=3):
+    """Outputs and gradients of the last of some steps, and the norms' state after it."""
+    for step in range(steps):
+        torch.manual_seed(step)
+        features = (torch.randn(2, 6, 5, 7, dtype=torch.float64) + torch.randn(6, 1, 1)).requires_grad_()
+        outputs = project(stacks, features)
+        stacks.zero_grad()
+        sum((x * torch.randn_like(x)).sum() for x in outputs).backward()
+    return [*outputs, features.grad, *(x.grad for x in stacks.parameters()), *stacks.state_dict().values()]
+
+
+def one_by_one(stacks, features):
+    return [stack(features) for stack in stacks]
+
+
+def together(stacks, features):
+    found = project_together(features, list(stacks))
+    assert len(found) == len(stacks)
+    return [found[stack] for stack in stacks]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_equals_calling_each_stack(training):
+    stacks = make_stacks().train(training)
+    outcome(stacks, one_by_one)  # running statistics away from their start
+    other = copy.deepcopy(stacks)
+    for ours, plain in zip(outcome(stacks, together), outcome(other, one_by_one), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-9)
+
+
+def test_single_precision_loses_little():
+    """Variances from the covariance of the input are differences of squares: with a large mean that costs digits."""
+    stack = projection(32, 16, layers=2)
+    features = torch.randn(2, 32, 40, 40).relu() + 1
+    exact = copy.deepcopy(stack).double()(features.double())
+    ours = project_together(features, [stack])[stack]
+    assert (ours - exact).abs().max() < 2e-5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        nn.Conv2d(6, 3, 1),
+        nn.Sequential(conv_norm(6, 3, kernel=3, activation=nn.ReLU)),
+        nn.Sequential(conv_norm(6, 3, activation=nn.GELU)),
+        nn.Sequential(conv_norm(6, 3, activation=None)),
+        nn.Sequential(nn.Sequential(nn.Conv2d(6, 3, 1), nn.BatchNorm2d(3), nn.ReLU())),
+        nn.SyncBatchNorm.convert_sync_batchnorm(projection(6, 3, layers=1)),
+    ],
+    ids=["conv", "3x3", "gelu", "no activation", "other names", "synchronised norm"],
+)
+def test_leaves_other_structures_alone(other):
+    plain = projection(6, 3, layers=1)
+    assert list(project_together(torch.randn(2, 6, 4, 4), [other, plain])) == [plain]
+
+
+def test_leaves_partly_frozen_stacks_alone():
+    stack = projection(6, 3, layers=2)
+    stack[0].norm.eval()
+    assert not project_together(torch.randn(2, 6, 4, 4), [stack])
