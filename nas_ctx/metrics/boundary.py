@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 from scipy.spatial import KDTree
-from skimage.morphology import thin
 from torch import Tensor
 
+from nas_ctx.metrics.thinning import thin
 from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
 
 
