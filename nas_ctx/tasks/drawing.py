@@ -29,10 +29,13 @@ def palette(count: int) -> Picture:
     """
     from skimage.color import rgb2lab
 
-    levels = np.linspace(0.1, 0.95, 14)
+    levels = np.linspace(0.1, 0.98, 18)
     candidates = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     lab = rgb2lab(candidates[None])[0]
-    candidates, lab = (values[np.hypot(lab[:, 1], lab[:, 2]) > 18] for values in (candidates, lab))
+    # Neither glaring, nor grey, nor so dark that neighbours melt.
+    lightness, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
+    good = (lightness > 30) & (lightness < 90) & (chroma > 18) & (chroma < 72)
+    candidates, lab = candidates[good], lab[good]
     # Start from what is ignored, the way a reader sees it beside the colours.
     distance = np.linalg.norm(lab - rgb2lab(np.array([[NEUTRAL]]) / 255.0)[0, 0], axis=1)
     chosen = np.empty(count, np.intp)
@@ -51,10 +54,10 @@ def draw_classes(values: NDArray[Any], classes: int) -> Picture:
 
 @lru_cache(maxsize=1)
 def depth_colours() -> Picture:
-    """The 256 colours of matplotlib's reversed viridis: near is bright. Perceptually even, and readable in grey."""
+    """The 256 colours of matplotlib's reversed magma: near is bright. Perceptually even, and readable in grey."""
     from matplotlib import colormaps
 
-    return (colormaps["viridis_r"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    return (colormaps["magma_r"](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
 
 
 def draw_depth(metres: NDArray[Any], nearest: float, farthest: float) -> Picture:

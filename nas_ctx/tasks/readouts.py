@@ -31,8 +31,8 @@ class Readout(ABC):
         """The quantity, in units and layout of the label."""
 
 
-DEPTH_MODES: Registry[Callable[[DepthBins], Readout]] = Registry("mode of depth")
-NORMALS_MODES: Registry[Callable[[Tensor], Readout]] = Registry("mode of normals")
+DEPTH_MODES: Registry[Callable[[DepthBins], Readout]] = Registry("tasks.depth.mode")
+NORMALS_MODES: Registry[Callable[[Tensor], Readout]] = Registry("tasks.normals.mode")
 
 
 @DEPTH_MODES.register("regression")

@@ -134,6 +134,21 @@ def test_half_precision_logits(case, dtype):
     assert prediction.dtype in (torch.float32, torch.long)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_gpu_gives_what_the_cpu_gives(case):
+    label = case.label((2, 40, 50), ignored=0.2)
+    there = label.cuda()
+    for loss, draw in losses_of(case):
+        torch.testing.assert_close(
+            loss(draw(label).cuda(), there).cpu(), loss(draw(label), label), rtol=1e-4, atol=1e-5
+        )
+    metric = case.task.metric().cuda()
+    metric.update(case.task.predict(case.logits(label).cuda()), there)
+    expected = score(case, case.task.predict(case.logits(label)), label)
+    assert metric.compute()[case.task.metric_name].item() == pytest.approx(expected, rel=1e-3)
+    assert torch.equal(case.task.partition(there).cpu(), case.task.partition(label))
+
+
 def test_pooled_score_does_not_depend_on_batches(case):
     label = case.label((6, 12, 14), ignored=0.2)
     prediction = case.task.predict(case.logits(label))
