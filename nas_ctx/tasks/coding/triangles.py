@@ -58,9 +58,12 @@ class TriangularCode:
         (True, 1.0)
         """
         inverses = self.inverses.to(directions)
-        triangle = in_chunks(
-            lambda part: (inverses.reshape(-1, 3) @ part.T).view(-1, 3, len(part)).amin(1).argmax(0), directions
-        )
+        first, second, third = (inverses[:, corner].T for corner in range(3))
+
+        def enclosing(part: Tensor) -> Tensor:
+            return torch.minimum(torch.minimum(part @ first, part @ second), part @ third).argmax(1)
+
+        triangle = in_chunks(enclosing, directions)
         # Inside its triangle a direction has three weights >= 0; rounding may leave one at -1e-7 on an edge.
         weights = torch.einsum("nij,nj->ni", inverses[triangle], directions).clamp(min=0)
         return self.triangles.to(triangle.device)[triangle], F.normalize(weights, p=1, dim=1)
@@ -79,9 +82,10 @@ class TriangularCode:
         rows = probabilities.movedim(1, -1)
         triangles = self.triangles.to(rows.device)
         codewords = self.codewords.to(rows)
+        corner_of = rows.new_zeros(len(codewords), len(triangles)).scatter_(0, triangles.T, 1)
 
         def reconstruct(part: Tensor) -> Tensor:
-            best = triangles[part[:, triangles].sum(-1).argmax(1)]
+            best = triangles[(part @ corner_of).argmax(1)]
             return F.normalize(torch.einsum("nk,nkc->nc", part.gather(1, best), codewords[best]), dim=1)
 
         flat = in_chunks(reconstruct, rows.reshape(-1, rows.shape[-1]))
