@@ -130,9 +130,10 @@ def _update_running_statistics(norms: Sequence[Any], measured: Statistics, count
     unbiased = measured.variance * (count / (count - 1))
     for norm, mean, variance in zip(norms, measured.mean, unbiased, strict=True):
         if norm.track_running_stats:
-            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
-            norm.running_var.lerp_(variance.to(norm.running_var.dtype), norm.momentum)
             norm.num_batches_tracked.add_(1)
+            momentum = 1 / int(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+            norm.running_mean.lerp_(mean.to(norm.running_mean.dtype), momentum)
+            norm.running_var.lerp_(variance.to(norm.running_var.dtype), momentum)
 
 
 def _plans(stack: nn.Module) -> tuple[_Plan, ...]:
@@ -155,7 +156,6 @@ def _plan(layer: Any) -> _Plan | None:
         and conv.groups == 1
         and conv.bias is None
         and type(norm) is nn.BatchNorm2d
-        and norm.momentum is not None
         and type(activation) in ACTIVATIONS
     )
     if not plain:

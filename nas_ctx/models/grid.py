@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 from nas_ctx.contexts import AttentionContext, ContextInput
 from nas_ctx.contexts.sharing import Shared, watched
@@ -19,11 +25,28 @@ class ContextGrid(nn.Module):
 
     ``blocks`` holds them under their labels ``"<target>/<source>"``. A row whose blocks all stand at *none* leaves its
     target's features as they are.
+
+    Args:
+        tasks: their names, in the order of the grid.
+        channels: of a task's features; a block gives half of them.
+        make_block: makes the block of a pair.
+        dropout: after the fusion.
+        recompute: keep only features and fused features of a row for the backward pass, and compute the rest again
+            when it is needed: less memory, more time, the same result.
     """
 
-    def __init__(self, tasks: Sequence[str], channels: int, make_block: MakeBlock, dropout: float) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        channels: int,
+        make_block: MakeBlock,
+        dropout: float,
+        *,
+        recompute: bool = False,
+    ) -> None:
         super().__init__()
         self.tasks = list(tasks)
+        self.recompute = recompute
         width = channels // 2
         self.blocks = nn.ModuleDict(
             {label(t, s): make_block(t, s, channels, width) for t in self.tasks for s in self.tasks}
@@ -32,16 +55,24 @@ class ContextGrid(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Per task features (B, C, h, w) and region maps (B, K, h, w) to fused features (B, C, h, w)."""
-        shared = Shared()
+        again = self.recompute and torch.is_grad_enabled()
+        row = self._row_computed_again if again else partial(self._row, shared=Shared())
         return {
-            target: features[target] if self._blind(target) else self._row(target, features, regions, shared)
-            for target in self.tasks
+            target: features[target] if self._blind(target) else row(target, features, regions) for target in self.tasks
         }
 
     def _blind(self, target: str) -> bool:
         """Whether all blocks of the target stand at *none*."""
         row = (resolved(self.blocks[label(target, source)]) for source in self.tasks)
         return all(getattr(context, "produces_zeros", False) for context in row)
+
+    def _row_computed_again(self, target: str, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> Tensor:
+        parts = [self.fusions[target], *(self.blocks[label(target, source)] for source in self.tasks)]
+        return checkpoint(
+            lambda: self._row(target, features, regions, Shared()),
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), kept_statistics(*parts)),
+        )
 
     def _row(
         self, target: str, features: Mapping[str, Tensor], regions: Mapping[str, Tensor], shared: Shared
@@ -87,6 +118,29 @@ def resolved(block: nn.Module) -> nn.Module:
     """
     chosen = getattr(block, "active_candidate", None)
     return chosen if isinstance(chosen, nn.Module) else block
+
+
+@contextmanager
+def kept_statistics(*modules: nn.Module) -> Iterator[None]:
+    """Within it, batch norms do not move their running statistics: the second of two equal passes must not.
+
+    >>> norm = nn.BatchNorm1d(3)
+    >>> with kept_statistics(norm):
+    ...     _ = norm(torch.rand(4, 3))
+    >>> norm.running_mean, int(norm.num_batches_tracked), norm.momentum
+    (tensor([0., 0., 0.]), 0, 0.1)
+    """
+    parts = {part for module in modules for part in module.modules()}
+    norms: list[Any] = [part for part in parts if isinstance(part, _BatchNorm) and part.track_running_stats]
+    before = [(norm.momentum, norm.num_batches_tracked.clone()) for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0  # checkpointing wants the same operations in both passes, so they run, and change nothing
+    try:
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.num_batches_tracked.copy_(count)
 
 
 def active(block: nn.Module) -> list[nn.Module]:

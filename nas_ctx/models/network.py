@@ -33,6 +33,7 @@ class MultiTaskNetwork(nn.Module):
         tasks: what to predict, in the order of the grid.
         make_block: ``(target, source, in_channels, channels) -> module``, or None.
         dropout: before the logits; the paper's trained network has 0.05, a search none.
+        recompute: save memory for time in the grid, see :class:`nas_ctx.models.grid.ContextGrid`.
 
     >>> import torch
     >>> from types import SimpleNamespace
@@ -50,6 +51,8 @@ class MultiTaskNetwork(nn.Module):
         tasks: Mapping[str, TaskShape],
         make_block: MakeBlock | None,
         dropout: float = 0.05,
+        *,
+        recompute: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -61,7 +64,7 @@ class MultiTaskNetwork(nn.Module):
             self.auxiliary_heads = nn.ModuleDict(
                 {name: AuxiliaryHead(channels, task.regions) for name, task in tasks.items()}
             )
-            self.grid = ContextGrid(list(tasks), channels, make_block, dropout)
+            self.grid = ContextGrid(list(tasks), channels, make_block, dropout, recompute=recompute)
         self.logits = nn.ModuleDict({name: nn.Conv2d(channels, task.channels, 1) for name, task in tasks.items()})
 
     def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:

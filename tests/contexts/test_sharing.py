@@ -22,6 +22,8 @@ def make_stacks():
             projection(6, 3, layers=1),
         ]
     ).double()
+    stacks[1][0].norm.momentum = None  # a plain mean over all steps
+    stacks[4][0].norm.track_running_stats = False
     with torch.no_grad():
         for name, parameter in stacks.named_parameters():
             if "norm" in name:

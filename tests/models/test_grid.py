@@ -91,6 +91,39 @@ def test_equals_the_straightforward_formulation_in_single_precision():
         torch.testing.assert_close(ours[task].double(), exact[task], rtol=1e-4, atol=1e-4)
 
 
+def kept_for_the_backward_pass(grid):
+    """Bytes of all tensors that the graph of a forward pass holds."""
+    kept = {}
+
+    def pack(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    features, logits = make_inputs(size=(16, 24))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        output = grid(features, {task: region_map(x) for task, x in logits.items()})
+    assert output
+    return sum(storage.nbytes() for storage in kept.values())
+
+
+def test_computing_again_changes_nothing_but_memory():
+    grid, other = make_grid(), make_grid(recompute=True)
+    assert kept_for_the_backward_pass(make_grid(recompute=True)) < kept_for_the_backward_pass(make_grid()) / 4
+    assert_equal(run(other, lambda g, *x: g(*x)), run(grid, lambda g, *x: g(*x)), tolerance=1e-12)
+
+
+def test_computing_again_meets_the_same_dropout():
+    outcomes = []
+    for recompute in (False, True):
+        grid = make_grid(recompute=recompute)
+        for part in grid.modules():
+            if isinstance(part, nn.Dropout):
+                part.p = 0.5
+        torch.manual_seed(3)
+        outcomes.append(run(grid, lambda g, *x: g(*x)))
+    assert_equal(*outcomes, tolerance=1e-12)
+
+
 def test_channels_last_features():
     grid = make_grid().eval()
     features, logits = make_inputs()
