@@ -121,34 +121,33 @@ def pair_indices(n_runs: int) -> tuple[Integers, Integers]:
     return first.astype(np.int64), second.astype(np.int64)
 
 
-def _cohen_of_pairs(blocks: Tally, weights: Floats) -> Iterator[tuple[Parts, Floats]]:
-    """Cohen's kappa of all pairs, some pairs at a time: parts of shape (n_draws, n_pairs), and which are defined."""
-    usage = weighted_usage(blocks, weights)
-    total = weights.sum(axis=1)[:, None]
-    first, second = pair_indices(blocks.n_runs)
+def _cohen_by_run(blocks: Tally, weights: Floats) -> Iterator[Parts]:
+    """Cohen's kappa of each run with all later ones, run by run: parts of shape (n_later_runs, n_draws)."""
+    usage = np.ascontiguousarray(weighted_usage(blocks, weights).transpose(2, 1, 0))  # (n_labels, n_runs, n_draws)
+    total = weights.sum(axis=1)
+    by_block = np.ascontiguousarray(weights.T)
     step = max(1, _PAIRS_AT_ONCE // max(len(weights), blocks.n_blocks))
-    for start in range(0, len(first), step):
-        a, b = first[start : start + step], second[start : start + step]
-        agree = weights @ (blocks.codes[a] == blocks.codes[b]).T.astype(np.float64)
-        chance = np.zeros_like(agree)
-        for code in range(blocks.n_labels):
-            chance += usage[:, a, code] * usage[:, b, code]
-        parts = _corrected(agree * total, chance, total**2)
-        yield parts, ~np.isnan(parts.value)
+    for run in range(blocks.n_runs - 1):
+        for start in range(run + 1, blocks.n_runs, step):
+            later = slice(start, start + step)
+            agree = (blocks.codes[run] == blocks.codes[later]).astype(np.float64) @ by_block
+            chance = np.zeros_like(agree)
+            for label in usage:
+                chance += label[run] * label[later]
+            yield _corrected(agree * total, chance, total**2)
 
 
 def light_parts(blocks: Tally, weights: Floats, *, defined_only: bool = False) -> Parts:
     """Light's kappa; with ``defined_only`` the mean leaves pairs without a kappa out instead of being nan."""
-    value, observed, chance, counted = (np.zeros(len(weights)) for _ in range(4))
-    for parts, defined in _cohen_of_pairs(blocks, weights):
-        value += np.where(defined, parts.value, 0.0 if defined_only else np.nan).sum(axis=1)
-        counted += defined.sum(axis=1)
-        observed += parts.observed.sum(axis=1)
-        chance += parts.chance.sum(axis=1)
+    value, observed, chance, undefined = (np.zeros(len(weights)) for _ in range(4))
+    for parts in _cohen_by_run(blocks, weights):
+        value += (np.nansum if defined_only else np.sum)(parts.value, axis=0)
+        undefined += np.isnan(parts.value).sum(axis=0) if defined_only else 0
+        observed += parts.observed.sum(axis=0)
+        chance += parts.chance.sum(axis=0)
     pairs = blocks.n_runs * (blocks.n_runs - 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
-        value = value / counted if defined_only else value / pairs
-    return Parts(value, observed / pairs, chance / pairs)
+        return Parts(value / (pairs - undefined), observed / pairs, chance / pairs)
 
 
 def percentage_agreement(ratings: Ratings | Tally) -> float:

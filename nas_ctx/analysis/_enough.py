@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from nas_ctx.analysis._ratings import Floats, Ratings, Tally, tally
+from nas_ctx.analysis._ratings import Floats, Integers, Ratings, Tally, tally
 from nas_ctx.errors import InputError
 
 _VOTES_AT_ONCE = 1 << 22
+Truths = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,25 @@ def enough_runs(ratings: Ratings | Tally, *, most_subsets: int = 2000, seed: int
     [(2, 0.667, 0.333), (3, 1.0, 1.0)]
     """
     blocks = tally(ratings, least_blocks=1)
-    full = winners_of(blocks.votes[None])[0]
-    rng = np.random.default_rng(seed)
+    full = winners_of(blocks.votes)
+    counts = {k: math.comb(blocks.n_runs, k) for k in range(2, blocks.n_runs + 1)}
     found = []
-    for k in range(2, blocks.n_runs + 1):
-        count = math.comb(blocks.n_runs, k)
+    for k, count in counts.items():
         if count <= most_subsets:
             subsets = np.array(list(itertools.combinations(range(blocks.n_runs), k)))
-            kind = "all subsets"
-        else:
-            subsets = rng.permuted(np.tile(np.arange(blocks.n_runs), (most_subsets, 1)), axis=1)[:, :k]
-            kind = "sampled subsets"
-        same = np.concatenate(_same_winners(blocks, subsets, full))
-        found.append(Enough(k, float(same.mean()), float(same.all(axis=1).mean()), kind, len(subsets)))
-    return found
+            found.append(_entry(k, _same_as_full(blocks, subsets, full), "all subsets"))
+    sampled = {k for k, count in counts.items() if count > most_subsets}
+    if sampled:
+        found += _of_growing_samples(blocks, sampled, full, most_subsets, seed)
+    return sorted(found, key=lambda entry: entry.k)
 
 
-def _same_winners(blocks: Tally, subsets: np.ndarray, full: np.ndarray) -> list[np.ndarray]:
-    """Per subset of runs and block, whether the set of winners is that of ``full``: arrays (some subsets, n_blocks)."""
+def _entry(k: int, same: Truths, kind: str) -> Enough:
+    return Enough(k, float(same.mean()), float(same.all(axis=1).mean()), kind, len(same))
+
+
+def _same_as_full(blocks: Tally, subsets: Integers, full: Truths) -> Truths:
+    """(n_subsets, n_blocks): whether the winners among a subset of the runs are those of ``full``."""
     step = max(1, _VOTES_AT_ONCE // (blocks.n_blocks * blocks.n_labels))
     parts = []
     for start in range(0, len(subsets), step):
@@ -66,10 +69,26 @@ def _same_winners(blocks: Tally, subsets: np.ndarray, full: np.ndarray) -> list[
         np.put_along_axis(member, chosen, 1.0, axis=1)
         votes = np.stack([member @ (blocks.codes == code) for code in range(blocks.n_labels)], axis=-1)
         parts.append((winners_of(votes) == full).all(axis=-1))
-    return parts
+    return np.concatenate(parts)
 
 
-def winners_of(votes: Floats) -> np.ndarray:
+def _of_growing_samples(blocks: Tally, ks: set[int], full: Truths, draws: int, seed: int) -> list[Enough]:
+    """Subsets that grow run by run in ``draws`` random orders, looked at whenever their size is one of ``ks``."""
+    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(blocks.n_runs), (draws, 1)), axis=1)
+    step = max(1, _VOTES_AT_ONCE // (blocks.n_blocks * blocks.n_labels))
+    same: dict[int, list[Truths]] = {k: [] for k in ks}
+    for start in range(0, draws, step):
+        part = orders[start : start + step]
+        votes = np.zeros((len(part), blocks.n_blocks, blocks.n_labels))
+        at = np.ogrid[: len(part), : blocks.n_blocks]
+        for size in range(1, max(ks) + 1):
+            votes[at[0], at[1], blocks.codes[part[:, size - 1]]] += 1
+            if size in same:
+                same[size].append((winners_of(votes) == full).all(axis=-1))
+    return [_entry(k, np.concatenate(parts), "sampled subsets") for k, parts in same.items()]
+
+
+def winners_of(votes: Floats) -> Truths:
     """Where the votes (..., n_labels) are the most of their block; several where tied."""
     return votes == votes.max(axis=-1, keepdims=True)
 
@@ -126,11 +145,20 @@ def plurality_probability(shares: Sequence[float] | Floats, k: int) -> float:
     return round(float(min(total, 1.0)), 15)
 
 
-def runs_needed(found: Sequence[Enough], share: float = 0.95) -> int | None:
-    """The least k from which on the vote gives at least ``share`` of the blocks; None when no listed k does."""
-    needed = None
-    for entry in sorted(found, key=lambda entry: entry.k, reverse=True):
-        if not entry.blocks >= share:
-            break
-        needed = entry.k
-    return needed
+def runs_needed(found: Sequence[Enough], n_runs: int, share: float = 0.95) -> int | None:
+    """The least number of runs whose vote, and that of any larger number looked at, gives ``share`` of the blocks.
+
+    Below ``n_runs`` what was measured counts, above it what was extrapolated; ``n_runs`` itself, which matches itself
+    by definition, counts only when fewer do. None when no number looked at is enough.
+    """
+    measured = {entry.k: entry.blocks for entry in found if entry.kind != "extrapolated" and entry.k < n_runs}
+    beyond = {entry.k: entry.blocks for entry in found if entry.kind == "extrapolated" and entry.k > n_runs}
+    for known in (measured, beyond):
+        needed = None
+        for k in sorted(known, reverse=True):
+            if not known[k] >= share:
+                break
+            needed = k
+        if needed is not None:
+            return needed
+    return None

@@ -21,6 +21,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype, parse_json, read_json
 
 _FAILED = {"FAILED", "USER_CANCELED", "SYS_CANCELED", "EARLY_STOPPED"}
+_STATES = {*_FAILED, "UNKNOWN", "WAITING", "RUNNING", "SUCCEEDED"}
 
 
 @dataclass(frozen=True)
@@ -74,61 +75,70 @@ def read_experiment(folder: Path) -> tuple[list[Trial], list[str]]:
     try:
         with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             events = connection.execute(
-                "select trialJobId, event, data, message from TrialJobEvent order by timestamp, rowid"
+                "select trialJobId, event, data, logPath from TrialJobEvent order by timestamp, rowid"
             ).fetchall()
             finals = connection.execute(
-                "select trialJobId, data from MetricData where type = 'FINAL' order by timestamp, rowid"
+                "select trialJobId, parameterId, data from MetricData where type = 'FINAL' order by timestamp, rowid"
             ).fetchall()
     except sqlite3.Error as error:
         raise InputError(f"{database}: cannot be read as NNI's record: {error}") from None
     states: dict[str, str] = {}
+    log_paths: dict[str, str] = {}
     parameters: dict[str, dict[str, Any]] = {}
-    for trial, event, data, _ in events:
-        if trial is None or event in ("ADD_CUSTOMIZED", "ADD_HYPERPARAMETER", "IMPORT_DATA"):
-            continue
-        states[trial] = event
-        parameters.setdefault(trial, {}).update(_parameters(data))
-    reported = dict(finals)
+    for trial, event, data, log_path in events:
+        parameters.update(_parameters(data))
+        if trial is not None and event in _STATES:
+            states[trial] = event
+            log_paths[trial] = log_path or log_paths.get(trial, "")
+    reported = {trial: (str(parameter), data) for trial, parameter, data in finals}
     trials, problems = [], []
     for trial, state in states.items():
-        name = f"trial {trial} of {folder.name}"
+        name = f"Trial {trial} of experiment {folder.name}"
         if state in _FAILED:
-            problems.append(f"{name} is left out: it ended as {state}.")
+            problems.append(f"{name} ended as {state}.")
         elif trial not in reported:
-            problems.append(f"{name} is left out: it is {state} and has reported no final result.")
+            problems.append(f"{name} is {state} and has reported no final result.")
         else:
-            made, problem = _trial(trial, reported[trial], parameters[trial], folder)
-            if made is None:
-                problems.append(f"{name} is left out: {problem}.")
-            else:
-                trials.append(made)
+            parameter, data = reported[trial]
+            try:
+                genotype, result = _final_result(data)
+            except InputError as error:
+                problems.append(f"{name}: {error}.")
+                continue
+            metrics = {
+                key: float(value)
+                for key, value in result.items()
+                if isinstance(value, int | float) and not isinstance(value, bool)
+            }
+            run_folder = _run_folder(result.get("folder"), log_paths[trial], trial, folder)
+            trials.append(Trial(trial, genotype, metrics, parameters.get(parameter, {}), run_folder))
     return trials, problems
 
 
-def _trial(name: str, data: str, parameters: dict[str, Any], experiment: Path) -> tuple[Trial | None, str]:
-    try:
-        result = parse_json(data, "the final result")
-        if isinstance(result, str):
-            result = parse_json(result, "the final result")
-        if not isinstance(result, dict) or "genotype" not in result:
-            return None, "its final result holds no genotype"
-        genotype = Genotype.from_json(result["genotype"])
-    except InputError as error:
-        return None, str(error)
-    metrics = {
-        key: float(value)
-        for key, value in result.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    candidates = [experiment / "trials" / name, experiment / "trials" / name / "run"]
-    if isinstance(result.get("folder"), str):
-        candidates.insert(0, Path(result["folder"]))
-    folder = next((path for path in candidates if (path / "history.csv").is_file()), None)
-    return Trial(name, genotype, metrics, parameters, folder), ""
+def _final_result(data: str) -> tuple[Genotype, dict[str, Any]]:
+    """The genotype and the whole of a final result, which NNI stores as JSON within a JSON string."""
+    result = parse_json(data, "its final result")
+    if isinstance(result, str):
+        result = parse_json(result, "its final result")
+    if not isinstance(result, dict) or "genotype" not in result:
+        raise InputError("its final result holds no genotype")
+    return Genotype.from_json(result["genotype"]), result
 
 
-def _parameters(data: str | None) -> dict[str, Any]:
-    """The flat parameters of a trial, from the ``data`` of its events; what is not of that form is no parameter."""
+def _run_folder(told: object, log_path: str, trial: str, experiment: Path) -> Path | None:
+    """Where the trial left a history, if it did so on this machine: where it told, or in its own trial folder."""
+    own = [Path(log_path)] if log_path else []
+    own += [*experiment.glob(f"environments/*/trials/{trial}"), experiment / "trials" / trial]
+    candidates = [Path(told)] if isinstance(told, str) else []
+    candidates += [path for folder in own for path in (folder, folder / "run")]
+    return next((path for path in candidates if (path / "history.csv").is_file()), None)
+
+
+def _parameters(data: str | None) -> dict[str, dict[str, Any]]:
+    """Parameter id -> flat parameters, from the ``data`` of an event; what is not of that form is no parameter.
+
+    The id is what counts: a trial may fetch other parameters than those that its own event shows.
+    """
     try:
         content = json.loads(data) if data else {}
     except json.JSONDecodeError:
@@ -136,4 +146,5 @@ def _parameters(data: str | None) -> dict[str, Any]:
     inner = content.get("parameters") if isinstance(content, dict) else None
     if not isinstance(inner, dict):
         return {}
-    return {key: value for key, value in inner.items() if isinstance(value, str | int | float | bool)}
+    flat = {key: value for key, value in inner.items() if isinstance(value, str | int | float | bool)}
+    return {str(content.get("parameter_id")): flat}

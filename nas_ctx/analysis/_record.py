@@ -11,7 +11,15 @@ import numpy as np
 import scipy
 
 from nas_ctx._version import __version__
-from nas_ctx.analysis._agreement import cohens_kappa, krippendorff_parts, light_parts, once, pair_counts, pair_indices
+from nas_ctx.analysis._agreement import (
+    cohens_kappa,
+    krippendorff_parts,
+    light_parts,
+    once,
+    pair_counts,
+    pair_indices,
+    percentage_agreement,
+)
 from nas_ctx.analysis._course import Course, course_of
 from nas_ctx.analysis._enough import Enough, enough_runs, extrapolated, runs_needed
 from nas_ctx.analysis._labels import Table, table_of
@@ -54,12 +62,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Scores:
-    """One number per run beside its agreement with the others. ``random`` are the scores of uniformly drawn runs."""
+    """One number per run beside its agreement with the others.
+
+    ``random`` are the scores of uniformly drawn runs and ``random_agreement`` their percentage agreement.
+    """
 
     metric: str
     values: tuple[float, ...]
     correlation: RankCorrelation
     random: tuple[float, ...] = ()
+    random_agreement: float | None = None
 
 
 @dataclass(frozen=True)
@@ -153,8 +165,7 @@ def reliability(
     agree, _ = pair_counts(blocks)
     grid = grid_of(table.blocks)
     enough = enough_runs(blocks, seed=seed)
-    further = sorted({len(runs) + 2, 2 * len(runs), 3 * len(runs), 5 * len(runs)})
-    enough += extrapolated(blocks, [k for k in further if k <= 60])
+    enough += extrapolated(blocks, range(2, max(15, min(3 * len(runs), 40)) + 1))
     with_others = agreement_with_others(blocks)
     return Reliability(
         title=title,
@@ -172,7 +183,7 @@ def reliability(
         test=chance_test(blocks, draws=draws, seed=seed),
         policy=random_policy(len(runs), candidates, results[0].value, draws=draws, seed=seed),
         enough=tuple(enough),
-        needed=runs_needed(enough),
+        needed=runs_needed(enough, len(runs)),
         grid=grid,
         tasks=tuple(task_agreements(blocks, grid)) if grid else (),
         course=course_of([(run.name, run.history) for run in runs if run.history is not None], table.blocks),
@@ -300,5 +311,11 @@ def _scores(
             f"{', '.join(sorted(shared)) or 'none'}"
         )
     values = tuple(run.metrics[metric] for run in runs)
-    drawn = () if random_runs is None else tuple(r.metrics[metric] for r in random_runs if metric in r.metrics)
-    return Scores(metric, values, rank_correlation(with_others, values, draws=draws, seed=seed), drawn)
+    correlation = rank_correlation(with_others, values, draws=draws, seed=seed)
+    if random_runs is None:
+        return Scores(metric, values, correlation)
+    drawn = tuple(run.metrics[metric] for run in random_runs if metric in run.metrics)
+    if not drawn:
+        raise InputError(f"none of the {len(random_runs)} random runs has the metric {metric!r}")
+    together = percentage_agreement(table_of(random_runs.runs).common) if len(random_runs) > 1 else None
+    return Scores(metric, values, correlation, drawn, together)

@@ -21,9 +21,9 @@ def percent(share: float) -> str:
     """A share as a percentage with one decimal.
 
     >>> percent(0.7125), percent(1.0), percent(float("nan"))
-    ('71.2 %', '100.0 %', '–')
+    ('71.2\xa0%', '100.0\xa0%', '–')
     """
-    return "–" if math.isnan(share) else f"{100 * share:.1f} %"
+    return "–" if math.isnan(share) else f"{100 * share:.1f}\u00a0%"  # kept together at line ends
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -111,13 +111,12 @@ def _clarity(record: Reliability) -> str:
     if unanimous == blocks:
         return f"all {blocks} blocks were decided unanimously"
     majority = sum(of.counts[0][1] * 2 > len(record.runs) for of in record.votes)
-    parts = [
-        f"in {majority} of {blocks} blocks more than half of the runs made one same choice ({unanimous} unanimous)"
-    ]
+    said = f"in {majority} of {blocks} blocks more than half of the runs made one same choice ({unanimous} unanimous)"
     if tied:
         broken = sum(of.decided_by is not None for of in record.votes)
-        parts.append(f"{tied} tied" + (f", {broken} of them decided by the rule '{record.ties}'" if broken else ""))
-    return " and ".join(parts) + (" stay open" if tied and not any(of.decided_by for of in record.votes) else "")
+        end = f"decided by the rule “{record.ties}”" if broken else "left open"
+        said += f", and {tied} {'tie was' if tied == 1 else 'ties were'} {end}"
+    return said
 
 
 def comparison_verdict(comparison: Comparison) -> tuple[str, str]:
@@ -147,3 +146,34 @@ def _count(n: int) -> str:
 def conventional(kappa: float) -> str:
     """The customary word for a kappa, or nothing where it is undefined."""
     return "" if math.isnan(kappa) else customary_word(kappa)
+
+
+def enough_words(record: Reliability) -> str:
+    """How many runs are enough, in a sentence or two."""
+    n = len(record.runs)
+    if record.needed is None:
+        return (
+            "No number of runs looked at, by measurement or by extrapolation, gives 95 % of the blocks the vote of all "
+            "runs: the votes are too evenly split."
+        )
+    if record.needed < n:
+        return (
+            f"A vote of {record.needed} of these {n} runs already gives at least 95 % of the blocks the vote of all "
+            f"{n}. That says how stable the vote is, not whether it is right."
+        )
+    return (
+        f"No smaller vote gives 95 % of the blocks the vote of all {n}, so these runs cannot show that they are "
+        f"enough. By extrapolation about {record.needed} runs would find the present winner in 95 % of the blocks "
+        "that have one."
+    )
+
+
+def policy_words(record: Reliability) -> str:
+    """What uniformly drawn genotypes would agree on."""
+    policy = record.policy
+    low, high = policy.percentage
+    return (
+        f"Against a random policy: {len(record.runs)} genotypes drawn uniformly among the choices of each block (known "
+        f"from {record.candidates_from}) would agree in {percent(policy.expected)} on average, in 95 % of the "
+        f"{policy.draws} draws between {percent(low)} and {percent(high)}; {probability(policy.p)}."
+    )
