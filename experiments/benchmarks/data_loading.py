@@ -5,10 +5,6 @@ python experiments/benchmarks/data_loading.py [H W]
 
 from __future__ import annotations
 
-import os
-
-os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: one core is what is measured
-
 import sys
 import tempfile
 import time

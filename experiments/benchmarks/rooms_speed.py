@@ -1,14 +1,9 @@
-"""How many rooms a second does one core render and write? Prints scenes per second.
+"""How many rooms a second does one core render and write? OMP_NUM_THREADS keeps NumPy to one core.
 
-python experiments/benchmarks/rooms_speed.py [SCENES]
+OMP_NUM_THREADS=1 python experiments/benchmarks/rooms_speed.py [SCENES]
 """
 
 from __future__ import annotations
-
-import os
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"  # before NumPy is loaded: one core is what is measured
 
 import sys
 import tempfile

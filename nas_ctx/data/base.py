@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -54,6 +54,8 @@ class DenseDataset(ABC):
     split_folder: ClassVar[str]
     # The label whose classes decide whether a random crop is varied enough.
     crop_by: ClassVar[str] = "semseg"
+    # Options of tasks that the layout fixes: how many classes its label files count.
+    task_options: ClassVar[Mapping[str, Mapping[str, Any]]]
 
     def __init__(
         self,
@@ -82,8 +84,8 @@ class DenseDataset(ABC):
         """Task name -> function that reads the label of an id."""
 
     @abstractmethod
-    def label_folders(self, task: str) -> tuple[str, ...]:
-        """Folders that may hold the labels of a task; one of them must exist."""
+    def label_folders(self, task: str) -> Sequence[tuple[str, ...]]:
+        """The folders that a task needs; where several are given in its place, one of them must exist."""
 
     def list_ids(self) -> list[str]:
         """The ids of the split, in the order of its file."""
@@ -91,13 +93,17 @@ class DenseDataset(ABC):
 
     def check_task(self, task: str) -> None:
         """InputError when the folder with the labels of ``task`` is missing."""
-        folders = self.label_folders(task)
-        if not any((self.root / folder).is_dir() for folder in folders):
-            raise InputError(f"{self.root / folders[0]}: no such folder, task {task!r} needs its labels")
+        for places in self.label_folders(task):
+            if not any((self.root / folder).is_dir() for folder in places):
+                raise InputError(f"{self.root / places[0]}: no such folder, task {task!r} needs its labels")
 
     def image_path(self, name: str) -> Path:
         """Where the picture of an id lies."""
         return self.root / self.image_folder / f"{name}.jpg"
+
+    def stored(self, task: str, name: str) -> NDArray[Any]:
+        """The label of an id before anything is repaired: what a check of the files looks at."""
+        return self.readers()[task](name)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,22 +33,28 @@ class NYUD(DenseDataset):
     name = "nyud"
     image_folder = "images"
     split_folder = "gt_sets"
+    task_options: ClassVar = {"semseg": {"classes": 40}}
 
     def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
         return {"semseg": self._semseg, "depth": self._depth, "normals": self._normals, "edge": self._edge}
 
-    def label_folders(self, task: str) -> tuple[str, ...]:
-        return (_FOLDERS[task],)
+    def label_folders(self, task: str) -> Sequence[tuple[str, ...]]:
+        return [(_FOLDERS[task],)]
+
+    def stored(self, task: str, name: str) -> NDArray[Any]:
+        if task == "semseg":
+            return self._semseg(name)
+        return read_array(self.root / _FOLDERS[task] / f"{name}.npy", channels=3 if task == "normals" else None)
 
     def _semseg(self, name: str) -> NDArray[np.uint8]:
         # uint8 arithmetic wraps around: 0, which is "unlabelled", becomes 255, which is "ignore".
         return read_grey(self.root / "segmentation" / f"{name}.png") - np.uint8(1)
 
     def _depth(self, name: str) -> NDArray[np.float32]:
-        return finite(read_array(self.root / "depth" / f"{name}.npy"))
+        return finite(self.stored("depth", name))
 
     def _normals(self, name: str) -> NDArray[np.float32]:
-        return finite(read_array(self.root / "normals" / f"{name}.npy", channels=3))
+        return finite(self.stored("normals", name))
 
     def _edge(self, name: str) -> NDArray[np.float32]:
-        return finite(read_array(self.root / "edge" / f"{name}.npy"))
+        return finite(self.stored("edge", name))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from nas_ctx.errors import InputError
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -55,6 +57,19 @@ def read_array(path: Path, channels: int | None = None) -> NDArray[Any]:
         shape = " x ".join(map(str, array.shape))
         raise InputError(f"{path}: holds {shape} values of type {array.dtype}, expected {expected} numbers")
     return array
+
+
+def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -> Result:
+    """What ``use`` makes of a variable of a MATLAB file; whatever goes wrong in either is the file's fault."""
+    from scipy.io import loadmat
+
+    if not path.exists():
+        raise InputError(f"{path}: file not found")
+    try:
+        return use(loadmat(str(path), variable_names=[variable])[variable])
+    except Exception as error:  # damaged files make SciPy raise nearly anything, zlib.error and TypeError included
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise InputError(f"{path}: damaged or without the expected {variable} ({reason})") from None
 
 
 def read_lines(path: Path) -> list[str]:

@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_ctx.data.rooms.geometry import Floats
+from nas_ctx.data.rooms.scene import PERSON, UNLABELLED
+
+_NEVER_SALIENT = {"wall", "floor", "ceiling", "rug", "window", "picture", UNLABELLED}
 
 
 def class_map(items: NDArray[np.int32], names: tuple[str, ...], values: dict[str, int]) -> NDArray[np.uint8]:
@@ -36,3 +39,25 @@ def outlines(items: NDArray[np.int32], depth: Floats) -> NDArray[np.uint8]:
         edge[one] |= differ & (depth[one] <= depth[two])
         edge[two] |= differ & (depth[two] <= depth[one])
     return edge
+
+
+def salient_item(items: NDArray[np.int32], names: tuple[str, ...]) -> int:
+    """The item of ``items`` (H, W) that catches the eye: the largest person, else the largest thing near the middle.
+
+    Walls, floor, ceiling and what is flat against them never do; -1 where nothing else is seen.
+
+    >>> salient_item(np.array([[0, 3], [0, 3]]), ("wall", "floor", "ceiling", "ball"))
+    3
+    """
+    height, width = items.shape
+    down = np.linspace(-1, 1, height)[:, None]
+    across = np.linspace(-1, 1, width)[None, :]
+    weight = np.exp(-(down**2 + across**2)) + 1e-3
+    strength = np.bincount(items.ravel(), weights=np.broadcast_to(weight, items.shape).ravel(), minlength=len(names))
+    for item, name in enumerate(names):
+        if name in _NEVER_SALIENT:
+            strength[item] = 0
+        elif name == PERSON and strength[item] > 0:
+            strength[item] += items.size  # more than anything else can have
+    best = int(strength.argmax())
+    return best if strength[best] > 0 else -1

@@ -10,20 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from nas_ctx.data.rooms.camera import Shot, render
 from nas_ctx.data.rooms.furnish import compose
-from nas_ctx.data.rooms.labels import class_map, outlines
-from nas_ctx.data.rooms.scene import ROOMS_CLASSES, Scene
-from nas_ctx.errors import InputError
+from nas_ctx.data.rooms.layouts import LAYOUTS
+from nas_ctx.data.rooms.scene import Scene
+from nas_ctx.errors import InputError, unknown_name
 
 # Rises whenever the same parameters would give other files.
 VERSION = 1
 MANIFEST = "rooms.json"
 SPLITS = ("train", "val")
-_VALUES = {name: value for value, name in enumerate(ROOMS_CLASSES, start=1)}
 
 
 def write_rooms(
@@ -32,9 +30,10 @@ def write_rooms(
     val: int = 100,
     size: tuple[int, int] = (96, 128),
     seed: int = 0,
+    layout: str = "nyud",
     progress: bool = False,
 ) -> bool:
-    """Write a data set of furnished rooms in the NYUD-v2 layout.
+    """Write a data set of furnished rooms in the layout of NYUD-v2 or of PASCAL-Context.
 
     Scene i of a split depends on ``seed`` and i only, not on how many are written. A data set with the same
     parameters is reused at once; anything else in ``root`` is left alone.
@@ -44,6 +43,7 @@ def write_rooms(
         train, val: how many scenes of each split.
         size: height and width of the pictures.
         seed: of all randomness.
+        layout: "nyud", or "pascal": then people stand in the rooms, and there are saliency and human parts.
         progress: show a progress bar on standard error.
 
     Returns:
@@ -63,29 +63,32 @@ def write_rooms(
     """
     root = Path(root)
     _check(train, val, size, seed)
+    if layout not in LAYOUTS:
+        raise unknown_name("layout", layout, LAYOUTS)
     manifest = {
         "format": f"nas_ctx.rooms/{VERSION}",
-        "layout": "nyud",
+        "layout": layout,
         "train": train,
         "val": val,
         "size": list(size),
         "seed": seed,
-        "classes": list(ROOMS_CLASSES),
+        "classes": list(LAYOUTS[layout].classes),
     }
     if _already_there(root, manifest):
         return False
     root.parent.mkdir(parents=True, exist_ok=True)
     temporary = root.with_name(f".{root.name}-{secrets.token_hex(4)}")
     try:
-        for folder in ("images", "segmentation", "depth", "normals", "edge", "gt_sets"):
+        kind = LAYOUTS[layout]
+        for folder in kind.folders:
             (temporary / folder).mkdir(parents=True)
         with tqdm(total=train + val, desc="rooms", unit="scene", disable=not progress) as bar:
             for number, (split, count) in enumerate(zip(SPLITS, (train, val), strict=True)):
-                names = [f"{split}_{i:05d}" for i in range(count)]
+                names, records = [f"{split}_{i:05d}" for i in range(count)], []
                 for i, name in enumerate(names):
-                    _write_nyud(temporary, name, *take(seed, number, i, size))
+                    records.append(kind.write(temporary, name, *take(seed, number, i, size, kind.figures)))
                     bar.update()
-                (temporary / "gt_sets" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+                kind.finish(temporary, split, names, records)
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
         if root.is_dir():
             if _already_there(root, manifest):  # somebody else has written it meanwhile
@@ -97,19 +100,10 @@ def write_rooms(
     return True
 
 
-def take(seed: int, split: int, index: int, size: tuple[int, int]) -> tuple[Scene, Shot]:
+def take(seed: int, split: int, index: int, size: tuple[int, int], figures: bool = False) -> tuple[Scene, Shot]:
     """Scene ``index`` of split 0 (train) or 1 (val), and its picture and labels. The scene is the same at any size."""
-    scene = compose(np.random.default_rng([seed, split, index, 0]))
+    scene = compose(np.random.default_rng([seed, split, index, 0]), figures)
     return scene, render(scene, size, np.random.default_rng([seed, split, index, 1]))
-
-
-def _write_nyud(root: Path, name: str, scene: Scene, shot: Shot) -> None:
-    Image.fromarray(shot.image).save(root / "images" / f"{name}.jpg", quality=95)
-    semantic = class_map(shot.items, scene.items, _VALUES)
-    Image.fromarray(semantic).save(root / "segmentation" / f"{name}.png")
-    np.save(root / "depth" / f"{name}.npy", shot.depth)
-    np.save(root / "normals" / f"{name}.npy", shot.normals)
-    np.save(root / "edge" / f"{name}.npy", outlines(shot.items, shot.depth))
 
 
 def _check(train: int, val: int, size: tuple[int, int], seed: int) -> None:

@@ -1,0 +1,203 @@
+"""Reads a whole data set before a long run does: what is there, and every file that is missing, damaged or odd."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_ctx.data.base import DATASETS, DenseDataset
+from nas_ctx.data.reading import read_image
+from nas_ctx.errors import InputError
+
+IGNORE = 255
+SPLITS = ("train", "val")
+NOT_UNIT = 0.02  # how far the length of a normal may be from 1
+FARTHEST = 100.0  # metres; more is more likely another unit
+
+
+@dataclass
+class Column:
+    """What was seen of one kind of file (the images, or one task's labels) in one split."""
+
+    read: int = 0
+    sizes: Counter[str] = field(default_factory=Counter)
+    types: Counter[str] = field(default_factory=Counter)
+    low: float = float("inf")
+    high: float = float("-inf")
+    pixels: int = 0
+    ignored: int = 0
+
+    def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
+        """Count one array (H, W, ...), of which the pixels ``ignored`` (H, W) say nothing."""
+        self.read += 1
+        self.sizes[" x ".join(map(str, array.shape[:2]))] += 1
+        self.types[str(array.dtype)] += 1
+        self.pixels += ignored.size
+        self.ignored += int(ignored.sum())
+        values = array[~ignored & np.isfinite(array).reshape(*ignored.shape, -1).all(2)]
+        if values.size:
+            self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+
+
+@dataclass
+class Report:
+    """What :func:`check` found: a column per (split, "image" or task), problems by file, and tasks without folders."""
+
+    layout: str
+    columns: dict[tuple[str, str], Column]
+    problems: list[str]
+    absent: list[str]
+
+    def lines(self) -> Iterable[str]:
+        """The report as text, one line after the other."""
+        yield f"{self.layout} layout"
+        for (split, kind), column in self.columns.items():
+            if not column.read:
+                yield f"  {split:<6}{kind:<12} none could be read"
+                continue
+            sizes = ", ".join(f"{size} ({count})" for size, count in column.sizes.most_common(3))
+            more = f", {len(column.sizes) - 3} more sizes" if len(column.sizes) > 3 else ""
+            values = f"{column.low:g} to {column.high:g}" if column.low <= column.high else "no values"
+            share = 100 * column.ignored / column.pixels
+            yield (
+                f"  {split:<6}{kind:<12}{column.read:>6} read   {'/'.join(column.types)}   "
+                f"{values}   {share:.1f} % ignored   {sizes}{more}"
+            )
+        for task in self.absent:
+            yield f"  no labels for {task}"
+        yield from (f"PROBLEM {problem}" for problem in self.problems)
+
+
+def detect(root: str | os.PathLike[str]) -> type[DenseDataset]:
+    """The kind of data set in a folder, told by where its lists of ids lie.
+
+    Raises:
+        InputError: none of the known layouts.
+    """
+    for kind in DATASETS.values():
+        if (Path(root) / kind.split_folder).is_dir():
+            return kind
+    places = ", ".join(f"{kind.split_folder} ({name})" for name, kind in DATASETS.items())
+    raise InputError(f"{root}: holds no data set of a known layout, expected a folder {places}")
+
+
+def check(root: str | os.PathLike[str], progress: Callable[[Iterable[str]], Iterable[str]] = lambda ids: ids) -> Report:
+    """Read every image and label of both splits.
+
+    Args:
+        root: folder of the data set.
+        progress: wraps the ids of a split, for a progress bar.
+
+    Raises:
+        InputError: no known layout. Everything else is in the report.
+    """
+    kind = detect(root)
+    report = Report(kind.name, {}, [], [])
+    for split in SPLITS:
+        try:
+            dataset = kind(root, split, {})
+        except InputError as error:
+            report.problems.append(str(error))
+            continue
+        tasks = [task for task in dataset.readers() if _has(dataset, task, report)]
+        for task in ("image", *tasks):
+            report.columns[split, task] = Column()
+        for name, count in Counter(dataset.ids).items():
+            if count > 1:
+                report.problems.append(f"{split}: id {name!r} is listed {count} times")
+        for name in progress(list(dict.fromkeys(dataset.ids))):
+            _check_one(dataset, name, tasks, report)
+    return report
+
+
+def _has(dataset: DenseDataset, task: str, report: Report) -> bool:
+    try:
+        dataset.check_task(task)
+    except InputError:
+        if task not in report.absent:
+            report.absent.append(task)
+        return False
+    return True
+
+
+def _check_one(dataset: DenseDataset, name: str, tasks: Iterable[str], report: Report) -> None:
+    size: tuple[int, ...] | None = None
+    try:
+        image = read_image(dataset.image_path(name))
+        size = image.shape[:2]
+        report.columns[dataset.split, "image"].add(image, np.zeros(size, dtype=bool))
+    except InputError as error:
+        report.problems.append(str(error))
+    for task in tasks:
+        try:
+            label = dataset.stored(task, name)
+        except InputError as error:
+            report.problems.append(str(error))
+            continue
+        where = f"{dataset.split}: {task} label of {name!r}"
+        if size is not None and label.shape[:2] != size:
+            have, want = (" x ".join(map(str, shape)) for shape in (label.shape[:2], size))
+            report.problems.append(f"{where}: is {have}, its image {want} pixels")
+        ignored, complaints = LABELS[task](label)
+        report.columns[dataset.split, task].add(label, ignored)
+        report.problems += [f"{where}: {complaint}" for complaint in complaints]
+
+
+Verdict = tuple[NDArray[np.bool_], list[str]]  # which pixels say nothing (H, W), and what is wrong
+
+
+def check_classes(label: NDArray[Any]) -> Verdict:
+    """Class labels: anything goes, 255 is ignored."""
+    return label == IGNORE, []
+
+
+def check_depth(label: NDArray[Any]) -> Verdict:
+    """Depth in metres: finite, not negative, at most 100 m, not zero throughout."""
+    wrong = _not_finite(label)
+    if (negative := int((label < 0).sum())) > 0:
+        wrong.append(f"{negative} negative depths")
+    if (far := float(np.max(label, where=np.isfinite(label), initial=0))) > FARTHEST:
+        wrong.append(f"depths up to {far:g}, expected metres")
+    if not (label > 0).any():
+        wrong.append("has no valid pixel")
+    return ~(np.isfinite(label) & (label > 0)), wrong
+
+
+def check_normals(label: NDArray[Any]) -> Verdict:
+    """Normals: finite, of length 1 or 0."""
+    wrong = _not_finite(label)
+    length = np.linalg.norm(np.where(np.isfinite(label), label, 0).astype(np.float64), axis=2)
+    odd = int(((np.abs(length - 1) > NOT_UNIT) & (length > 0)).sum())
+    if odd:
+        wrong.append(f"{odd} vectors have neither length 1 nor 0 (up to {length.max():.3g})")
+    return length == 0, wrong
+
+
+def check_binary(label: NDArray[Any]) -> Verdict:
+    """Boundaries and saliency: 0 or 1; 255 is ignored."""
+    ignored = label == IGNORE
+    odd = int((~np.isin(label, (0, 1)) & ~ignored).sum())
+    return ignored, [f"{odd} values are neither 0 nor 1"] if odd else []
+
+
+def _not_finite(label: NDArray[Any]) -> list[str]:
+    count = int((~np.isfinite(label)).sum())
+    return [f"{count} values are not finite"] if count else []
+
+
+# What the labels of a data set hold, by the name they are read under.
+LABELS: dict[str, Callable[[NDArray[Any]], Verdict]] = {
+    "semseg": check_classes,
+    "human_parts": check_classes,
+    "depth": check_depth,
+    "normals": check_normals,
+    "edge": check_binary,
+    "saliency": check_binary,
+}

@@ -1,0 +1,136 @@
+"""PASCAL-Context in the layout of the multi-task archives, with human parts, saliency and distilled normals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nas_ctx.data.base import DATASETS, DenseDataset
+from nas_ctx.data.context_classes import HAVE_NORMALS, HUMAN_PARTS, PERSON
+from nas_ctx.data.reading import read_grey, read_image, read_lines, read_mat
+from nas_ctx.errors import InputError
+
+_LABEL_MAPS = "pascal-context/trainval"
+_SEMSEG = ("semseg/VOC12", "semseg/pascal-context")
+
+
+@DATASETS.register("pascal")
+class PASCAL(DenseDataset):
+    """``JPEGImages/ID.jpg`` and labels in the folders and formats that ``docs/data.md`` lists.
+
+    Labels as read: semseg uint8 (H, W), 0..20, 255 ignored; edge float32 (H, W) from the label map; normals float32
+    (H, W, 3), zero vector where the class has none; saliency uint8 (H, W); human_parts uint8 (H, W), 0..6.
+    """
+
+    name = "pascal"
+    image_folder = "JPEGImages"
+    split_folder = "ImageSets/Context"
+    task_options: ClassVar = {"semseg": {"classes": 21}}
+
+    def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
+        return {
+            "semseg": self._semseg,
+            "edge": self._edge,
+            "normals": self._normals,
+            "saliency": self._saliency,
+            "human_parts": self._human_parts,
+        }
+
+    def label_folders(self, task: str) -> Sequence[tuple[str, ...]]:
+        folders: dict[str, list[tuple[str, ...]]] = {
+            "semseg": [_SEMSEG],
+            "edge": [(_LABEL_MAPS,)],
+            "normals": [("normals_distill",), (_LABEL_MAPS,)],
+            "saliency": [("sal_distill",)],
+            "human_parts": [("human_parts",)],
+        }
+        return folders[task]
+
+    def check_task(self, task: str) -> None:
+        super().check_task(task)
+        if task == "human_parts":
+            self._people = people_of(self.root / "ImageSets/Parts" / f"{self.split}.txt")
+
+    def _semseg(self, name: str) -> NDArray[np.uint8]:
+        first, second = (self.root / folder / f"{name}.png" for folder in _SEMSEG)
+        return read_grey(first if first.exists() or not second.exists() else second)
+
+    def _label_map(self, name: str) -> NDArray[np.int32]:
+        path = self.root / _LABEL_MAPS / f"{name}.mat"
+        label_map = read_mat(path, "LabelMap", lambda values: values.astype(np.int32))
+        if label_map.ndim != 2:
+            raise InputError(f"{path}: LabelMap has {label_map.ndim} axes, expected H x W")
+        return label_map
+
+    def _edge(self, name: str) -> NDArray[np.float32]:
+        return label_edges(self._label_map(name))
+
+    def _normals(self, name: str) -> NDArray[np.float32]:
+        path = self.root / "normals_distill" / f"{name}.png"
+        coded, label_map = read_image(path), self._label_map(name)
+        if coded.shape[:2] != label_map.shape:
+            have, want = (" x ".join(map(str, shape)) for shape in (coded.shape[:2], label_map.shape))
+            raise InputError(f"{path}: is {have}, its label map {want} pixels")
+        return decode_normals(coded, np.isin(label_map, list(HAVE_NORMALS.values())))
+
+    def _saliency(self, name: str) -> NDArray[np.uint8]:
+        return (read_grey(self.root / "sal_distill" / f"{name}.png") > 127).astype(np.uint8)
+
+    def _human_parts(self, name: str) -> NDArray[np.uint8]:
+        if self._people is not None and PERSON not in self._people.get(name, ()):
+            return np.zeros(read_image(self.image_path(name)).shape[:2], dtype=np.uint8)
+        return read_mat(self.root / "human_parts" / f"{name}.mat", "anno", human_parts)
+
+
+def people_of(path: Path) -> dict[str, list[int]] | None:
+    """Which classes each image shows, from the index of the parts; None without one: then every annotation is read."""
+    if not path.exists():
+        return None
+    try:
+        index = json.loads(" ".join(read_lines(path)))
+        return {str(name): [int(value) for value in values] for name, values in index.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise InputError(f"{path}: expected JSON of the form {{id: [class numbers]}}") from None
+
+
+def label_edges(label_map: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Where the Laplacian of a label map is not zero, thinned to lines of one pixel: float32 (H, W) in {0, 1}.
+
+    >>> label_edges(np.repeat([[1, 1, 1, 2, 2, 2]], 5, axis=0)).max(axis=0).tolist()
+    [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
+    """
+    from scipy import ndimage
+    from skimage.morphology import thin
+
+    return thin(ndimage.laplace(label_map, mode="mirror") != 0).astype(np.float32)
+
+
+def decode_normals(coded: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Unit normals (H, W, 3) from 8 bits a component, 0 where not ``valid`` and where the code stands for no direction.
+
+    8 bits leave lengths of 0.99 to 1.01; they are brought to 1, as metrics expect.
+    """
+    normals = coded * np.float32(2 / 255) - np.float32(1)
+    length = np.sqrt(np.square(normals).sum(2, keepdims=True))
+    # Grey stands for "none": decoded it is as short as rounding makes it.
+    return np.where(valid[:, :, None] & (length > 0.5), normals / np.maximum(length, np.float32(0.5)), np.float32(0))
+
+
+def human_parts(annotation: NDArray[Any]) -> NDArray[np.uint8]:
+    """The parts of all people of an annotation of PASCAL-Part: uint8 (H, W), 0 background, 1..6 parts.
+
+    Fields are taken by position: an object is (class, class_ind, mask, parts), a part is (name, mask).
+    """
+    objects = annotation[0][0][1][0]
+    labels = np.zeros(objects[0][2].shape, dtype=np.uint8)
+    for thing in objects:
+        if int(thing[1][0][0]) != PERSON or thing[3].size == 0:
+            continue
+        for part in thing[3][0]:
+            labels[part[1].astype(bool)] = HUMAN_PARTS[str(part[0][0])]
+    return labels
