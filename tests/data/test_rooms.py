@@ -193,7 +193,7 @@ def test_an_interrupted_writer_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("nas_ctx.data.rooms.writing.outlines", fail)
+    monkeypatch.setattr("nas_ctx.data.rooms.layouts.outlines", fail)
     with pytest.raises(KeyboardInterrupt):
         write_rooms(tmp_path / "rooms", train=1, val=1, size=(16, 16))
     assert list(tmp_path.iterdir()) == []

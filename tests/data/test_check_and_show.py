@@ -1,0 +1,127 @@
+"""``nas-ctx data``: what the commands print, write and refuse."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nas_ctx.cli import main
+from nas_ctx.data import NYUD
+from nas_ctx.data.check import check
+from nas_ctx.data.rooms import write_rooms
+from nas_ctx.data.show import GAP, HEAD, TILE, contact_sheet
+
+SIZE = (48, 64)
+
+
+@pytest.fixture
+def copy(rooms, tmp_path):
+    return shutil.copytree(rooms, tmp_path / "copy")
+
+
+def test_sound_rooms_have_no_problems(rooms, capsys):
+    assert main(["data", "check", str(rooms)]) == 0
+    out = capsys.readouterr().out
+    assert "nyud layout" in out
+    assert out.endswith("no problems\n")
+    line = next(line for line in out.splitlines() if line.split()[:2] == ["train", "depth"])
+    depths = [np.load(path) for path in (rooms / "depth").glob("train_*.npy")]
+    low, high = min(d.min() for d in depths), max(d.max() for d in depths)
+    assert f"{low:g} to {high:g}" in line
+    assert " 6 read" in line
+    assert "48 x 64 (6)" in line
+
+
+def test_rooms_with_people_have_no_problems(tmp_path):
+    write_rooms(tmp_path / "people", train=4, val=1, size=SIZE, layout="pascal")
+    report = check(tmp_path / "people")
+    assert report.layout == "pascal"
+    assert report.problems == []
+    assert report.absent == []
+    assert report.columns["train", "human_parts"].high <= 6
+
+
+def test_every_kind_of_damage_is_listed_by_file(copy, capsys):
+    def change(path, index, value):
+        array = np.load(copy / path)
+        array[index] = value
+        np.save(copy / path, array)
+
+    change("depth/train_00000.npy", (0, 0), np.nan)
+    change("depth/train_00001.npy", (0, slice(3)), -1)
+    change("depth/train_00002.npy", ..., 1500)
+    change("depth/train_00003.npy", ..., 0)
+    change("normals/train_00000.npy", (0, 0), [0, 0, 3])
+    change("edge/train_00000.npy", (0, 0), 9)
+    np.save(copy / "edge/train_00001.npy", np.zeros((5, 6), np.uint8))
+    (copy / "images/train_00004.jpg").write_bytes(b"")
+    (copy / "segmentation/train_00005.png").unlink()
+    shutil.rmtree(copy / "normals.bak", ignore_errors=True)
+    (copy / "gt_sets/val.txt").write_text("val_00000\nval_00000\n")
+    assert main(["data", "check", str(copy)]) == 2
+    out, err = capsys.readouterr()
+    problems = [line.removeprefix("PROBLEM ") for line in out.splitlines() if line.startswith("PROBLEM ")]
+    expected = [
+        "depth label of 'train_00000': 1 values are not finite",
+        "depth label of 'train_00001': 3 negative depths",
+        "depth label of 'train_00002': depths up to 1500, expected metres",
+        "depth label of 'train_00003': has no valid pixel",
+        "normals label of 'train_00000': 1 vectors have neither length 1 nor 0 (up to 3)",
+        "edge label of 'train_00000': 1 values are neither 0 nor 1",
+        "edge label of 'train_00001': is 5 x 6, its image 48 x 64 pixels",
+        "images/train_00004.jpg: damaged",
+        "segmentation/train_00005.png: file not found",
+        "val: id 'val_00000' is listed 2 times",
+    ]
+    for text in expected:
+        assert sum(text in problem for problem in problems) == 1, text
+    assert len(problems) == len(expected)
+    assert f"{len(expected)} problem(s), listed above" in err
+    assert err.count("\n") == 1
+
+
+def test_absent_labels_and_lists_are_told(copy):
+    shutil.rmtree(copy / "normals")
+    (copy / "gt_sets/val.txt").unlink()
+    report = check(copy)
+    assert report.absent == ["normals"]
+    assert ("train", "depth") in report.columns
+    assert ("train", "normals") not in report.columns
+    assert len(report.problems) == 1
+    assert "val.txt: file not found" in report.problems[0]
+
+
+def test_a_folder_of_another_kind_is_refused(tmp_path, capsys):
+    for command in (["check"], ["show", "--out", str(tmp_path / "s.png")]):
+        assert main(["data", command[0], str(tmp_path), *command[1:]]) == 2
+        assert "gt_sets (nyud), ImageSets/Context (pascal)" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_contact_sheet_shows_images_and_labels(rooms, tasks, tmp_path, capsys):
+    out = tmp_path / "sheets" / "sheet.png"
+    assert main(["data", "show", str(rooms), "--rows", "2", "--out", str(out)]) == 0
+    assert "image, semseg, depth, normals, edge" in capsys.readouterr().out
+    sheet = np.asarray(Image.open(out))
+    np.testing.assert_array_equal(sheet.shape, contact_sheet(NYUD(rooms, "train", tasks), tasks, rows=2).shape)
+    first = np.asarray(Image.open(rooms / "images/train_00000.jpg")).astype(float)
+    width = round(TILE * 64 / 48)
+    tile = sheet[HEAD : HEAD + TILE, GAP : GAP + width].astype(float)
+    shrunk = np.asarray(Image.fromarray(tile.astype(np.uint8)).resize((64, 48), Image.Resampling.BOX)).astype(float)
+    assert np.corrcoef(shrunk.ravel(), first.ravel())[0, 1] > 0.97
+
+
+def test_rooms_are_written_and_reused_by_the_command(tmp_path, capsys):
+    command = ["data", "rooms", str(tmp_path / "r"), "--train", "1", "--val", "1", "--size", "16", "24"]
+    assert main(command) == 0
+    assert main(command) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("wrote 1 training and 1 validation scenes of 16 x 24")
+    assert out[1].startswith("reusing")
+    assert main([*command, "--layout", "kitti"]) == 2
+    assert "unknown layout 'kitti'; known: nyud, pascal" in capsys.readouterr().err
+    assert main([*command, "--layout", "pascal"]) == 2
+    assert "holds rooms with layout 'nyud', asked for 'pascal'" in capsys.readouterr().err
