@@ -24,7 +24,8 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit code: 0 done, 2 wrong input."""
+    """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit code:
+    0 done, 2 wrong input, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="nas-ctx",
@@ -49,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"nas-ctx {options.command}: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"\nnas-ctx {options.command}: interrupted", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of our output went away, as in `nas-ctx report ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -38,7 +38,7 @@ class LaunchError(RuntimeError):
 
 @dataclass
 class Trial:
-    """One trial of an experiment as the manager tells of it."""
+    """One trial of an experiment as the manager tells of it; ``parameters`` are empty while they are uncertain."""
 
     id: str
     number: int
@@ -84,16 +84,26 @@ class Experiment:
 
     def trials(self) -> list[Trial]:
         """The trials so far, each with its latest metric."""
-        latest: dict[str, dict[str, Any]] = {}
-        for metric in self.get("metric-data-latest"):
-            value = _decoded(metric["data"])
-            latest[metric["trialJobId"]] = value if isinstance(value, dict) else {"default": value}
+        # The last intermediate and the final result of each trial; the final one counts.
+        metrics = sorted(self.get("metric-data-latest"), key=lambda metric: metric["type"] == "FINAL")
+        latest = {metric["trialJobId"]: metric for metric in metrics}
         trials: list[Trial] = []
+        given: dict[int, dict[str, Any]] = {}
         for job in self.get("trial-jobs"):
-            parameters = json.loads(job["hyperParameters"][0])["parameters"] if job.get("hyperParameters") else {}
+            for record in map(json.loads, job.get("hyperParameters", [])):
+                given[record["parameter_id"]] = record["parameters"]
             folder = Path(job["logPath"]) if "logPath" in job else None
-            number, identity = job.get("sequenceId", len(trials)), job["trialJobId"]
-            trials.append(Trial(identity, number, job["status"], parameters, latest.get(identity, {}), folder))
+            trials.append(Trial(job["trialJobId"], job.get("sequenceId", len(trials)), job["status"], {}, {}, folder))
+        # NNI hands its parameters to the trials in the order in which they ask, and shows them in the order in which
+        # the trials were started. Only a trial's metrics tell for sure which ones it got.
+        for trial in trials:
+            if trial.id in latest:
+                value = _decoded(latest[trial.id]["data"])
+                trial.latest = value if isinstance(value, dict) else {"default": value}
+                trial.parameters = given.pop(int(latest[trial.id]["parameterId"]), {})
+        silent = [trial for trial in trials if trial.id not in latest]
+        if len(silent) == len(given) == 1:
+            silent[0].parameters = next(iter(given.values()))
         return trials
 
     def stop(self) -> None:
@@ -101,11 +111,7 @@ class Experiment:
         ours = _family(self.pid)
         with contextlib.suppress(subprocess.SubprocessError, OSError):
             _nnictl(["stop", self.id], self.environment, timeout=60)
-        _, alive = psutil.wait_procs(ours, timeout=10)
-        for process in alive:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(alive, timeout=10)
+        _end(ours, patience=10)
 
 
 def create(config: Path, home: Path, port: int | None = None, tries: int = 4) -> Experiment:
@@ -127,8 +133,7 @@ def create(config: Path, home: Path, port: int | None = None, tries: int = 4) ->
     said = ""
     for _ in range(tries):
         chosen = port or free_port()
-        done = _nnictl(["create", "--config", str(config), "--port", str(chosen)], environment, timeout=120)
-        said = _ANSI.sub("", done.stdout + done.stderr)
+        said = _nnictl(["create", "--config", str(config), "--port", str(chosen)], environment, timeout=120)
         found = re.search(r"Experiment ID:\s*(\w+)", said)
         if found is None:
             reason = [line for line in said.splitlines() if line.strip()]
@@ -205,9 +210,21 @@ def _environment(home: Path) -> dict[str, str]:
     return environment
 
 
-def _nnictl(words: list[str], environment: dict[str, str], timeout: float) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).parent / "nnictl"), *words]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
+def _nnictl(words: list[str], environment: dict[str, str], timeout: float) -> str:
+    """Run nnictl and return what it says; when that is interrupted, what it had started goes with it."""
+    process = subprocess.Popen(
+        [str(Path(sys.executable).parent / "nnictl"), *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # a Ctrl-C is for us; we stop nnictl and the manager in order
+    )
+    try:
+        return _ANSI.sub("", process.communicate(timeout=timeout)[0])
+    except BaseException:
+        _end(_family(process.pid), patience=0)
+        raise
 
 
 def _known(identity: str, port: int, home: Path, environment: dict[str, str]) -> Experiment:
@@ -238,6 +255,15 @@ def _family(pid: int | None) -> list[psutil.Process]:
         return []
 
 
+def _end(processes: list[psutil.Process], patience: float) -> None:
+    """See that ``processes`` end: by themselves within ``patience`` seconds, or killed."""
+    _, alive = psutil.wait_procs(processes, timeout=patience)
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=10)
+
+
 def _decoded(data: Any) -> Any:
     """A metric as NNI keeps it: JSON in JSON."""
     while isinstance(data, str):
@@ -247,12 +273,15 @@ def _decoded(data: Any) -> Any:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that what was started is stopped on the way out."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into KeyboardInterrupt, and let no further one disturb the stopping."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from nni.nas.evaluator.pytorch import Lightning, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import TQDMProgressBar
 from torch import nn
 
 from nas_ctx.config import Config
@@ -26,6 +27,7 @@ from nas_ctx.search import GumbelSearch
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training import MultiTaskModule, RunFolder
 from nas_ctx.training.callbacks import Progress, Report
+from nas_ctx.training.checkpoints import Checkpoints, newest_whole
 from search_spaces.relational import RelationalSpace
 
 
@@ -142,9 +144,7 @@ def _trainer(config: Config, folder: RunFolder, report: Report | None, progress:
     checkpoint_every = min(training.checkpoint_every or training.steps, training.steps)
     callbacks: list[pl.Callback] = [
         Progress(folder, report),
-        ModelCheckpoint(
-            folder.checkpoints, filename="{step}", every_n_train_steps=checkpoint_every, enable_version_counter=False
-        ),
+        Checkpoints(folder.checkpoints, checkpoint_every),
     ]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=5, leave=True))
@@ -163,6 +163,7 @@ def _trainer(config: Config, folder: RunFolder, report: Report | None, progress:
             devices=training.devices,
             strategy=training.strategy,
             callbacks=callbacks,
+            enable_checkpointing=False,  # ours is a callback
             logger=False,
             enable_progress_bar=progress,
             enable_model_summary=False,
@@ -173,9 +174,11 @@ def _trainer(config: Config, folder: RunFolder, report: Report | None, progress:
 
 
 def _last_checkpoint(folder: RunFolder) -> str | None:
-    """The newest checkpoint of an unfinished run, to go on from."""
-    found = sorted(folder.checkpoints.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
-    return str(found[-1]) if found else None
+    """The newest whole checkpoint of an unfinished run, to go on from; damaged ones are named and passed over."""
+    path, refused = newest_whole(folder.checkpoints)
+    for line in refused:
+        print(f"{line}; {'using ' + path.name if path else 'starting anew'}", file=sys.stderr)
+    return None if path is None else str(path)
 
 
 def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
@@ -184,8 +187,9 @@ def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
 
 
 def _quieten() -> None:
-    """Leave out what Lightning says of itself; its warnings about the run stay."""
+    """Leave out what Lightning and NNI say of themselves; its warnings about the run stay."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("nni").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
     warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
 

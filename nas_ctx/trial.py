@@ -31,8 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_run_options(parser)
     options = parser.parse_args(arguments)
     try:
-        config = trial_config(options, nni.get_next_parameter() or {})
-        nni.report_final_result(run(options.kind, config))
+        parameters: dict[str, Any] = nni.get_next_parameter() or {}
+        result = run(options.kind, trial_config(options, parameters))
+        # NNI's own record may show another trial's parameters, see `nas_ctx.launch`.
+        nni.report_final_result({**result, "parameters": parameters})
     except InputError as error:
         print(f"nas_ctx.trial {options.kind}: {error}", file=sys.stderr)
         return 2
@@ -65,6 +67,7 @@ def run(kind: str, config: Config) -> dict[str, Any]:
     else:
         folder.begin(config, kind)  # refuses the run of another configuration
     result: dict[str, Any] = _with_default(folder.read_metrics())
+    result["folder"] = str(folder.path.resolve())  # where a report on the same machine finds the history
     if kind == "search":
         result["genotype"] = runs.describe(Genotype.load(folder.genotype))
     return result

@@ -14,3 +14,5 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 _home = tempfile.mkdtemp(prefix="nas-ctx-tests-")
 os.environ["HOME"] = _home
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
+
+pytest_plugins = ["tests.rooms"]

@@ -1,0 +1,194 @@
+"""Searches and trainings from configurations: what they leave behind, what they repeat, what they refuse."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from nas_ctx import runs
+from nas_ctx.config import load_config
+from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
+from nas_ctx.tasks import make_tasks
+from nas_ctx.training import RunFolder
+from tests.rooms import tiny_config
+
+BLOCKS = {"semseg/semseg", "semseg/depth", "depth/semseg", "depth/depth"}
+
+
+@pytest.fixture(scope="module")
+def searched(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of a search of six steps."""
+    folder = tmp_path_factory.mktemp("searched") / "run"
+    runs.search(tiny_config(rooms, folder, seed=3), progress=False)
+    return folder
+
+
+def test_a_search_leaves_a_whole_run_folder(searched: Path) -> None:
+    genotype = Genotype.load(searched / "genotype.json")
+    assert set(genotype) == BLOCKS
+    assert (genotype.meta["seed"], genotype.meta["steps"]) == (3, 6)
+    rows = list(csv.DictReader((searched / "history.csv").open()))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert "semseg/depth=s-label" in rows[0]
+    assert "semseg/semseg=s-label" not in rows[0]  # on the diagonal it equals t-label
+    for label, choice in genotype.items():
+        last = {name.partition("=")[2]: float(p) for name, p in rows[-1].items() if name.startswith(f"{label}=")}
+        assert last == pytest.approx(genotype.meta["probabilities"][label], rel=1e-6)
+        assert last[str(choice)] == max(last.values())
+    metrics = json.loads((searched / "metrics.json").read_text())
+    assert {"loss", "semseg/miou", "depth/rmse"} <= set(metrics)
+    assert load_config(searched / "config.yaml").seed == 3
+    environment = json.loads((searched / "environment.json").read_text())
+    assert environment["versions"]["torch"] == torch.__version__.partition("+")[0] or environment["versions"]["torch"]
+    assert list((searched / "checkpoints").glob("*.ckpt"))
+    validated = list(csv.DictReader((searched / "validation.csv").open()))
+    assert [row["step"] for row in validated] == ["3", "6"]
+    assert float(validated[-1]["loss"]) == metrics["loss"]
+
+
+def test_the_same_seed_gives_the_same_search_to_the_last_digit(rooms: Path, tmp_path: Path, searched: Path) -> None:
+    runs.search(tiny_config(rooms, tmp_path / "again", seed=3), progress=False)
+    runs.search(tiny_config(rooms, tmp_path / "other", seed=4), progress=False)
+    for name in ("history.csv", "genotype.json", "metrics.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (searched / name).read_bytes(), name
+    assert (tmp_path / "other" / "history.csv").read_bytes() != (searched / "history.csv").read_bytes()
+
+
+@pytest.mark.parametrize("blocks", ["baseline", "local", "s-label", "none", "searched"])
+def test_networks_of_every_kind_train(rooms: Path, tmp_path: Path, searched: Path, blocks: str) -> None:
+    if blocks == "searched":
+        blocks = str(searched / "genotype.json")
+    scores = runs.train(tiny_config(rooms, tmp_path / "t", model__blocks=blocks, training__steps=2), progress=False)
+    assert scores == pytest.approx(json.loads((tmp_path / "t" / "metrics.json").read_text()))
+    assert scores["depth/rmse"] > 0
+
+
+def test_the_supernet_at_a_genotype_equals_the_frozen_network(rooms: Path, tmp_path: Path) -> None:
+    """Also for a target whose blocks are all none: it is just its head, in both."""
+    from nas_ctx.search import GumbelSearch
+    from search_spaces.relational import RelationalSpace
+
+    config = tiny_config(rooms, tmp_path)
+    tasks = make_tasks(config.tasks)
+    torch.manual_seed(0)
+    space = RelationalSpace(runs._backbone(config), tasks)
+    strategy = GumbelSearch(seed=0)
+    supernet = strategy.mutate_model(space).eval()
+    sample = {"semseg/semseg": "none", "semseg/depth": "none", "depth/semseg": "s-label", "depth/depth": "local"}
+    for choice in strategy.choices:
+        choice.decide(choice.values.index(sample[choice.label]), step=0)
+    frozen = space.freeze(sample).eval()
+    image = torch.randn(2, 3, 32, 48)
+    with torch.no_grad():
+        ours, theirs = supernet(image), frozen(image)
+    for kind in ("final", "auxiliary"):
+        for name in tasks:
+            assert torch.allclose(ours[kind][name], theirs[kind][name], atol=1e-5), (kind, name)
+    assert len(list(frozen.parameters())) < len(list(supernet.parameters()))
+
+
+def test_training_lowers_the_loss(rooms: Path, tmp_path: Path) -> None:
+    config = tiny_config(
+        rooms, tmp_path / "t", training__steps=60, training__validate_every=5, data__augment=False, training__lr=0.02
+    )
+    runs.train(config, progress=False)
+    losses = [float(row["loss"]) for row in csv.DictReader((tmp_path / "t" / "validation.csv").open())]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_reports_come_after_every_validation(rooms: Path, tmp_path: Path) -> None:
+    told: list[dict[str, float]] = []
+    runs.search(tiny_config(rooms, tmp_path / "s"), report=told.append, progress=False)
+    assert len(told) == 2
+    assert {"loss", "mean_entropy", "blocks_decided", "depth/rmse"} <= set(told[0])
+
+
+def test_a_resumed_search_ends_like_one_that_was_never_stopped(rooms: Path, tmp_path: Path, searched: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop_after_the_first(scores: dict[str, float]) -> None:
+        checkpoints = list((tmp_path / "s" / "checkpoints").glob("*.ckpt"))
+        if checkpoints:
+            raise Stop
+
+    config = tiny_config(rooms, tmp_path / "s", seed=3)
+    with pytest.raises(Stop):
+        runs.search(config, report=stop_after_the_first, progress=False)
+    assert not (tmp_path / "s" / "metrics.json").exists()
+    runs.search(config, progress=False)
+    for name in ("history.csv", "genotype.json", "metrics.json"):
+        assert (tmp_path / "s" / name).read_bytes() == (searched / name).read_bytes(), name
+
+
+def test_a_finished_folder_and_a_foreign_one_are_refused(rooms: Path, tmp_path: Path, searched: Path) -> None:
+    with pytest.raises(InputError, match="holds a finished run"):
+        runs.search(tiny_config(rooms, searched, seed=3), progress=False)
+    (tmp_path / "holiday.jpg").touch()
+    with pytest.raises(InputError, match="is not empty and holds no run"):
+        runs.search(tiny_config(rooms, tmp_path), progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
+
+
+def test_an_unfinished_run_of_another_configuration_is_refused(rooms: Path, tmp_path: Path) -> None:
+    RunFolder(tmp_path / "s").begin(tiny_config(rooms, tmp_path / "s", seed=3), "search")
+    with pytest.raises(InputError, match=r"another configuration \(seed, training.lr differ\)"):
+        runs.search(tiny_config(rooms, tmp_path / "s", seed=4, training__lr=0.5), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ({"tasks": {"sem": {}}}, "unknown task 'sem'; known: depth"),
+        ({"data__name": "kitti"}, "kitti.*known: .*nyud"),
+        ({"data__root": "/no/such/folder"}, "/no/such/folder"),
+        ({"model__backbone": "resnet9000"}, "resnet9000"),
+        ({"model__contexts": ["none", "far"]}, "unknown context 'far'"),
+        ({"model__blocks": "nowhere.json"}, "model.blocks: 'nowhere.json': expected baseline, global"),
+        ({"training__precision": "7-bit"}, "training: .*7-bit"),
+    ],
+)
+def test_what_there_is_not_is_refused(rooms: Path, tmp_path: Path, override: dict, words: str) -> None:
+    run = runs.train if "model__blocks" in override else runs.search
+    config = tiny_config(rooms, tmp_path / "s", **override)
+    with pytest.raises(InputError, match=words):
+        run(config, progress=False)
+
+
+def test_a_run_needs_a_folder(rooms: Path) -> None:
+    with pytest.raises(InputError, match="output: missing"):
+        runs.search(tiny_config(rooms, None), progress=False)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
+    rooms: Path, tmp_path: Path, searched: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(searched, tmp_path / "s")
+    (tmp_path / "s" / "metrics.json").unlink()
+    newest = tmp_path / "s" / "checkpoints" / "step=6.ckpt"
+    newest.write_bytes(newest.read_bytes()[:2000])
+    runs.search(tiny_config(rooms, tmp_path / "s", seed=3), progress=False)
+    assert "step=6.ckpt: cannot be read" in capfd.readouterr().err
+    for name in ("history.csv", "genotype.json", "metrics.json"):
+        assert (tmp_path / "s" / name).read_bytes() == (searched / name).read_bytes(), name
+
+
+def test_a_genotype_of_other_tasks_is_refused(rooms: Path, tmp_path: Path) -> None:
+    Genotype({"semseg/semseg": "none"}).save(tmp_path / "g.json")
+    with pytest.raises(InputError, match="too few for the tasks semseg, depth"):
+        runs.train(tiny_config(rooms, tmp_path / "t", model__blocks=str(tmp_path / "g.json")), progress=False)
+
+
+def test_experiments_of_the_project_are_valid() -> None:
+    for path in Path("experiments").rglob("*.yaml"):
+        if not path.name.endswith(".nni.yaml"):
+            load_config(path)
+        else:
+            assert {"trialCommand", "searchSpace", "maxTrialNumber"} <= set(yaml.safe_load(path.read_text()))
