@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
 from nas_ctx.data.base import DenseDataset, Draw
@@ -104,6 +105,7 @@ class Loader(DataLoader[Any]):
             batch_sampler=stream,
             num_workers=workers,
             persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),  # copies to the device run beside its work
             collate_fn=collate,
         )
 
