@@ -1,4 +1,4 @@
-"""What does a training sample cost? Prints milliseconds an image for reading, augmenting and batching; the variable keeps it to one core.
+"""What does a training sample cost? Prints milliseconds an image; OMP_NUM_THREADS keeps it to one core.
 
 OMP_NUM_THREADS=1 python experiments/benchmarks/data_loading.py [H W]
 """

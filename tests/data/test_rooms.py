@@ -189,6 +189,31 @@ def test_the_same_rooms_are_reused_and_others_refused(rooms, tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in rooms.rglob("*")}
 
 
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "rooms"):
+        with pytest.raises(InputError, match=str(place)):
+            write_rooms(place, train=1, val=1, size=(16, 16))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_of_two_writers_at_once_one_writes_and_both_are_content(tmp_path, monkeypatch):
+    from nas_ctx.data.rooms import writing
+
+    small = {"train": 1, "val": 1, "size": (16, 16)}
+    write, outcomes = writing._write, []
+
+    def meanwhile(*arguments):
+        write(*arguments)
+        monkeypatch.setattr(writing, "_write", write)
+        outcomes.append(write_rooms(tmp_path / "rooms", **small))
+
+    monkeypatch.setattr(writing, "_write", meanwhile)
+    outcomes.append(write_rooms(tmp_path / "rooms", **small))
+    assert outcomes == [True, False]
+    assert [path.name for path in tmp_path.iterdir()] == ["rooms"]
+
+
 def test_an_interrupted_writer_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise KeyboardInterrupt

@@ -205,6 +205,8 @@ def test_training_changes_all_labels_alike(sample, tasks):
         line = len(column) // 2
         flipped = bool((np.diff(column[line][inside[line]]) < 0).any())
         flips.append(flipped)
+        step = np.abs(np.diff(column[line][inside[line]])).mean()
+        assert step * factors[0] == pytest.approx(1, abs=0.1)  # twice as large is half as far away
         normals = ready["normals"].numpy().transpose(1, 2, 0)
         expected = sample["normals"][row, column] * ([-1, 1, 1] if flipped else [1, 1, 1])
         expected[~expected.any(2)] = 255

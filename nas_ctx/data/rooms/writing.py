@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from nas_ctx.data.rooms.camera import Shot, render
 from nas_ctx.data.rooms.furnish import compose
-from nas_ctx.data.rooms.layouts import LAYOUTS
+from nas_ctx.data.rooms.layouts import LAYOUTS, Layout
 from nas_ctx.data.rooms.scene import Scene
 from nas_ctx.errors import InputError, unknown_name
 
@@ -50,7 +50,7 @@ def write_rooms(
         True when the data set was written, False when it was there already.
 
     Raises:
-        InputError: a number is out of range, or ``root`` holds something else.
+        InputError: a number is out of range, or ``root`` holds something else or cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -76,28 +76,34 @@ def write_rooms(
     }
     if _already_there(root, manifest):
         return False
-    root.parent.mkdir(parents=True, exist_ok=True)
     temporary = root.with_name(f".{root.name}-{secrets.token_hex(4)}")
     try:
-        kind = LAYOUTS[layout]
-        for folder in kind.folders:
-            (temporary / folder).mkdir(parents=True)
-        with tqdm(total=train + val, desc="rooms", unit="scene", disable=not progress) as bar:
-            for number, (split, count) in enumerate(zip(SPLITS, (train, val), strict=True)):
-                names, records = [f"{split}_{i:05d}" for i in range(count)], []
-                for i, name in enumerate(names):
-                    records.append(kind.write(temporary, name, *take(seed, number, i, size, kind.figures)))
-                    bar.update()
-                kind.finish(temporary, split, names, records)
+        _write(temporary, LAYOUTS[layout], (train, val), size, seed, progress)
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        if _already_there(root, manifest):  # somebody else has written it meanwhile
+            return False
         if root.is_dir():
-            if _already_there(root, manifest):  # somebody else has written it meanwhile
-                return False
             root.rmdir()
         temporary.rename(root)
+    except OSError as error:
+        raise InputError(f"{root}: cannot be written ({error.strerror or error})") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return True
+
+
+def _write(
+    folder: Path, layout: Layout, counts: tuple[int, int], size: tuple[int, int], seed: int, progress: bool
+) -> None:
+    for name in layout.folders:
+        (folder / name).mkdir(parents=True)
+    with tqdm(total=sum(counts), desc="rooms", unit="scene", disable=not progress) as bar:
+        for number, (split, count) in enumerate(zip(SPLITS, counts, strict=True)):
+            names, records = [f"{split}_{i:05d}" for i in range(count)], []
+            for i, name in enumerate(names):
+                records.append(layout.write(folder, name, *take(seed, number, i, size, layout.figures)))
+                bar.update()
+            layout.finish(folder, split, names, records)
 
 
 def take(seed: int, split: int, index: int, size: tuple[int, int], figures: bool = False) -> tuple[Scene, Shot]:
