@@ -92,7 +92,11 @@ def image_counts(
 
 
 def diagonal(valid: NDArray[np.bool_]) -> float:
-    """The diagonal, in pixels, of the smallest box around the valid pixels."""
+    """The diagonal, in pixels, of the smallest box around the valid pixels.
+
+    >>> diagonal(np.pad(np.ones((3, 4), bool), 2))
+    5.0
+    """
     sides = [np.flatnonzero(valid.any(axis=axis)) for axis in (0, 1)]
     return float(np.hypot(*(side[-1] - side[0] + 1 for side in sides)))
 

@@ -131,6 +131,14 @@ def test_padding_that_is_ignored_changes_nothing():
     assert ods_f(*padded, max_dist=0.05, thresholds=9) == ods_f(probability, label, max_dist=0.05, thresholds=9)
 
 
+def test_radius_is_a_share_of_the_diagonal():
+    """On 30 x 40 pixels the diagonal is 50, so 0.04 of it reaches 2 pixels and 0.0399 does not."""
+    probability, label = torch.zeros(2, 30, 40)
+    probability[:, 20] = label[:, 22] = 1
+    assert ods_f(probability, label, max_dist=0.04, thresholds=1) == 1
+    assert ods_f(probability, label, max_dist=0.0399, thresholds=1) == 0
+
+
 def test_nothing_predicted_nothing_true_nothing_valid():
     empty, full = torch.zeros(1, 1, 6, 6), torch.ones(1, 1, 6, 6)
     for probability, label in ((empty, full), (full, empty), (empty, empty), (full, full * 255)):
