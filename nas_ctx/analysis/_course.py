@@ -68,8 +68,8 @@ def course_of(named: Sequence[tuple[str, History]], blocks: Sequence[str]) -> Co
         several = now.n_runs > 1
         percentage.append(percentage_parts(now, once).value[0] if several else np.nan)
         fleiss.append(fleiss_parts(now, once).value[0] if several else np.nan)
-        won.append(winners_of(now.votes))
-    same = np.array([(winners == won[-1]).all(axis=-1).mean() for winners in won])
+        won.append(winners_of(now.votes.T))
+    same = np.array([(winners == won[-1]).all(axis=0).mean() for winners in won])
     unstable = np.flatnonzero(same < 1)
     return Course(
         runs=tuple(name for name, _ in named),

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ def enough_runs(ratings: Ratings | Tally, *, most_subsets: int = 2000, seed: int
     [(2, 0.667, 0.333), (3, 1.0, 1.0)]
     """
     blocks = tally(ratings, least_blocks=1)
-    full = winners_of(blocks.votes)
+    full = winners_of(blocks.votes.T)
     counts = {k: math.comb(blocks.n_runs, k) for k in range(2, blocks.n_runs + 1)}
     found = []
     for k, count in counts.items():
@@ -67,8 +68,8 @@ def _same_as_full(blocks: Tally, subsets: Integers, full: Truths) -> Truths:
         chosen = subsets[start : start + step]
         member = np.zeros((len(chosen), blocks.n_runs))
         np.put_along_axis(member, chosen, 1.0, axis=1)
-        votes = np.stack([member @ (blocks.codes == code) for code in range(blocks.n_labels)], axis=-1)
-        parts.append((winners_of(votes) == full).all(axis=-1))
+        votes = np.stack([member @ (blocks.codes == code) for code in range(blocks.n_labels)])
+        parts.append((winners_of(votes) == full[:, None]).all(axis=0))
     return np.concatenate(parts)
 
 
@@ -79,18 +80,18 @@ def _of_growing_samples(blocks: Tally, ks: set[int], full: Truths, draws: int, s
     same: dict[int, list[Truths]] = {k: [] for k in ks}
     for start in range(0, draws, step):
         part = orders[start : start + step]
-        votes = np.zeros((len(part), blocks.n_blocks, blocks.n_labels))
+        votes = np.zeros((blocks.n_labels, len(part), blocks.n_blocks), dtype=np.int32)
         at = np.ogrid[: len(part), : blocks.n_blocks]
         for size in range(1, max(ks) + 1):
-            votes[at[0], at[1], blocks.codes[part[:, size - 1]]] += 1
+            votes[blocks.codes[part[:, size - 1]], at[0], at[1]] += 1
             if size in same:
-                same[size].append((winners_of(votes) == full).all(axis=-1))
+                same[size].append((winners_of(votes) == full[:, None]).all(axis=0))
     return [_entry(k, np.concatenate(parts), "sampled subsets") for k, parts in same.items()]
 
 
-def winners_of(votes: Floats) -> Truths:
-    """Where the votes (..., n_labels) are the most of their block; several where tied."""
-    return votes == votes.max(axis=-1, keepdims=True)
+def winners_of(votes: npt.NDArray[Any]) -> Truths:
+    """Where the votes (n_labels, ...) are the most of their block; several where tied."""
+    return votes == votes.max(axis=0)
 
 
 def extrapolated(ratings: Ratings | Tally, runs: Sequence[int]) -> list[Enough]:

@@ -1,48 +1,46 @@
-"""The drawings as files for a paper: SVG as they are, PDF and PNG painted by matplotlib, which loads only here."""
+"""The drawings as files for a paper: SVG as they are, PDF and PNG painted by matplotlib, which loads only here.
+
+In PDF and PNG the letters are outlines: no font has to be embedded (which would take most of the time), and no
+publisher's check can find one missing. In SVG they stay text.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_ctx.analysis._scene import Circle, Line, Picture, Polygon, Rect, Scene, Text, to_svg
+import numpy as np
+
+from nas_ctx.analysis._scene import Circle, Line, Picture, Polygon, Rect, Scene, Shape, Text, to_svg
 from nas_ctx.files import write_text, written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ALIGN = {"start": "left", "middle": "center", "end": "right"}
-_PIXELS_PER_INCH = 200
+_PNG: dict[str, Any] = {"dpi": 200, "pil_kwargs": {"compress_level": 4}}
+_SMALLER = 0.92  # matplotlib's own font runs wider than those of browsers
 
 
 def write_figures(scenes: dict[str, Scene], folder: Path) -> None:
     """Write each drawing as ``<folder>/<name>.svg``, ``.pdf`` and ``.png`` (200 pixels per inch)."""
-    from matplotlib import rc_context
-
-    with rc_context({"font.family": "sans-serif", "pdf.fonttype": 42, "path.simplify": False}):
-        for name, scene in scenes.items():
-            write_text(folder / f"{name}.svg", to_svg(scene, standalone=True) + "\n")
-            figure = _painted(scene)
-            for suffix, options in (("pdf", {"metadata": {"CreationDate": None}}), ("png", {"dpi": _PIXELS_PER_INCH})):
-                with written_whole(folder / f"{name}.{suffix}") as temporary:
-                    figure.savefig(temporary, facecolor="white", **options)
+    for name, scene in scenes.items():
+        write_text(folder / f"{name}.svg", to_svg(scene, standalone=True) + "\n")
+        figure = _painted(scene)
+        for suffix, options in (("pdf", {"metadata": {"CreationDate": None}}), ("png", _PNG)):
+            with written_whole(folder / f"{name}.{suffix}") as temporary:
+                figure.savefig(temporary, facecolor="white", **options)
 
 
 def _painted(scene: Scene) -> Figure:
-    """The drawing on a matplotlib figure of its own size, one unit a point, y downwards."""
+    """The drawing on a matplotlib figure of its own size, one unit a point, y downwards, letters on top."""
     from matplotlib.collections import PatchCollection
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-    from matplotlib.patches import Circle as RoundPatch
-    from matplotlib.patches import Polygon as Patch
-    from matplotlib.patches import Rectangle
 
     figure = Figure(figsize=(scene.width / 72, scene.height / 72))
     axes: Any = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
-    axes.set_xlim(0, scene.width)
-    axes.set_ylim(scene.height, 0)
-    axes.autoscale(False)
     patches: list[Any] = []
 
     def flush() -> None:  # neighbouring patches go into one collection, which is many times faster
@@ -51,41 +49,62 @@ def _painted(scene: Scene) -> Figure:
             patches.clear()
 
     for shape in scene.shapes:
-        if isinstance(shape, Rect | Polygon | Circle):
-            look: dict[str, Any] = {"facecolor": shape.fill, "edgecolor": "none", "linewidth": 0.0}
-            if not isinstance(shape, Polygon) and shape.stroke != "none":
-                look |= {"edgecolor": shape.stroke, "linewidth": shape.thickness}
-            if isinstance(shape, Rect):
-                edge: Any = (0, (4, 3)) if shape.dashed else "-"
-                patches.append(Rectangle((shape.x, shape.y), shape.width, shape.height, linestyle=edge, **look))
-            elif isinstance(shape, Circle):
-                patches.append(RoundPatch((shape.x, shape.y), shape.radius, **look))
-            else:
-                patches.append(Patch(list(shape.points), closed=True, **look))
-            continue
-        flush()
         if isinstance(shape, Line):
+            flush()
             xs, ys = zip(*shape.points, strict=True)
-            dash: Any = (0, (4, 3)) if shape.dashed else "-"
-            axes.add_line(Line2D(xs, ys, color=shape.stroke, linewidth=shape.thickness, linestyle=dash))
-        elif isinstance(shape, Text):
-            axes.text(
-                shape.x,
-                shape.y,
-                shape.text.replace("$", r"\$"),
-                fontsize=shape.size * 0.92,  # matplotlib's own font runs wider than those of browsers
-                ha=_ALIGN[shape.anchor] if not shape.turned else "left",
-                va="baseline" if not shape.turned else "bottom",
-                color=shape.fill,
-                weight="bold" if shape.bold else "normal",
-                rotation=90 if shape.turned else 0,
-                rotation_mode="anchor" if shape.turned else "default",
-                parse_math=False,
-            )
+            line = Line2D(xs, ys, color=shape.stroke, linewidth=shape.thickness, linestyle=_dash(shape.dashed))
+            axes.add_line(line).set_zorder(1)
         elif isinstance(shape, Picture):
+            flush()
             extent = (shape.x, shape.x + shape.width, shape.y + shape.height, shape.y)
             axes.imshow(shape.pixels, extent=extent, interpolation="nearest", aspect="auto", zorder=1)
-            axes.set_xlim(0, scene.width)
-            axes.set_ylim(scene.height, 0)
+        elif not isinstance(shape, Text):
+            patches.append(_patch(shape))
     flush()
+    for patch in _letters([shape for shape in scene.shapes if isinstance(shape, Text)]):
+        axes.add_artist(patch)  # unlike add_patch this does not measure every letter
+    axes.set_xlim(0, scene.width)
+    axes.set_ylim(scene.height, 0)
     return figure
+
+
+def _patch(shape: Shape) -> Any:
+    from matplotlib import patches
+
+    if isinstance(shape, Polygon):
+        return patches.Polygon(list(shape.points), closed=True, facecolor=shape.fill, edgecolor="none")
+    assert isinstance(shape, Rect | Circle)
+    look: dict[str, Any] = {"facecolor": shape.fill, "edgecolor": shape.stroke, "linewidth": shape.thickness}
+    if shape.stroke == "none":
+        look["linewidth"] = 0.0
+    if isinstance(shape, Circle):
+        return patches.Circle((shape.x, shape.y), shape.radius, **look)
+    return patches.Rectangle((shape.x, shape.y), shape.width, shape.height, linestyle=_dash(shape.dashed), **look)
+
+
+def _dash(dashed: bool) -> Any:
+    return (0, (4, 3)) if dashed else "-"
+
+
+def _letters(texts: list[Text]) -> Iterator[Any]:
+    """All texts of one colour as one outline."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path as Outline
+    from matplotlib.textpath import TextPath
+
+    by_colour: dict[str, list[Any]] = {}
+    for text in texts:
+        if not text.text.strip():
+            continue
+        weight = "bold" if text.bold else "normal"
+        font = FontProperties(family="DejaVu Sans", weight=weight)  # comes with matplotlib
+        outline = TextPath((0, 0), text.text, size=text.size * _SMALLER, prop=font, usetex=False)
+        vertices = outline.vertices * (1, -1)
+        right = vertices[:, 0].max() if len(vertices) else 0.0
+        vertices[:, 0] -= right * {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor]
+        if text.turned:
+            vertices = np.stack([vertices[:, 1], -vertices[:, 0]], axis=1)
+        by_colour.setdefault(text.fill, []).append(Outline(vertices + np.array([text.x, text.y]), outline.codes))
+    for colour, outlines in by_colour.items():
+        yield PathPatch(Outline.make_compound_path(*outlines), facecolor=colour, edgecolor="none", zorder=3)

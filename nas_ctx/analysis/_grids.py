@@ -15,6 +15,7 @@ from nas_ctx.analysis._scene import INK, MUTED, PAPER, RULE, Line, Picture, Poin
 from nas_ctx.analysis._tasks import Grid
 from nas_ctx.analysis._votes import BlockVote
 
+EDGE = "#bcc4cc"  # around cells, so that the palest still show
 _EM = 0.56  # mean width of a letter in ems, generous
 
 
@@ -91,7 +92,7 @@ def _vote_cell(scene: Scene, box: Rect, record: Reliability, of: BlockVote, bloc
         ink = INK
     else:
         fill = shaded(fills[text(of.choice)], of.margin)
-        scene.add(Rect(box.x, box.y, box.width, box.height, fill, title=said))
+        scene.add(Rect(box.x, box.y, box.width, box.height, fill, EDGE, 0.8, title=said))
         lines = [clipped(text(of.choice), letters), f"{of.counts[0][1]} of {len(record.runs)}"]
         ink = ink_on(fill)
     scene.add(

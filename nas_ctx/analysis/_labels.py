@@ -109,6 +109,8 @@ def _ranks(texts: Sequence[str], labels: Sequence[Label], order: Sequence[str] |
     for name in named:
         if named.count(name) > 1:
             raise InputError(f"the order of choices names {name!r} twice")
+        if name not in texts:
+            raise InputError(f"the order of choices names {name!r}, but no choice is called so; known: {_some(texts)}")
     keys: list[tuple[object, ...]] = []
     for text, label in zip(texts, labels, strict=True):
         if text in named:

@@ -14,13 +14,13 @@ import numpy.typing as npt
 from nas_ctx.analysis._ratings import Floats
 
 _CONTEXTS = {
-    "none": "#c3c8ce",
-    "global": "#0060a8",
+    "none": "#d9dde2",
+    "global": "#004f96",
     "local": "#f0a500",
-    "t-label": "#007a5a",
-    "s-label": "#d98cb8",
+    "t-label": "#008f6b",
+    "s-label": "#cf78ab",
 }
-_OTHERS = ("#0060a8", "#f0a500", "#007a5a", "#d98cb8", "#d55e00", "#6cc3f0", "#5b3a8c", "#efe35a", "#4d4d4d")
+_OTHERS = ("#004f96", "#f0a500", "#008f6b", "#cf78ab", "#d55e00", "#6cc3f0", "#5b3a8c", "#efe35a", "#4d4d4d")
 _LINES = ("#0060a8", "#d55e00", "#007a5a", "#b0528a", "#8a6d00", "#3b3b3b", "#2f8fc4", "#5b3a8c")
 _WEAKEST = 0.38  # how much of a choice's colour is left at margin 0
 
@@ -29,7 +29,7 @@ def colours(texts: Sequence[str]) -> list[str]:
     """A colour for each choice: the contexts' own where all are contexts, else ten that differ well and then more.
 
     >>> colours(["none", "s-label"])
-    ['#c3c8ce', '#d98cb8']
+    ['#d9dde2', '#cf78ab']
     """
     if set(texts) <= set(_CONTEXTS):
         return [_CONTEXTS[text] for text in texts]
@@ -72,9 +72,9 @@ def ink_on(colour: str) -> str:
     """Black or white, whichever reads better on ``colour`` (contrast as in WCAG 2).
 
     >>> ink_on("#0060a8"), ink_on("#f0a500")
-    ('#ffffff', '#111820')
+    ('#ffffff', '#000000')
     """
-    return "#ffffff" if contrast(colour, "#ffffff") > contrast(colour, "#111820") else "#111820"
+    return "#ffffff" if contrast(colour, "#ffffff") > contrast(colour, "#000000") else "#000000"
 
 
 def contrast(a: str, b: str) -> float:

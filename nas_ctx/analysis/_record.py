@@ -165,7 +165,8 @@ def reliability(
     agree, _ = pair_counts(blocks)
     grid = grid_of(table.blocks)
     enough = enough_runs(blocks, seed=seed)
-    enough += extrapolated(blocks, range(2, max(15, min(3 * len(runs), 40)) + 1))
+    further = np.linspace(2, max(15, min(3 * len(runs), 60)), 30 if len(runs) > 10 else 60).round().astype(int)
+    enough += extrapolated(blocks, sorted(set(further.tolist())))
     with_others = agreement_with_others(blocks)
     return Reliability(
         title=title,

@@ -233,20 +233,23 @@ def _with_unique_names(runs: Sequence[Run]) -> list[Run]:
 
 def _doubts(runs: Sequence[Run]) -> Iterator[Note]:
     """Notes on runs that look like one another, and on labels that differ only in case or blanks."""
-    for i, run in enumerate(runs):
-        for other in runs[:i]:
-            if dict(run.genotype) == dict(other.genotype) and _same_evidence(run, other):
+    alike: dict[frozenset[tuple[str, Choice]], list[Run]] = {}
+    for run in runs:
+        group = alike.setdefault(frozenset(run.genotype.items()), [])
+        for other in group:
+            if _same_evidence(run, other):
                 yield Note(
                     "same run?",
                     f"{other.name} and {run.name} have the same choices and the same record; if they are one run given "
                     "twice, agreement is overstated. Both are counted.",
                 )
+        group.append(run)
     for kind, labels in (
         ("choice", {str(choice) for run in runs for choice in run.genotype.values()}),
         ("block", {label for run in runs for label in run.genotype}),
     ):
-        for group in _alike(labels):
-            listed = ", ".join(repr(label) for label in group)
+        for similar in _alike(labels):
+            listed = ", ".join(repr(label) for label in similar)
             yield Note("similar labels", f"The {kind} labels {listed} differ only in case or blanks; kept apart.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,13 +61,13 @@ def vote(
     if ties is not None and ties not in TIE_RULES:
         raise unknown_name("rule for ties", ties, TIE_RULES)
     blocks = tally(ratings, least_runs=1, least_blocks=1)
-    ranks = {label: rank for rank, label in enumerate(blocks.labels if order is None else order)}
+    ranks = list(range(blocks.n_labels)) if order is None else [_rank(label, order) for label in blocks.labels]
     entropies = vote_entropy(blocks, n_choices)
     votes = []
     for b, counts in enumerate(blocks.votes):
         ranked = sorted(
             (code for code in range(blocks.n_labels) if counts[code]),
-            key=lambda code: (-counts[code], ranks.get(blocks.labels[code], len(ranks)), code),
+            key=lambda code: (-counts[code], ranks[code], code),
         )
         top = counts[ranked[0]]
         second = counts[ranked[1]] if len(ranked) > 1 else 0.0
@@ -75,10 +75,12 @@ def vote(
         choice: Label = winners[0] if len(winners) == 1 else None
         decided_by = None
         if len(winners) > 1 and ties is not None:
-            choice, decided_by = (
-                _break_tie(b, winners, ties, ranks, probabilities, repr(names[b]) if names else str(b)),
-                ties,
-            )
+            scores: list[float] | None
+            if ties == "order":
+                scores = [-float(ranks[code]) for code in ranked[: len(winners)]]
+            else:
+                scores = None if probabilities is None else [probabilities[b].get(label, 0.0) for label in winners]
+            choice, decided_by = _break_tie(repr(names[b]) if names else str(b), winners, ties, scores), ties
         votes.append(
             BlockVote(
                 counts=tuple((blocks.labels[code], int(counts[code])) for code in ranked),
@@ -101,28 +103,20 @@ def vote_entropy(blocks: Tally, n_choices: Sequence[int] | None = None) -> Float
     return np.divide(entropy, base, out=np.zeros_like(entropy), where=base > 0)
 
 
-def _break_tie(
-    block: int,
-    winners: tuple[Label, ...],
-    rule: str,
-    ranks: dict[Label, int],
-    probabilities: Sequence[dict[Label, float]] | None,
-    name: str,
-) -> Label:
+def _rank(label: Label, order: Sequence[Label]) -> int:
+    """The place of ``label`` in ``order``; those that it lacks come last."""
+    return next((i for i, other in enumerate(order) if type(other) is type(label) and other == label), len(order))
+
+
+def _break_tie(name: str, winners: tuple[Label, ...], rule: str, scores: Sequence[float] | None) -> Label:
+    """The tied choice of the block ``name`` with the largest of the rule's ``scores``."""
+    tied = ", ".join(map(str, winners))
     if rule == "refuse":
-        raise InputError(f"block {name} is tied between {', '.join(map(str, winners))}, and ties are refused")
-    score: Callable[[Label], float]
-    if rule == "order":
-        unranked = [label for label in winners if label not in ranks]
-        if unranked:
-            raise InputError(f"block {name}: the order of choices lacks the tied {unranked[0]!r}")
-        score = lambda label: -ranks[label]  # noqa: E731
-    else:
-        if probabilities is None:
-            raise InputError(f"block {name} is tied and the rule 'probability' needs every run's history.csv")
-        score = lambda label: probabilities[block].get(label, 0.0)  # noqa: E731
-    best = max(map(score, winners))
-    chosen = [label for label in winners if score(label) == best]
-    if len(chosen) > 1:
-        raise InputError(f"block {name}: the tied {', '.join(map(str, chosen))} have the same mean probability")
-    return chosen[0]
+        raise InputError(f"block {name} is tied between {tied}, and ties are refused")
+    if scores is None:
+        raise InputError(f"block {name} is tied and the rule 'probability' needs every run's history.csv")
+    best = [label for label, score in zip(winners, scores, strict=True) if score == max(scores)]
+    if len(best) > 1:
+        lack = "have no place in the order" if rule == "order" else "have the same mean probability"
+        raise InputError(f"block {name} is tied between {tied}, and {', '.join(map(str, best))} {lack}")
+    return best[0]

@@ -1,0 +1,476 @@
+"""What a report holds: all of its files, the schema, escaping, its words, and that a browser shows it whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import struct
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from nas_ctx.analysis import compare, load_runs, reliability, verdict, write_comparison, write_report
+from nas_ctx.analysis._palette import colours, contrast, ink_on, shaded
+from nas_ctx.analysis._words import beyond_chance, comparison_verdict
+from nas_ctx.cli import main
+from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+
+from .searches import NINE_TASKS, drawn_genotypes, foreign_genotypes, write_csv, write_runs
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text())
+EVIL = """<script>alert("1")</script>&'|$x^2$"""
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """A report of five run folders with everything, and its folder."""
+    root = tmp_path_factory.mktemp("demo")
+    random = write_runs(root / "random", 4, faithful=0, seed=77, steps=5)
+    runs = load_runs(write_runs(root / "runs", 5, faithful=0.65, seed=4, steps=60))
+    record = reliability(runs, draws=300, random_runs=load_runs(random))
+    write_report(record, root / "report")
+    return record, root / "report"
+
+
+def page_of(record, folder) -> str:
+    return write_report(record, folder, figures=False).read_text()
+
+
+class _Page(HTMLParser):
+    """Checks that tags are closed in order, and gathers them."""
+
+    VOID = frozenset({"meta", "br", "img", "input", "link", "hr"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data + " "
+
+
+# Files ----------------------------------------------------------------------------------------------------------------
+
+
+def test_all_files_are_there(demo):
+    _, folder = demo
+    made = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    figures = [path.stem for path in (folder / "figures").glob("*.svg")]
+    assert len(figures) == 11
+    tables = ["course", "decisions", "enough_runs", "pair_agreement", "pair_kappa", "ratings"]
+    tables += ["statistics", "tasks", "votes"]
+    expected = {"report.html", "report.json", "report.md"} | {f"tables/{name}.csv" for name in tables}
+    expected |= {f"figures/{name}.{suffix}" for name in figures for suffix in ("svg", "pdf", "png")}
+    assert made - {"consensus.json"} == expected
+
+
+def test_json_follows_the_schema(demo, tmp_path):
+    records = [
+        demo[0],
+        reliability(foreign_genotypes(), draws=50),
+        reliability([{"a": "x", "b": "x"}] * 3, draws=50),
+        reliability([{"a/a": "none", "a/b": 1, "c/c": None}, {"a/a": "none", "a/b": (1, 2)}], draws=50),
+    ]
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for record in records:
+        write_report(record, tmp_path, figures=False)
+        jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), SCHEMA)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**json.loads((tmp_path / "report.json").read_text()), "extra": 1}, SCHEMA)
+
+
+def test_the_schema_explains_every_key_that_is_written(demo):
+    def keys(value):
+        if isinstance(value, dict):
+            for name, item in value.items():
+                yield name
+                if name not in ("counts", "metrics", "settings", "versions"):
+                    yield from keys(item)
+        elif isinstance(value, list):
+            for item in value:
+                yield from keys(item)
+
+    written = set(keys(json.loads((demo[1] / "report.json").read_text())))
+    assert written <= set(re.findall(r'"(\w+)":', json.dumps(SCHEMA)))
+
+
+def test_csv_tables_hold_what_the_record_holds(demo):
+    record, folder = demo
+
+    def read(name):
+        with (folder / "tables" / name).open(newline="") as file:
+            return list(csv.DictReader(file))
+
+    for row, result in zip(read("statistics.csv"), record.results, strict=True):
+        assert float(row["value"]) == result.value
+        assert float(row["low"]) == result.interval.best[0]
+    for row, found in zip(read("votes.csv"), record.votes, strict=True):
+        assert sum(int(row[name]) for name in record.table.texts) == 5
+        assert row["voted"] == ("" if found.tied else found.choice)
+    again = load_runs(folder / "tables" / "ratings.csv")
+    assert [dict(run.genotype) for run in again] == [dict(run.genotype) for run in record.runs]
+
+
+def test_a_report_of_its_own_ratings_table_says_the_same(demo, tmp_path):
+    record, folder = demo
+    again = reliability(load_runs(folder / "tables" / "ratings.csv"), draws=300)
+    assert [r.value for r in again.results] == [r.value for r in record.results]
+    assert [r.interval for r in again.results] == [r.interval for r in record.results]
+
+
+def test_figures_are_what_they_are_called(demo):
+    _, folder = demo
+    for path in (folder / "figures").iterdir():
+        if path.suffix == ".svg":
+            root = ElementTree.parse(path).getroot()
+            assert root.tag.endswith("svg")
+        elif path.suffix == ".pdf":
+            assert path.read_bytes().startswith(b"%PDF-")
+        else:
+            pixels = imread(path)[:, :, :3]
+            assert pixels.std() > 0.05
+            svg = ElementTree.parse(path.with_suffix(".svg")).getroot()
+            ratio = float(svg.get("width")) / float(svg.get("height"))
+            assert pixels.shape[1] / pixels.shape[0] == pytest.approx(ratio, rel=0.01)
+
+
+def test_markdown_cannot_be_broken_by_labels(tmp_path):
+    record = reliability([{"a|b": EVIL, "c": "x"}, {"a|b": "y", "c": "x"}], draws=20, title=EVIL)
+    write_report(record, tmp_path, figures=False)
+    text = (tmp_path / "report.md").read_text()
+    assert "<script>" not in text
+    table = [line for line in text.splitlines() if line.startswith("| a")]
+    assert len(re.findall(r"(?<!\\)\|", table[0])) == 4
+
+
+def test_consensus_only_without_open_ties(tmp_path):
+    tied = [{"a": "x", "b": "x"}, {"a": "y", "b": "x"}]
+    write_report(reliability(tied, ties="order", draws=20), tmp_path, figures=False)
+    assert dict(Genotype.load(tmp_path / "consensus.json")) == {"a": "x", "b": "x"}
+    page = page_of(reliability(tied, draws=20), tmp_path)
+    assert not (tmp_path / "consensus.json").exists()
+    assert "Open ties: a." in page
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path):
+    runs = drawn_genotypes(4)
+    for name in ("one", "two"):
+        write_report(reliability(runs, draws=100), tmp_path / name)
+    for path in (tmp_path / "one").rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+
+
+# The page -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("runs", [5, 50, 200])
+def test_page_is_well_formed_and_needs_nothing_else(tmp_path, runs):
+    tasks = NINE_TASKS if runs > 5 else ("semseg", "depth")
+    text = page_of(reliability(drawn_genotypes(runs, tasks), draws=20), tmp_path)
+    page = _Page(text)
+    assert page.open == []
+    for tag, attributes in page.seen:
+        assert tag not in ("script", "link", "iframe", "object", "img")
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("href", "src"):
+                assert value.startswith(("#", "data:image/png;base64,"))
+    assert "http://" not in text
+    assert "https://" not in text
+    assert "url(" not in text
+    assert len(text) < 1_500_000
+
+
+def test_everything_from_files_is_escaped(tmp_path):
+    block, choice = f"b{EVIL}", f"c{EVIL}"
+    runs = [{block: choice, "x": EVIL}, {block: choice, "x": "y"}, {block: "z", "x": "y", EVIL: "w"}]
+    (tmp_path / "runs").mkdir()
+    path = tmp_path / "runs" / "t.json"
+    path.write_text(json.dumps(runs))
+    record = reliability(load_runs(path), draws=20, title=EVIL)
+    write_report(record, tmp_path / "out")
+    text = (tmp_path / "out" / "report.html").read_text()
+    assert "<script" not in text
+    assert not [tag for tag, _ in _Page(text).seen if tag == "script"]
+    for svg in (tmp_path / "out" / "figures").glob("*.svg"):
+        assert not [e for e in ElementTree.parse(svg).iter() if e.tag.endswith("script")]
+
+
+def test_the_parts_come_in_the_order_a_reader_asks(demo):
+    page = _Page((demo[1] / "report.html").read_text())
+    anchors = [attributes["id"] for tag, attributes in page.seen if tag == "section"]
+    assert anchors == [
+        "verdict", "votes", "runs", "statistics", "enough", "tasks", "course", "scores", "input", "definitions",
+    ]  # fmt: skip
+    for source in ("Light, Psychological Bulletin", "Fleiss, Psychological", "Gwet,", "Krippendorff,", "Conger,"):
+        assert source in page.text
+    assert "uniformly drawn genotypes score" in page.text
+
+
+def test_parts_without_data_are_absent(tmp_path):
+    page = _Page(page_of(reliability(foreign_genotypes(), draws=20), tmp_path))
+    anchors = [attributes["id"] for tag, attributes in page.seen if tag == "section"]
+    assert not {"tasks", "course", "scores"} & set(anchors)
+
+
+# Words ----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_gives_the_numbers_and_what_chance_would_give():
+    record = reliability(drawn_genotypes(5, faithful=0.85), draws=500)
+    first, second = (sentence.replace("\u00a0", " ") for sentence in verdict(record))
+    percentage, kappa = record.results[0], record.results[1]
+    assert f"{100 * percentage.value:.1f} %" in first
+    assert f"chance alone would give {100 * percentage.chance:.1f} %" in first
+    assert f"Light's kappa is {kappa.value:.2f}, 95 % interval" in first
+    assert "more than chance" in second
+    assert beyond_chance(record)
+
+
+def test_chance_is_not_praised(tmp_path):
+    for seed in range(6):
+        record = reliability(drawn_genotypes(4, faithful=0, seed=seed), draws=300)
+        if record.test.p > 0.05:
+            second = verdict(record)[1]
+            assert "cannot be told from chance" in second
+            assert "no dominating choice" in second
+            assert "not a finding" in second
+            assert 'class="doubt"' in page_of(record, tmp_path)
+            break
+    else:
+        pytest.fail("no seed gave runs at chance")
+
+
+def test_agreement_is_not_called_correctness(tmp_path):
+    unanimous = reliability([drawn_genotypes(1)[0]] * 5, draws=100)
+    text = page_of(unanimous, tmp_path)
+    assert "Agreement is not correctness" in text
+    assert "even a unanimous vote can be wrong" in text
+    assert "unanimous" in verdict(unanimous)[1]
+
+
+def test_zero_by_zero_is_explained():
+    constant = reliability([{"a": "x", "b": "x"}] * 3, draws=50)
+    first, second = verdict(constant)
+    assert "undefined (0/0)" in first
+    assert "cannot be told" in second
+    some = reliability([{"a": "x", "b": "x", "c": "x"}] * 2 + [{"a": "x", "b": "x", "c": "y"}], draws=50)
+    light = some.results[1]
+    assert light.undefined_pairs == 1
+    assert np.isnan(light.value)
+    assert light.defined_value == 0
+    assert "1 of 3 pairs" in light.note
+    assert "1 of 3 pairs" in verdict(some)[0]
+
+
+def test_comparison_words():
+    a, b = drawn_genotypes(5, faithful=0.9, seed=1), drawn_genotypes(5, faithful=0.4, seed=1)
+    found = compare(a, b, names=("A", "B"), draws=500)
+    assert "A agrees with itself more" in comparison_verdict(found)[1]
+    assert "does not tell them apart" in comparison_verdict(compare(a, a, draws=100))[1]
+
+
+# Colours --------------------------------------------------------------------------------------------------------------
+
+# Machado, Oliveira & Fernandes (2009): full deuteranopia and protanopia, on linear RGB.
+BLINDNESS = {
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}
+
+
+def _lab(colour: str, matrix=None) -> np.ndarray:
+    from skimage.color import rgb2lab
+
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    if matrix is not None:
+        linear = np.clip(np.array(matrix) @ linear, 0, 1)
+    encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return rgb2lab(encoded.reshape(1, 1, 3)).ravel()
+
+
+@pytest.mark.parametrize("blindness", [None, *BLINDNESS])
+def test_context_colours_can_be_told_apart(blindness):
+    lab = [_lab(colour, BLINDNESS.get(blindness)) for colour in colours(CONTEXT_NAMES)]
+    distances = [np.linalg.norm(a - b) for i, a in enumerate(lab) for b in lab[:i]]
+    assert min(distances) > 18
+
+
+def test_context_colours_differ_in_lightness_for_print_in_grey():
+    lightness = sorted(_lab(colour)[0] for colour in colours(CONTEXT_NAMES))
+    assert min(np.diff(lightness)) > 8
+
+
+def test_text_is_readable_on_every_shade():
+    for colour in colours(CONTEXT_NAMES) + colours([f"choice {i}" for i in range(30)]):
+        for margin in (0, 0.2, 0.5, 1):
+            fill = shaded(colour, margin)
+            assert contrast(fill, ink_on(fill)) >= 4.5
+
+
+def test_many_choices_get_many_colours():
+    made = colours([f"choice {i}" for i in range(40)])
+    assert len(set(made)) == 40
+    assert colours(["a", "none"])[1] == colours(["none"])[0]
+
+
+# Comparison and commands ----------------------------------------------------------------------------------------------
+
+
+def test_difference_is_that_of_two_separate_analyses(tmp_path):
+    a, b = drawn_genotypes(4, faithful=0.9, seed=1), drawn_genotypes(6, faithful=0.4, seed=1)
+    found = compare(a, b, draws=400, seed=2)
+    one, two = reliability(a, draws=400, seed=2), reliability(b, draws=400, seed=2)
+    for difference, first, second in zip(found.differences, one.results, two.results, strict=True):
+        assert difference.first == pytest.approx(first.value)
+        assert difference.second == pytest.approx(second.value)
+        assert difference.value == pytest.approx(second.value - first.value)
+        low, high = difference.interval.best
+        assert low < difference.value < high
+    same = compare(a, a, draws=100)
+    assert all(d.value == 0 and d.interval.best == (0, 0) for d in same.differences)
+    assert same.same_vote == 1
+    page = write_comparison(found, tmp_path)
+    jsonschema.validate(json.loads((tmp_path / "comparison.json").read_text()), SCHEMA)
+    assert _Page(page.read_text()).open == []
+    assert (tmp_path / "first" / "report.html").exists()
+    assert (tmp_path / "figures" / "differences.pdf").exists()
+
+
+def test_pairing_makes_the_interval_narrower_than_independent_draws():
+    """A block that is hard for one set is hard for the other: resampling together uses that."""
+    rng = np.random.default_rng(0)
+    hard = rng.random(60) < 0.5
+    truth = rng.integers(0, 3, 60)
+
+    def runs(n):
+        noise = hard & (rng.random((n, 60)) < 0.95)
+        table = np.where(noise, rng.integers(0, 3, (n, 60)), truth)
+        return [{f"b{i}": int(v) for i, v in enumerate(row)} for row in table]
+
+    found = compare(runs(5), runs(5), draws=600)
+    low, high = found.differences[0].interval.percentile
+    widths = [r.results[0].interval.percentile for r in (found.first, found.second)]
+    independent = np.hypot(*(above - below for below, above in widths))
+    assert high - low < 0.8 * independent
+
+
+def test_report_command(tmp_path, capsys):
+    table = write_csv(tmp_path / "t.csv", foreign_genotypes())
+    out = tmp_path / "out"
+    assert main(["report", str(table), "--out", str(out), "--draws", "100", "--no-figures", "--title", "Mine"]) == 0
+    assert "Light's kappa" in capsys.readouterr().out
+    assert "<h1>Mine</h1>" in (out / "report.html").read_text()
+    assert not (out / "figures").exists()
+
+
+def test_compare_command(tmp_path, capsys):
+    a = write_csv(tmp_path / "a.csv", drawn_genotypes(4, faithful=0.9))
+    b = write_csv(tmp_path / "b.csv", drawn_genotypes(4, faithful=0.3))
+    words = ["compare", str(a), "--with", str(b), "--out", str(tmp_path / "out"), "--draws", "100", "--no-figures"]
+    assert main([*words, "--names", "one,two"]) == 0
+    assert "one agrees with itself in" in capsys.readouterr().out
+    assert main([*words, "--names", "one"]) == 2
+    assert "--names must be two different words" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        (["--ties", "refuse"], "ties are refused"),
+        (["--ties", "probability"], "history.csv"),
+        (["--metric", "miou"], "'miou' is missing in run 0"),
+        (["--draws", "0"], "draws must be a whole number"),
+        (["--level", "95"], "level must lie between 0 and 1"),
+        (["--order", "a,a"], "names 'a' twice"),
+        (["--order", "nothing"], "names 'nothing', but no choice"),
+        (["--random", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys, extra, told):
+    table = tmp_path / "t.csv"
+    table.write_text("block,run 0,run 1\nx,a,b\ny,a,a\n")
+    assert main(["report", str(table), "--out", str(tmp_path / "out"), *extra]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out" / "report.html").exists()
+
+
+def test_out_that_is_a_file_is_refused(tmp_path, capsys):
+    table = write_csv(tmp_path / "t.csv", drawn_genotypes(2))
+    assert main(["report", str(table), "--out", str(table), "--draws", "10"]) == 2
+    assert "cannot be made a folder" in capsys.readouterr().err
+
+
+# In a browser ---------------------------------------------------------------------------------------------------------
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+def chromium(profile: Path, *arguments: str) -> str:
+    quiet = "--disable-background-networking --disable-component-update --disable-sync --no-first-run --hide-scrollbars"
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *quiet.split(), f"--user-data-dir={profile}"]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=90, check=True).stdout
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_a_browser_shows_it_whole_at_two_widths_and_in_print(demo, tmp_path):
+    page = demo[1] / "report.html"
+    for width in (1280, 480):
+        # The page measures itself in a frame of that width: what sticks out, and which texts of a drawing overlap.
+        probe = tmp_path / f"probe{width}.html"
+        probe.write_text(
+            "<!doctype html><body></body><script>"
+            f"document.body.innerHTML=`<iframe width={width} height=900 srcdoc></iframe>`;"
+            f"const frame=document.querySelector('iframe');frame.srcdoc={json.dumps(page.read_text())};"
+            "frame.onload=()=>{const d=frame.contentDocument,w=frame.contentWindow.innerWidth;"
+            "const out=[...d.querySelectorAll('main *')].filter(e=>!e.closest('.drawing,.scroll')&&"
+            "e.getBoundingClientRect().right>w+1).length;"
+            "const svgs=[...d.querySelectorAll('svg')];"
+            "const lost=svgs.flatMap(s=>{const b=s.getBoundingClientRect();return [...s.querySelectorAll('text')]"
+            ".filter(t=>{const r=t.getBoundingClientRect();return r.left<b.left-1||r.right>b.right+1||r.top<b.top-1||"
+            "r.bottom>b.bottom+1}).map(t=>t.textContent)});"
+            "document.title=JSON.stringify({out,lost,svgs:svgs.length,scroll:d.documentElement.scrollWidth-w});};"
+            "</script>".replace("</script>`", "<\\/script>`")
+        )
+        shown = chromium(tmp_path / f"profile{width}", "--virtual-time-budget=5000", "--dump-dom", probe.as_uri())
+        found = json.loads(re.search(r"<title>(.*?)</title>", shown).group(1).replace("&amp;", "&"))
+        assert found["svgs"] >= 10
+        assert found["out"] == 0
+        assert found["lost"] == []
+        assert found["scroll"] <= 0
+    printed = tmp_path / "print.pdf"
+    chromium(tmp_path / "profile", "--no-pdf-header-footer", f"--print-to-pdf={printed}", page.as_uri())
+    pages = len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes()))
+    assert 4 <= pages <= 9
+    picture = tmp_path / "page.png"
+    chromium(tmp_path / "profile2", "--window-size=1280,2000", f"--screenshot={picture}", page.as_uri())
+    assert struct.unpack(">II", picture.read_bytes()[16:24]) == (1280, 2000)
+    assert imread(picture)[:, :, :3].std() > 0.05

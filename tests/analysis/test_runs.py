@@ -1,0 +1,392 @@
+"""Reading runs: every kind of input, alone and mixed, what is left out, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+
+import numpy as np
+import pytest
+
+from nas_ctx.analysis import History, Run, load_runs, percentage_agreement, reliability
+from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
+
+from .searches import drawn_genotypes, write_csv, write_runs
+
+A = {"a/a": "none", "a/b": "local", "b/a": "s-label", "b/b": "global"}
+B = {**A, "a/b": "t-label"}
+
+
+@pytest.fixture
+def genotypes(tmp_path):
+    paths = []
+    for name, choices in (("one", A), ("two", B)):
+        paths.append(tmp_path / f"{name}.json")
+        Genotype(choices).save(paths[-1])
+    return paths
+
+
+def test_genotype_files_of_all_kinds_together(tmp_path, genotypes):
+    atrc = tmp_path / "version_0" / "atrc_genotype.json"
+    atrc.parent.mkdir()
+    atrc.write_text(json.dumps({"data": {"a": {"a": 0, "b": 2}, "b": {"a": 4, "b": 1}}, "step": 10}))
+    exported = tmp_path / "exported.json"
+    exported.write_text(json.dumps(A))
+    several = tmp_path / "top.json"
+    several.write_text(json.dumps([A, B]))
+    runs = load_runs([*genotypes, atrc, exported, several])
+    assert [run.name for run in runs] == ["one", "two", "version_0", "exported", "top.json#1", "top.json#2"]
+    assert [dict(run.genotype) == A for run in runs] == [True, False, True, True, True, False]
+
+
+def test_one_path_alone(genotypes):
+    assert len(load_runs(genotypes[0])) == 1
+
+
+def test_run_folders_carry_everything(tmp_path):
+    folders = write_runs(tmp_path, 3)
+    runs = load_runs(folders)
+    assert [run.name for run in runs] == ["seed-0", "seed-1", "seed-2"]
+    assert runs[1].metrics["score"] == json.loads((folders[1] / "metrics.json").read_text())["score"]
+    assert runs[1].settings["seed"] == 1
+    assert len(runs[1].history.steps) == 200
+    assert not runs.notes
+
+
+def test_names_are_as_short_as_they_can_be(tmp_path):
+    folders = [*write_runs(tmp_path / "x", 2), *write_runs(tmp_path / "y", 2, seed=5)]
+    assert [run.name for run in load_runs(folders)] == ["x/seed-0", "x/seed-1", "y/seed-0", "y/seed-1"]
+
+
+@pytest.mark.parametrize(("suffix", "separator"), [(".csv", ","), (".csv", ";"), (".tsv", "\t"), (".txt", "\t")])
+def test_tables(tmp_path, suffix, separator):
+    drawn = drawn_genotypes(3)
+    runs = load_runs(write_csv(tmp_path / f"t{suffix}", drawn, separator))
+    assert [run.name for run in runs] == ["run 0", "run 1", "run 2"]
+    assert [dict(run.genotype) for run in runs] == drawn
+
+
+def test_transposed_table_quotes_and_byte_order_mark(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text('\ufeffrun,"b, one",two\r\nfirst,"x ""y""",z\r\n\r\nsecond,u,\r\n', encoding="utf-8")
+    runs = load_runs(path, transposed=True)
+    assert [(run.name, dict(run.genotype)) for run in runs] == [
+        ("first", {"b, one": 'x "y"', "two": "z"}),
+        ("second", {"b, one": "u"}),
+    ]
+
+
+@pytest.mark.parametrize("text", ['{"a": "x", "b": "y"}', "block,r\na,x\nb,y\n"])
+def test_standard_input(monkeypatch, text):
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    assert dict(load_runs("-")[0].genotype) == {"a": "x", "b": "y"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "empty"),
+        ("block,r\n", "needs a header"),
+        ("block\na\n", "needs a header"),
+        ("block,r,r\na,x,y\n", "'r' twice"),
+        ("block,r,s\na,x,y\na,x,y\n", "'a' twice"),
+        ("block,r,\na,x,y\n", "empty label at position 3"),
+        ("block,r,s\na,x\n", "line 2 has 2 cells but the header has 3"),
+        ("block,r,s\na,x,\n", "run 's' has no rating"),
+        ('block,r,s\na,"x,y\n', "line"),
+    ],
+)
+def test_wrong_tables_are_refused_by_line(tmp_path, text, told):
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_runs(path)
+    assert str(path) in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_wrong_paths_are_refused(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x01")
+    for path, told in (
+        ("no/such.json", "no such file"),
+        (tmp_path / "empty", "neither a run folder"),
+        (tmp_path / "binary.csv", "UTF-8"),
+    ):
+        with pytest.raises(InputError, match=told):
+            load_runs(path)
+    with pytest.raises(InputError, match="empty list"):
+        load_runs([])
+
+
+# What looks doubtful is named -----------------------------------------------------------------------------------------
+
+
+def notes(runs) -> str:
+    return "\n".join(f"{note.kind}: {note.text}" for note in runs.notes)
+
+
+def test_a_path_given_twice_is_counted_once_and_named(genotypes):
+    runs = load_runs([*genotypes, genotypes[0].parent / "." / "one.json"])
+    assert len(runs) == 2
+    assert "given twice" in notes(runs)
+
+
+def test_the_same_run_under_two_names_is_named_and_both_count(tmp_path):
+    folders = write_runs(tmp_path / "a", 2)
+    (tmp_path / "b").mkdir()
+    copy = tmp_path / "b" / "copy"
+    copy.mkdir()
+    for file in folders[0].iterdir():
+        (copy / file.name).write_bytes(file.read_bytes())
+    runs = load_runs([*folders, copy])
+    assert len(runs) == 3
+    assert "same run?: seed-0 and copy" in notes(runs)
+
+
+def test_equal_choices_alone_are_no_doubt(tmp_path):
+    for name in ("x", "y"):
+        Genotype(A).save(tmp_path / f"{name}.json")
+    assert not load_runs([tmp_path / "x.json", tmp_path / "y.json"]).notes
+
+
+def test_labels_that_differ_in_case_or_blanks_stay_apart_and_are_named(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("block,r,s\nOne,local,Local\none,x,x \n")
+    runs = load_runs(path)
+    assert "'Local', 'local'" in notes(runs)
+    assert "'x', 'x '" in notes(runs)
+    assert "block labels 'One', 'one'" in notes(runs)
+    assert reliability(runs, draws=50).results[0].value == 0
+
+
+def test_blocks_that_not_all_runs_have_are_named_and_left_to_alpha():
+    runs = [A, {key: A[key] for key in ("a/a", "a/b", "b/a")}, B]
+    record = reliability(runs, draws=50)
+    assert record.blocks == ("a/a", "a/b", "b/a")
+    assert "'b/b' is missing in run 2" in "".join(note.text for note in record.notes)
+    assert record.alpha_over_all is not None
+    with pytest.raises(InputError, match="no block in common"):
+        reliability([{"x": "1", "y": "2"}, {"z": "1"}])
+
+
+def test_choices_of_any_json_kind():
+    odd = [{"a": 1, "b": None, "c": (0, 2), "d": True}, {"a": "1", "b": None, "c": (0, 2), "d": 1}]
+    record = reliability(odd, draws=50)
+    assert record.results[0].value == 0.5
+    assert set(record.table.texts) == {"1", '"1"', "null", "[0, 2]", "true"}
+    assert record.votes[1].choice is not None
+    one = reliability([odd[0], odd[0]], draws=50)
+    assert dict(one.consensus) == odd[0]
+
+
+def test_natural_order_of_choices():
+    runs = [{"a": "conv10", "b": "conv9", "c": 7, "d": "none"}, {"a": "conv9", "b": "conv10", "c": 3.5, "d": "none"}]
+    assert reliability(runs, draws=20).table.texts == ("none", "3.5", "7", "conv9", "conv10")
+    assert reliability(runs, draws=20, order=["conv10"]).table.texts[0] == "conv10"
+
+
+# NNI's record ---------------------------------------------------------------------------------------------------------
+
+
+def write_experiment(folder, trials, *, rows=()):
+    """An experiment as NNI 3.0 stores it: ``trials`` maps ids to (parameter id, events, final result or None)."""
+    (folder / "db").mkdir(parents=True)
+    connection = sqlite3.connect(folder / "db" / "nni.sqlite")
+    connection.execute(
+        "create table TrialJobEvent (timestamp integer, trialJobId text, event text, data text, logPath text, "
+        "sequenceId integer, message text, environmentId text)"
+    )
+    connection.execute(
+        "create table MetricData (timestamp integer, trialJobId text, parameterId text, type text, sequence integer, "
+        "data text)"
+    )
+    for time, (trial, (parameter, events, final)) in enumerate(trials.items()):
+        for step, event in enumerate(events):
+            data = {"parameter_id": time, "parameter_source": "algorithm", "parameters": {"seed": 100 + time}}
+            log = str(folder / "environments" / "local-env" / "trials" / trial)
+            row = (
+                10 * time + step,
+                trial,
+                event,
+                json.dumps(data) if step == 0 else None,
+                log,
+                time,
+                None,
+                "local-env",
+            )
+            connection.execute("insert into TrialJobEvent values (?,?,?,?,?,?,?,?)", row)
+        for kind, value in (("PERIODICAL", {"default": 0.1}), ("FINAL", final)):
+            if value is not None:
+                text = value if isinstance(value, str) else json.dumps(json.dumps(value))
+                connection.execute(
+                    "insert into MetricData values (?,?,?,?,?,?)", (10 * time + 5, trial, str(parameter), kind, 0, text)
+                )
+    connection.commit()
+    connection.close()
+    return folder
+
+
+DONE = ("RUNNING", "SUCCEEDED")
+TRIALS = {
+    "good1": (1, DONE, {"default": 0.5, "genotype": A}),
+    "good2": (0, DONE, {"default": 0.6, "genotype": B}),
+    "dead": (2, ("RUNNING", "FAILED"), None),
+    "gone": (3, ("WAITING", "USER_CANCELED"), {"default": 0.1, "genotype": A}),
+    "busy": (4, ("RUNNING",), None),
+    "plain": (5, DONE, 0.5),
+    "broken": (6, DONE, "not json"),
+    "wrong": (7, DONE, {"default": 0.5, "genotype": {"a/a": "s-label"}}),
+}
+
+
+def test_experiment_folder_names_what_it_leaves_out(tmp_path):
+    runs = load_runs(write_experiment(tmp_path / "abcd1234", TRIALS))
+    assert [run.name for run in runs] == ["good1", "good2"]
+    assert [dict(run.genotype) for run in runs] == [A, B]
+    assert [run.metrics for run in runs] == [{"default": 0.5}, {"default": 0.6}]
+    said = notes(runs)
+    for trial, why in (
+        ("dead", "FAILED"),
+        ("gone", "USER_CANCELED"),
+        ("busy", "no final result"),
+        ("plain", "no genotype"),
+        ("broken", "not JSON"),
+        ("wrong", "no s-label context with itself"),
+    ):
+        assert any(trial in line and why in line for line in said.splitlines()), trial
+
+
+def test_a_trials_parameters_are_those_it_reported_with(tmp_path):
+    """NNI may hand a trial other parameters than those of its own event: the id in its metrics tells which."""
+    runs = load_runs(write_experiment(tmp_path / "abcd1234", TRIALS))
+    assert [run.settings["seed"] for run in runs] == [101, 100]
+
+
+def test_experiment_by_id(tmp_path, monkeypatch):
+    folder = write_experiment(tmp_path / "elsewhere" / "abcd1234", TRIALS)
+    home = tmp_path / "home"
+    (home / "nni-experiments").mkdir(parents=True)
+    registry = home / "nni-experiments" / ".experiment"
+    registry.write_text(json.dumps({"abcd1234": {"id": "abcd1234", "logDir": str(folder.parent)}}))
+    assert len(load_runs("abcd1234", nni_home=home / "nni-experiments")) == 2
+    monkeypatch.setenv("HOME", str(home))
+    assert len(load_runs("abcd1234")) == 2
+    with pytest.raises(InputError, match="known: abcd1234"):
+        load_runs("zzzz9999")
+
+
+def test_history_is_found_in_the_trials_folder(tmp_path):
+    folder = write_experiment(tmp_path / "abcd1234", TRIALS)
+    trial = folder / "environments" / "local-env" / "trials" / "good1"
+    trial.mkdir(parents=True)
+    (trial / "history.csv").write_text(
+        "step,temperature,entropy_weight,mean_entropy,a/a=none,a/a=global\n0,1,0,0.6,0.5,0.5\n10,1,0,0.1,1,0\n"
+    )
+    runs = load_runs(folder)
+    assert runs[0].history.decided_at("a/a") == 10
+    assert runs[1].history is None
+
+
+def test_experiment_is_opened_read_only_and_a_foreign_database_is_refused(tmp_path):
+    folder = write_experiment(tmp_path / "abcd1234", TRIALS)
+    before = (folder / "db" / "nni.sqlite").read_bytes()
+    load_runs(folder)
+    assert (folder / "db" / "nni.sqlite").read_bytes() == before
+    assert [path.name for path in (folder / "db").iterdir()] == ["nni.sqlite"]
+    other = tmp_path / "other"
+    (other / "db").mkdir(parents=True)
+    (other / "db" / "nni.sqlite").write_text("no database")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_runs(other)
+
+
+def test_an_experiment_without_usable_trials_says_so(tmp_path):
+    folder = write_experiment(tmp_path / "abcd1234", {"dead": TRIALS["dead"]})
+    with pytest.raises(InputError, match="no usable run"):
+        load_runs(folder)
+
+
+# Histories ------------------------------------------------------------------------------------------------------------
+
+HEADER = "step,temperature,entropy_weight,mean_entropy,a=x,a=y,b=x,b=y\n"
+
+
+def test_history_steps(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text(
+        HEADER
+        + "0,1,0,0.69,0.5,0.5,0.6,0.4\n10,0.5,0,0.5,0.4,0.6,0.9,0.1\n20,0.1,0,0.2,0,1,0.4,0.6\n30,0.1,0,0,0,1,0.7,0.3\n"
+    )
+    history = History.load(path)
+    assert history.decided_at("a") == 20
+    assert history.decided_at("b") is None
+    assert history.settled_at("a") == 10
+    assert history.settled_at("b") == 30
+    assert history.at(np.array([-5, 0, 9, 10, 99])).tolist() == [0, 0, 0, 1, 3]
+
+
+def test_agreement_over_the_steps_is_that_of_the_then_leading_choices(tmp_path):
+    runs = load_runs(write_runs(tmp_path, 4, steps=40))
+    record = reliability(runs, draws=50)
+    course = record.course
+    for i in (0, 17, len(course.steps) - 1):
+        leading = [
+            [run.history.choices[b][run.history.probabilities[b][i].argmax()] for b in record.blocks] for run in runs
+        ]
+        assert course.percentage[i] == pytest.approx(percentage_agreement(leading))
+    assert course.percentage[-1] == pytest.approx(record.results[0].value)
+    assert course.same_vote[-1] == 1
+    after = course.same_vote[course.steps >= course.stable_from]
+    assert (after == 1).all()
+
+
+def test_ties_are_broken_by_the_final_probability(tmp_path):
+    base = "0,1,0,0.6,{},{},1,0\n"
+    folders = []
+    for name, p in (("r", 0.9), ("s", 0.4)):
+        folder = tmp_path / name
+        folder.mkdir()
+        Genotype({"a": "x" if p > 0.5 else "y", "b": "x"}).save(folder / "genotype.json")
+        (folder / "history.csv").write_text(HEADER + base.format(p, 1 - p))
+        folders.append(folder)
+    record = reliability(load_runs(folders), ties="probability", draws=20)
+    assert dict(record.consensus) == {"a": "x", "b": "x"}
+    assert record.consensus.meta["tie_blocks"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("step,x\n1,2\n", "first columns"),
+        (HEADER, "no step"),
+        (HEADER + "0,1,0,0.69,0.5,0.5,0.6\n", "columns"),
+        (HEADER + "0,1,0,0.69,0.5,0.5,0.6,z\n", "z"),
+        (HEADER + "5,1,0,0,1,0,1,0\n5,1,0,0,1,0,1,0\n", "do not increase after step 5"),
+        (HEADER.replace("a=y", "a=x") + "0,1,0,0,1,0,1,0\n", "appears twice"),
+        (HEADER.replace("a=y", "ay") + "0,1,0,0,1,0,1,0\n", "<block>=<choice>"),
+    ],
+)
+def test_wrong_histories_are_refused(tmp_path, text, told):
+    path = tmp_path / "history.csv"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        History.load(path)
+    assert str(path) in str(caught.value)
+    assert told in str(caught.value)
+
+
+def test_metrics_must_be_numbers(tmp_path):
+    (folder,) = write_runs(tmp_path, 1)
+    (folder / "metrics.json").write_text('{"score": "high"}')
+    with pytest.raises(InputError, match="'score' must hold a number, got 'high'"):
+        load_runs(folder)
+
+
+def test_runs_made_in_python():
+    record = reliability([Run("mine", A), Run("yours", B)], draws=20)
+    assert [run.name for run in record.runs] == ["mine", "yours"]
+    with pytest.raises(InputError, match="at least two runs, got 1"):
+        reliability([Run("mine", A)])

@@ -1,0 +1,188 @@
+"""Intervals and tests against SciPy, against enumeration, and against what they promise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from nas_ctx.analysis import (
+    CONGER,
+    FLEISS,
+    LIGHT,
+    PERCENTAGE,
+    STATISTICS,
+    bootstrap_interval,
+    chance_test,
+    interval,
+    percentage_agreement,
+)
+from nas_ctx.analysis._ratings import tally
+from nas_ctx.analysis._uncertainty import leave_one_out_weights, resampling_weights
+from nas_ctx.errors import InputError
+
+from .tables import random_tables
+
+TABLE = random_tables(12)[11]
+
+
+def scipy_bootstrap(statistic, method, seed=0):
+    """SciPy's bootstrap over the block numbers, with the statistic of the table cut to them."""
+
+    def of_blocks(numbers):
+        return float(statistic.of(tally(TABLE[:, numbers.astype(int)], least_blocks=1))[0])
+
+    return stats.bootstrap(
+        (np.arange(TABLE.shape[1]),), of_blocks, vectorized=False, n_resamples=400, method=method,
+        rng=np.random.default_rng(seed),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("statistic", [PERCENTAGE, FLEISS, LIGHT], ids=lambda s: s.key)
+def test_intervals_equal_scipy_on_its_own_draws(statistic):
+    estimate = float(statistic.of(tally(TABLE))[0])
+    leave_one_out = statistic.of(tally(TABLE), leave_one_out_weights(TABLE.shape[1]))
+    for method in ("percentile", "BCa"):
+        theirs = scipy_bootstrap(statistic, method)
+        ours = interval(estimate, theirs.bootstrap_distribution, leave_one_out)
+        got = ours.percentile if method == "percentile" else ours.bca
+        assert got == pytest.approx(tuple(theirs.confidence_interval), abs=1e-12)
+
+
+def test_our_draws_have_the_distribution_of_scipys():
+    ours = PERCENTAGE.of(tally(TABLE), resampling_weights(TABLE.shape[1], 4000, seed=5))
+    theirs = scipy_bootstrap(PERCENTAGE, "percentile").bootstrap_distribution
+    assert stats.ks_2samp(ours, theirs).pvalue > 1e-3
+
+
+def test_weights():
+    weights = resampling_weights(7, 50, seed=1)
+    assert weights.shape == (50, 7)
+    assert (weights.sum(axis=1) == 7).all()
+    assert (weights == resampling_weights(7, 50, seed=1)).all()
+    assert (weights != resampling_weights(7, 50, seed=2)).any()
+
+
+def test_interval_of_full_agreement_is_a_point():
+    found = bootstrap_interval([["a", "b", "a", "c"]] * 3, PERCENTAGE.of, draws=200)
+    assert found.percentile == found.bca == (1.0, 1.0)
+
+
+def test_undefined_draws_are_left_out_and_counted():
+    table = [["a", "a", "b"], ["a", "a", "b"]]
+    found = bootstrap_interval(table, FLEISS.of, draws=2000, seed=3)
+    expected = 1 / 27 + 8 / 27  # every block drawn is b, or none is
+    assert found.undefined / 2000 == pytest.approx(expected, abs=0.04)
+    assert found.percentile == (1.0, 1.0)
+
+
+def test_no_interval_of_what_is_undefined():
+    assert bootstrap_interval([["a"] * 4] * 3, FLEISS.of, draws=100) is None
+
+
+def test_bca_is_absent_where_it_does_not_exist():
+    one_odd = [["a"] * 5 + ["b"], ["a"] * 5 + ["b"], ["a"] * 4 + ["b", "b"]]
+    found = bootstrap_interval(one_odd, LIGHT.of, draws=300)
+    assert found.best == (found.percentile if found.bca is None else found.bca)
+    outside = interval(2.0, np.array([0.1, 0.2]), np.array([0.1, 0.2]))
+    assert outside.bca is None
+    assert interval(0.2, np.array([0.1, 0.2, 0.3]), np.array([np.nan, 0.2])).bca is None
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True])
+def test_draws_must_be_a_number_of_draws(wrong):
+    with pytest.raises(InputError, match="draws"):
+        bootstrap_interval(TABLE, PERCENTAGE.of, draws=wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 95, -0.5])
+def test_level_must_be_a_share(wrong):
+    with pytest.raises(InputError, match="level"):
+        bootstrap_interval(TABLE, PERCENTAGE.of, draws=10, level=wrong)
+
+
+def test_coverage_is_near_the_level():
+    """200 tables of 60 blocks from one law: its true agreement lies in about 95 % of the intervals."""
+    rng = np.random.default_rng(8)
+    covered = 0
+    for _ in range(200):
+        truth = rng.integers(0, 3, 60)
+        table = np.where(rng.random((4, 60)) < 0.6, truth, rng.integers(0, 3, (4, 60)))
+        low, high = bootstrap_interval(table, PERCENTAGE.of, draws=400).best
+        covered += low <= 0.6**2 + (1 - 0.6**2) / 3 <= high
+    assert 0.9 <= covered / 200 <= 0.985
+
+
+# The permutation test -------------------------------------------------------------------------------------------------
+
+
+def enumerated_p(table) -> float:
+    """By literally writing down every arrangement of all runs (the first one too)."""
+    observed = percentage_agreement(table)
+    arrangements = list(itertools.product(*(list(itertools.permutations(row)) for row in table)))
+    return sum(percentage_agreement(list(a)) >= observed - 1e-12 for a in arrangements) / len(arrangements)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [["a", "b", "c"], ["a", "b", "c"]],
+        [["a", "b", "b"], ["a", "b", "a"], ["b", "a", "b"]],
+        [["a", "a", "b", "c"], ["a", "b", "b", "c"]],
+        [["a", "a", "a"], ["a", "b", "c"]],
+    ],
+)
+def test_exact_p_equals_enumeration(table):
+    found = chance_test(table)
+    assert found.exact
+    assert found.p == pytest.approx(enumerated_p(table), abs=1e-12)
+
+
+def test_monte_carlo_comes_near_the_exact_p():
+    table = [["a", "a", "b", "c", "c"], ["a", "b", "b", "c", "a"], ["a", "b", "a", "c", "c"]]
+    exact = chance_test(table)
+    sampled = chance_test(table, draws=20_000, seed=1, exact_up_to=0)
+    assert exact.exact
+    assert not sampled.exact
+    assert sampled.p == pytest.approx(exact.p, abs=5 * math.sqrt(exact.p * (1 - exact.p) / 20_000) + 1e-4)
+    assert sampled.expected == pytest.approx(exact.expected, abs=0.01)
+
+
+def test_expected_agreement_is_congers_chance_level():
+    found = chance_test(TABLE, draws=20_000)
+    chance = CONGER.parts(tally(TABLE), np.ones((1, TABLE.shape[1]))).chance[0]
+    assert found.expected == pytest.approx(chance, abs=0.005)
+
+
+def test_p_is_never_zero_and_never_above_one():
+    clear = [list("abcdefgh") * 3] * 5
+    assert chance_test(clear, draws=99).p == 1 / 100
+    assert chance_test([["a"] * 30] * 3, draws=99).p == 1.0
+
+
+def test_p_is_uniform_under_chance():
+    rng = np.random.default_rng(0)
+    values = [chance_test(rng.integers(0, 3, (3, 40)), draws=199, seed=i).p for i in range(120)]
+    assert stats.kstest(values, "uniform").pvalue > 1e-3
+
+
+def test_all_statistics_but_light_rank_arrangements_alike():
+    """Why one p value serves: over permutations within runs the others grow with percentage agreement."""
+    rng = np.random.default_rng(4)
+    table = rng.integers(0, 3, (4, 12))
+    drawn = [rng.permuted(table, axis=1) for _ in range(60)]
+    agreement = np.array([PERCENTAGE.of(tally(d))[0] for d in drawn])
+    for statistic in STATISTICS:
+        if statistic not in (PERCENTAGE, LIGHT):
+            values = np.array([statistic.of(tally(d))[0] for d in drawn])
+            order = np.argsort(agreement, kind="stable")
+            assert (np.diff(values[order]) >= -1e-12).all()
+
+
+def test_seeded():
+    assert chance_test(TABLE, seed=3) == chance_test(TABLE, seed=3)
+    assert bootstrap_interval(TABLE, FLEISS.of, seed=3) == bootstrap_interval(TABLE, FLEISS.of, seed=3)
+    assert bootstrap_interval(TABLE, FLEISS.of, seed=3) != bootstrap_interval(TABLE, FLEISS.of, seed=4)
