@@ -17,12 +17,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from nas_ctx.config import load_config
 from nas_ctx.metrics import delta_m
-from nas_ctx.tasks import TASKS
+from nas_ctx.tasks import make_tasks
 
 WORK = Path("work/rooms")
 HERE = Path("experiments/rooms")
 SEEDS = range(5)
+TRAINED = ("baseline", "consensus")
 PROGRAM = str(Path(sys.executable).parent / "nas-ctx")
 
 
@@ -51,12 +53,13 @@ def main() -> int:
 
     step("4/4  training the voted network and the multi-task baseline")
     consensus = WORK / "report" / "consensus.json"
-    trainings = {"baseline": "baseline", "consensus": str(consensus)}
+    blocks = {"baseline": "baseline", "consensus": consensus}
+    unfinished = [name for name in TRAINED if not (WORK / "train" / name / "metrics.json").exists()]
+    config = HERE / "train.yaml"
     together(
         [
-            ("train", HERE / "train.yaml", "--quiet", "--out", WORK / "train" / name, "--set", f"model.blocks={blocks}")
-            for name, blocks in trainings.items()
-            if not (WORK / "train" / name / "metrics.json").exists()
+            ("train", config, "--quiet", "--out", WORK / "train" / name, "--set", f"model.blocks={blocks[name]}")
+            for name in unfinished
         ]
     )
     show_result(time.monotonic() - began)
@@ -94,13 +97,32 @@ def together(commands: Sequence[Sequence[object]]) -> None:
 
 def show_result(seconds: float) -> None:
     """Print the agreement beside chance, the change against the baseline, and where to look."""
-    record = json.loads((WORK / "report" / "report.json").read_text())
+    record = json.loads((WORK / "report" / "report.json").read_text(encoding="utf-8"))
+    tasks = make_tasks(load_config(HERE / "train.yaml").tasks)
     scores = {
-        name: json.loads((WORK / "train" / name / "metrics.json").read_text()) for name in ("baseline", "consensus")
+        name: json.loads((WORK / "train" / name / "metrics.json").read_text(encoding="utf-8")) for name in TRAINED
     }
-    print()
-    print(json.dumps(record, indent=1)[:600])
-    print(f"\n{seconds:.0f} s")
+    main_scores = {
+        name: {task: values[f"{task}/{tasks[task].metric_name}"] for task in tasks} for name, values in scores.items()
+    }
+
+    print("\nAgreement of the five searches, and what chance would give:")
+    for statistic in record["statistics"]:
+        if statistic["key"] in ("percentage_agreement", "lights_kappa"):
+            low, high = statistic["interval"]["bca"]
+            chance = statistic["chance"] if statistic["key"] == "percentage_agreement" else 0.0
+            name = f"{statistic['name']}:"
+            print(f"  {name:22} {statistic['value']:.3f}   95 % interval {low:.3f} to {high:.3f}   chance {chance:.3f}")
+    print(f"  {record['verdict'][-1]}")
+
+    print("\nThe voted network against the multi-task baseline, on the validation rooms:")
+    for task in tasks:
+        metric = f"{task} {tasks[task].metric_name}"
+        print("  " + f"{metric:20}" + "   ".join(f"{name} {main_scores[name][task]:.4f}" for name in TRAINED))
+    directions = {name: task.higher_is_better for name, task in tasks.items()}
+    change = delta_m(main_scores["consensus"], main_scores["baseline"], directions)
+    print(f"  delta_m {change:+.2f} % (one training each: no more than a sign of life)")
+    print(f"\nReport: {WORK / 'report' / 'report.html'}   ({seconds:.0f} s)")
 
 
 def _interrupt(*_: object) -> None:
