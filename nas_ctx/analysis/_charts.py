@@ -169,8 +169,8 @@ def whiskers(
     *,
     ends: tuple[str, str] = ("kappa: chance", "full agreement"),
     both: bool = False,
-    width: float = 760,
-    name_width: float = 190,
+    width: float = 650,
+    name_width: float = 158,
 ) -> Scene:
     """Values and intervals under each other on one axis that shows 0 and 1; with ``both`` it is even about 0.
 

@@ -83,10 +83,12 @@ def _vote_cell(scene: Scene, box: Rect, record: Reliability, of: BlockVote, bloc
     middle = box.x + box.width / 2
     if of.tied:
         rule = f"; decided by the rule '{of.decided_by}'" if of.decided_by else "; the tie stands"
-        _hatched(scene, box, [mixed(fills[text(winner)], 0.8) for winner in of.winners[:3]], said + rule)
+        _hatched(scene, box, [mixed(fills[text(winner)], 0.8) for winner in of.winners[:5]], said + rule)
         first = "tie" if of.decided_by is None else f"{text(of.choice)}*"
-        second = " · ".join(f"{text(winner)}" for winner in of.winners)
-        lines = [clipped(first, letters), clipped(second, int(letters * 1.2))]
+        second = " · ".join(text(winner) for winner in of.winners)
+        if len(second) > letters * 1.15:
+            second = f"{len(of.winners)} with {of.counts[0][1]} each"
+        lines = [clipped(first, letters), clipped(second, int(letters * 1.15))]
         half = min(box.width - 6, max(_width(lines[0], size), _width(lines[1], size - 2)) + 10) / 2
         scene.add(Rect(middle - half, box.y + box.height / 2 - size - 4, 2 * half, 2 * size + 9, PAPER))
         ink = INK
@@ -262,6 +264,8 @@ def agreement_matrix(record: Reliability) -> Scene:
     if straight:
         top = 26.0
     scene = Scene(max(side + n * cell + 4, 360), top + n * cell + 66, f"Agreement of each two of {n} runs")
+    if not named:
+        scene.add(Text(side, 14, f"{n} runs in the order given", size=11.5, fill=MUTED))
     values = np.where(np.tri(n, dtype=bool), record.pair_agreement, record.pair_kappa)
     shares = np.where(np.isnan(values), np.nan, np.clip(values, 0, 1))
     if named:

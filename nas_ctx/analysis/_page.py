@@ -188,8 +188,9 @@ def _votes(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
 
 
 def _runs(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
+    hint = "; hovering a cell shows both numbers."
     drawn = (
-        figure(scenes["agreement"], "Each two runs; hovering a cell shows both numbers.", wide=True),
+        figure(scenes["agreement"], "Each two runs" + (hint if len(record.runs) <= 40 else "."), wide=True),
         figure(scenes["choices"], "Every run's choice in every block.", wide=True),
     )
     small = max(scenes["agreement"].width, scenes["choices"].width) < 600
