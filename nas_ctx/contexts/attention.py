@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nas_ctx.contexts.precision import backward_pass, wide
+
 
 def region_map(logits: Tensor) -> Tensor:
     """Softmax over the pixels of auxiliary logits, per class: (B, K, h, w) to weights that sum to one per (B, K).
@@ -82,11 +84,6 @@ def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     return context.unflatten(2, query.shape[2:]).to(query.dtype)
 
 
-def wide(x: Tensor) -> Tensor:
-    """``x`` in float32 at least."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
-
-
 class _RegionAttention(torch.autograd.Function):
     """values @ softmax(keysᵀ queries) over keys; all are (B, channels, positions)."""
 
@@ -96,7 +93,7 @@ class _RegionAttention(torch.autograd.Function):
         return values @ (keys.mT @ queries).softmax(1)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @backward_pass
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         queries, keys, values = ctx.saved_tensors
         weights = (keys.mT @ queries).softmax(1)
@@ -116,7 +113,7 @@ class _GlobalAttention(torch.autograd.Function):
         return context
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @backward_pass
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
         queries, keys, values, summary, total, context = ctx.saved_tensors
         denominator = total @ queries

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nas_ctx.contexts.precision import backward_pass, wide
 from nas_ctx.errors import InputError
 
 TILE = (4, 8)
@@ -123,9 +124,7 @@ def _paste(patches: Tensor, padded: Tensor, band: slice, size: tuple[int, int]) 
 def _weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     """softmax(q.k + mask) over the keys of each patch: (tiles, tile, patch). The softmax itself is at least float32."""
     scores = torch.baddbmm(mask.to(query.dtype), query.mT, key)
-    if scores.dtype in (torch.float32, torch.float64):
-        return scores.softmax(2)
-    return scores.softmax(2, dtype=torch.float32).to(scores.dtype)
+    return wide(scores).softmax(2).to(scores.dtype)
 
 
 class _LocalAttention(torch.autograd.Function):
@@ -145,7 +144,7 @@ class _LocalAttention(torch.autograd.Function):
         return context[:, :, : query.shape[2], : query.shape[3]]
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @backward_pass
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value = ctx.saved_tensors
         cut = _Tiling.of(query, ctx.window)

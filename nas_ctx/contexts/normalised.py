@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_ctx.contexts.attention import wide
+from nas_ctx.contexts.precision import backward_pass, wide
 
 ACTIVATIONS = (nn.ReLU, nn.Softplus)
 """Activations whose derivative follows from their output."""
@@ -162,7 +162,7 @@ class _NormalisedStacks(torch.autograd.Function):
         return y, *statistics
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @backward_pass
     def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
         x, y, *kept = ctx.saved_tensors
         width = len(_Folded._fields)

@@ -75,7 +75,8 @@ def project_together(
     """Apply stacks of 1x1 Conv-BN-activation layers to one feature map, those of equal structure at once.
 
     The result equals ``{stack: stack(features)}``, running statistics and gradients included. Stacks of any other
-    structure are left out of it, as are those with hooks, which expect to be called as modules.
+    structure are left out of it, as are those with hooks, which expect to be called as modules, and all of them where
+    there is a single position to normalise over, which batch norm itself refuses.
 
     Args:
         features: (B, C, h, w).
@@ -94,6 +95,8 @@ def project_together(
             together[plans].append(stack)
     x = features.flatten(2).unsqueeze(1)
     result: dict[nn.Module, Tensor] = {}
+    if x.shape[0] * x.shape[3] < 2:
+        return result
     for plans, alike in together.items():
         columns = [[stack[depth] for stack in alike] for depth in range(len(plans))]
         layers = [_side_by_side(column, plan) for column, plan in zip(columns, plans, strict=True)]

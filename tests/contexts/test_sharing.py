@@ -91,3 +91,20 @@ def test_leaves_partly_frozen_stacks_alone():
     stack = projection(6, 3, layers=2)
     stack[0].norm.eval()
     assert not project_together(torch.randn(2, 6, 4, 4), [stack])
+
+
+def test_a_single_position_is_left_to_batch_norm():
+    """It takes one in evaluation and refuses it in training; both are its own business."""
+    assert not project_together(torch.randn(1, 6, 1, 1), [projection(6, 3, layers=1)])
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_narrow_dtypes_in_training(dtype):
+    stacks = make_stacks().float()
+    features = torch.randn(2, 6, 9, 9)
+    exact = together(stacks, features)
+    narrow = together(copy.deepcopy(stacks).to(dtype), features.to(dtype))
+    for ours, expected in zip(narrow, exact, strict=True):
+        assert ours.dtype == dtype
+        assert (ours - expected).abs().max() < 0.1
+    sum(x.float().square().sum() for x in narrow).backward()

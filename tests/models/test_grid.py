@@ -124,6 +124,16 @@ def test_computing_again_meets_the_same_dropout():
     assert_equal(*outcomes, tolerance=1e-12)
 
 
+def test_autocast():
+    grid = make_grid(dtype=torch.float32)
+    exact = run(grid, lambda g, *x: g(*x))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        ours = run(make_grid(dtype=torch.float32), lambda g, *x: g(*x))
+    assert ours.keys() == exact.keys()
+    both = [torch.cat([x.flatten().float() for x in outcome.values()]) for outcome in (ours, exact)]
+    assert (both[0] - both[1]).norm() < 0.05 * both[1].norm()
+
+
 def test_channels_last_features():
     grid = make_grid().eval()
     features, logits = make_inputs()
