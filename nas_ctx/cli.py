@@ -16,6 +16,7 @@ COMMANDS = {
     "data": "write, check and show data sets",
     "search": "search the relational contexts of a network",
     "train": "train a network: a baseline, one context everywhere, or a searched genotype",
+    "predict": "draw what a trained network predicts, beside the truth",
     "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
     "report": "say how far repeated searches agree, and what they vote for",
     "compare": "compare the reliability of two sets of searches",

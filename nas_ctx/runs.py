@@ -8,26 +8,24 @@ import math
 import sys
 import warnings
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from nni.nas.evaluator.pytorch import Lightning, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
-from torch import nn
 
 from nas_ctx.config import Config
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
-from nas_ctx.models import Backbone, MultiTaskNetwork
 from nas_ctx.search import GumbelSearch
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training import MultiTaskModule, RunFolder
 from nas_ctx.training.callbacks import Progress, Report
 from nas_ctx.training.checkpoints import Checkpoints, newest_whole
+from nas_ctx.training.networks import block_choices, build_network, make_backbone
 from search_spaces.relational import RelationalSpace
 
 
@@ -47,7 +45,7 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
     folder, tasks, data = _begin(config, "search")
     for name in config.model.contexts:
         CONTEXTS[name]
-    space = RelationalSpace(_backbone(config), tasks, config.model.contexts)
+    space = RelationalSpace(make_backbone(config.model), tasks, config.model.contexts)
     strategy = GumbelSearch(
         gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history, **vars(config.search)
     )
@@ -80,43 +78,17 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
     Arguments and errors are those of :func:`search`.
     """
     folder, tasks, data = _begin(config, "train")
-    model = build_network(config, tasks)
+    choices = block_choices(config.model, tasks)
     module = MultiTaskModule(tasks, config.training)
-    module.set_model(model)
+    module.set_model(build_network(config.model, tasks))
+    if choices is not None:
+        choices.save(folder.genotype)
     trainer = _trainer(config, folder, report, progress, clip=True)
     trainer.fit(module, datamodule=data, ckpt_path=_last_checkpoint(folder))
     if trainer.interrupted:
         raise KeyboardInterrupt
     folder.write_metrics(_finite(module.scores))
     return module.scores
-
-
-def build_network(config: Config, tasks: Mapping[str, Task]) -> nn.Module:
-    """The network that ``config.model.blocks`` asks for: a baseline, one context everywhere, or a genotype's."""
-    blocks = config.model.blocks
-    backbone = _backbone(config)
-    if blocks == "baseline":
-        return MultiTaskNetwork(backbone, tasks, None, dropout=config.model.dropout)
-    if blocks in CONTEXTS:
-        # On the diagonal s-label equals t-label, and goes by that name.
-        names = {f"{t}/{s}": "t-label" if blocks == "s-label" and t == s else blocks for t in tasks for s in tasks}
-    elif Path(blocks).exists():
-        names = {label: str(choice) for label, choice in Genotype.load(blocks).items()}
-        expected = {f"{target}/{source}" for target in tasks for source in tasks}
-        if set(names) != expected:
-            raise InputError(
-                f"model.blocks: {blocks}: has the blocks {sorted(set(names) - expected)} too many and "
-                f"{sorted(expected - set(names))} too few for the tasks {', '.join(tasks)}"
-            )
-    else:
-        raise InputError(
-            f"model.blocks: {blocks!r}: expected baseline, {', '.join(sorted(CONTEXTS))}, or an existing genotype file"
-        )
-
-    def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
-        return CONTEXTS[names[f"{target}/{source}"]](in_channels, channels)
-
-    return MultiTaskNetwork(backbone, tasks, block, dropout=config.model.dropout)
 
 
 def _begin(config: Config, command: str) -> tuple[RunFolder, dict[str, Task], DataModule]:
@@ -132,11 +104,6 @@ def _begin(config: Config, command: str) -> tuple[RunFolder, dict[str, Task], Da
         raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
     folder.begin(config, command)
     return folder, tasks, data
-
-
-def _backbone(config: Config) -> Backbone:
-    model = config.model
-    return Backbone(model.backbone, pretrained=model.pretrained, options=model.backbone_options)
 
 
 def _trainer(config: Config, folder: RunFolder, report: Report | None, progress: bool, clip: bool) -> pl.Trainer:

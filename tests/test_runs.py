@@ -17,6 +17,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training import RunFolder
+from nas_ctx.training.networks import make_backbone
 from tests.rooms import tiny_config
 
 BLOCKS = {"semseg/semseg", "semseg/depth", "depth/semseg", "depth/depth"}
@@ -78,7 +79,7 @@ def test_the_supernet_at_a_genotype_equals_the_frozen_network(rooms: Path, tmp_p
     config = tiny_config(rooms, tmp_path)
     tasks = make_tasks(config.tasks)
     torch.manual_seed(0)
-    space = RelationalSpace(runs._backbone(config), tasks)
+    space = RelationalSpace(make_backbone(config.model), tasks)
     strategy = GumbelSearch(seed=0)
     supernet = strategy.mutate_model(space).eval()
     sample = {"semseg/semseg": "none", "semseg/depth": "none", "depth/semseg": "s-label", "depth/depth": "local"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,21 +24,43 @@ PAPER, INK = (250, 249, 246), (60, 60, 60)
 
 def contact_sheet(dataset: DenseDataset, tasks: Mapping[str, Task], rows: int) -> NDArray[np.uint8]:
     """``rows`` samples, evenly spread over the data set, as one picture: uint8 (H, W, 3)."""
-    count = min(rows, len(dataset))
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int))
-    samples = [dataset.read(int(index)) for index in chosen]
-    width = max(round(TILE * sample["image"].shape[1] / sample["image"].shape[0]) for sample in samples)
-    titles = ("image", *tasks)
-    sheet = Image.new("RGB", (GAP + (width + GAP) * len(titles), HEAD + (TILE + GAP + 16) * len(samples) + GAP), PAPER)
+    samples = [dataset.read(index) for index in spread(rows, len(dataset))]
+    pictures = [
+        (sample["id"], [sample["image"], *(draw_label(task, sample[name]) for name, task in tasks.items())])
+        for sample in samples
+    ]
+    return tile_sheet(("image", *tasks), pictures)
+
+
+def spread(count: int, total: int) -> list[int]:
+    """At most ``count`` indices, evenly spread over 0..total-1.
+
+    >>> spread(3, 9), spread(5, 2)
+    ([0, 4, 8], [0, 1])
+    """
+    return np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int)).tolist()
+
+
+def tile_sheet(
+    titles: Sequence[str], rows: Sequence[tuple[str, Sequence[NDArray[np.uint8] | None]]]
+) -> NDArray[np.uint8]:
+    """A table of pictures as one, uint8 (H, W, 3): under each title a column, under each row its caption.
+
+    Args:
+        titles: of the columns.
+        rows: caption and pictures, each uint8 (h, w, 3) of any size; None leaves a place empty.
+    """
+    width = max(round(TILE * tile.shape[1] / tile.shape[0]) for _, tiles in rows for tile in tiles if tile is not None)
+    sheet = Image.new("RGB", (GAP + (width + GAP) * len(titles), HEAD + (TILE + GAP + 16) * len(rows) + GAP), PAPER)
     pen = ImageDraw.Draw(sheet)
     for column, title in enumerate(titles):
         pen.text((GAP + column * (width + GAP), 6), title, fill=INK)
-    for row, sample in enumerate(samples):
+    for row, (caption, tiles) in enumerate(rows):
         top = HEAD + row * (TILE + GAP + 16)
-        pen.text((GAP, top + TILE + 1), sample["id"], fill=INK)
-        for column, title in enumerate(titles):
-            tile = sample["image"] if title == "image" else draw_label(tasks[title], sample[title])
-            sheet.paste(_fit(tile, width), (GAP + column * (width + GAP), top))
+        pen.text((GAP, top + TILE + 1), caption, fill=INK)
+        for column, tile in enumerate(tiles):
+            if tile is not None:
+                sheet.paste(_fit(tile, width), (GAP + column * (width + GAP), top))
     return np.asarray(sheet)
 
 
@@ -59,5 +81,10 @@ def write_sheet(dataset: DenseDataset, tasks: Mapping[str, Task], rows: int, pat
     """Write :func:`contact_sheet` as a PNG file."""
     if rows < 1:
         raise InputError(f"rows: {rows}, expected at least 1")
+    write_png(contact_sheet(dataset, tasks, rows), path)
+
+
+def write_png(picture: NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
+    """Write a picture, uint8 (H, W, 3), as a PNG file, whatever the suffix."""
     with written_whole(path) as temporary:
-        Image.fromarray(contact_sheet(dataset, tasks, rows)).save(temporary, format="PNG")
+        Image.fromarray(picture).save(temporary, format="PNG")
