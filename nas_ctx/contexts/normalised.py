@@ -73,10 +73,10 @@ class Statistics(NamedTuple):
 
 
 def normalised_stacks(x: Tensor, layers: Sequence[Layer], moments: Moments) -> tuple[Tensor, list[Statistics]]:
-    """G stacks of layers that read one map, with the statistics of this batch, and those statistics.
+    """G stacks of layers, with the statistics of this batch, and those statistics.
 
     Args:
-        x: (B, 1, C, P), any floating dtype.
+        x: (B, 1, C, P), one map that all read, or (B, G, C, P), a map for each; any floating dtype.
         layers: the layers, the first one first; activations from :data:`ACTIVATIONS`.
         moments: of ``x``.
 

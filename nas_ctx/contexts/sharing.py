@@ -19,6 +19,13 @@ from torch import Tensor, nn
 from nas_ctx.contexts.attention import region_features
 from nas_ctx.contexts.normalised import ACTIVATIONS, Layer, Moments, Statistics, affine_layer, normalised_stacks
 
+Request = tuple[nn.Module, Tensor]
+"""A stack of layers and the feature map it is to be applied to."""
+
+SMALL = 256
+"""Maps of so few positions, such as region features, are copied once per stack that reads them: then the stacks of many
+maps run as one batch, and that saves more time in small operations than the copies cost."""
+
 
 class Shared:
     """The results of one forward pass that several contexts read, or that were computed together."""
@@ -46,17 +53,18 @@ class Shared:
 
     def _moments_of(self, features: Tensor) -> Moments:
         if id(features) not in self._moments:
-            self._moments[id(features)] = (Moments.of(features.flatten(2).unsqueeze(1)), features)
+            self._moments[id(features)] = (Moments.of(_alone(features)), features)
         return self._moments[id(features)][0]
 
-    def prepare(self, requests: Iterable[tuple[nn.Module, Tensor]]) -> None:
+    def prepare(self, requests: Iterable[Request]) -> None:
         """Compute the projections (stack, feature map) that are about to be asked for."""
-        by_map: dict[int, tuple[Tensor, list[nn.Module]]] = {}
+        groups: dict[object, list[Request]] = defaultdict(list)
         for stack, features in requests:
-            by_map.setdefault(id(features), (features, []))[1].append(stack)
-        for features, stacks in by_map.values():
-            for stack, projected in project_together(features, stacks, partial(self._moments_of, features)).items():
-                self._projected[stack, id(features)] = (projected, features)
+            groups[features.shape if _is_small(features) else id(features)].append((stack, features))
+        for group in groups.values():
+            features = group[0][1]
+            found = project_together(group, partial(self._moments_of, features))
+            self._projected.update({(stack, id(x)): (found[stack], x) for stack, x in group if stack in found})
 
 
 class _Plan(NamedTuple):
@@ -70,46 +78,55 @@ class _Plan(NamedTuple):
 
 
 def project_together(
-    features: Tensor, stacks: Sequence[nn.Module], moments: Callable[[], Moments] | None = None
+    requests: Sequence[Request], moments: Callable[[], Moments] | None = None
 ) -> dict[nn.Module, Tensor]:
-    """Apply stacks of 1x1 Conv-BN-activation layers to one feature map, those of equal structure at once.
+    """Apply stacks of 1x1 Conv-BN-activation layers to feature maps of one shape, those of equal structure at once.
 
     The result equals ``{stack: stack(features)}``, running statistics and gradients included. Stacks of any other
-    structure are left out of it, as are those with hooks, which expect to be called as modules, and all of them where
-    there is a single position to normalise over, which batch norm itself refuses.
+    structure are left out of it, and all of them where there is a single position to normalise over, which batch norm
+    itself refuses. The hooks of a stack's layers are not called.
 
     Args:
-        features: (B, C, h, w).
-        stacks: modules that take it, see :func:`nas_ctx.contexts.projection.projection`.
-        moments: gives those of ``features``, where somebody may know them already.
+        requests: (stack, features) pairs; features (B, C, h, w), the same tensor for all, or small ones, since then
+            they are copied once per stack. For stacks see :func:`nas_ctx.contexts.projection.projection`.
+        moments: gives those of the common feature map, where somebody may know them already.
 
     >>> from nas_ctx.contexts.projection import projection
-    >>> stacks = [projection(6, 3, layers=layers) for layers in (1, 2, 1)]
-    >>> list(project_together(torch.rand(2, 6, 4, 5), stacks)[stacks[1]].shape)
+    >>> features, stacks = torch.rand(2, 6, 4, 5), [projection(6, 3, layers=layers) for layers in (1, 2, 1)]
+    >>> list(project_together([(stack, features) for stack in stacks])[stacks[1]].shape)
     [2, 3, 4, 5]
     """
-    together: dict[tuple[_Plan, ...], list[Any]] = defaultdict(list)
-    for stack in stacks:
-        plans = _plans(stack)
+    together: dict[tuple[_Plan, ...], list[tuple[Any, Tensor]]] = defaultdict(list)
+    for stack, features in requests:
+        plans = _plans(stack) if len(features) * features[0, 0].numel() > 1 else ()
         if plans:
-            together[plans].append(stack)
-    x = features.flatten(2).unsqueeze(1)
+            together[plans].append((stack, features))
+    one_map = len({id(features) for _, features in requests}) == 1
     result: dict[nn.Module, Tensor] = {}
-    if x.shape[0] * x.shape[3] < 2:
-        return result
     for plans, alike in together.items():
-        columns = [[stack[depth] for stack in alike] for depth in range(len(plans))]
+        stacks, maps = zip(*alike, strict=True)
+        x = _alone(maps[0]) if one_map else torch.stack(maps, 1).flatten(3)
+        columns = [[stack[depth] for stack in stacks] for depth in range(len(plans))]
         layers = [_side_by_side(column, plan) for column, plan in zip(columns, plans, strict=True)]
         if plans[0].training:
-            y, statistics = normalised_stacks(x, layers, moments() if moments else Moments.of(x))
+            y, statistics = normalised_stacks(x, layers, moments() if moments and one_map else Moments.of(x))
             for column, measured in zip(columns, statistics, strict=True):
                 _update_running_statistics([layer.norm for layer in column], measured, x.shape[0] * x.shape[3])
         else:
             y = x
             for column, layer in zip(columns, layers, strict=True):
-                y = affine_layer(y, layer, _running_statistics(column)).view(len(x), len(alike), -1, x.shape[3])
-        result.update(zip(alike, y.unflatten(3, features.shape[2:]).unbind(1), strict=True))
+                y = affine_layer(y, layer, _running_statistics(column)).view(len(x), len(stacks), -1, x.shape[3])
+        result.update(zip(stacks, y.unflatten(3, maps[0].shape[2:]).unbind(1), strict=True))
     return result
+
+
+def _is_small(features: Tensor) -> bool:
+    return features[0, 0].numel() <= SMALL
+
+
+def _alone(features: Tensor) -> Tensor:
+    """One map for all stacks, (B, 1, C, P)."""
+    return features.flatten(2).unsqueeze(1)
 
 
 def _side_by_side(layers: Sequence[Any], plan: _Plan) -> Layer:
@@ -141,7 +158,7 @@ def _update_running_statistics(norms: Sequence[Any], measured: Statistics, count
 
 def _plans(stack: nn.Module) -> tuple[_Plan, ...]:
     """The plan of every layer of the stack; nothing where it is not made of plain 1x1 Conv-BN-activation layers."""
-    if type(stack) is not nn.Sequential or watched(stack):
+    if type(stack) is not nn.Sequential:
         return ()
     plans = tuple(_plan(layer) for layer in stack)
     alike = all(plans) and len({plan.training for plan in plans if plan}) == 1

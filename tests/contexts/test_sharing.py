@@ -47,7 +47,7 @@ def one_by_one(stacks, features):
 
 
 def together(stacks, features):
-    found = project_together(features, list(stacks))
+    found = project_together([(stack, features) for stack in stacks])
     assert len(found) == len(stacks)
     return [found[stack] for stack in stacks]
 
@@ -61,12 +61,26 @@ def test_equals_calling_each_stack(training):
         torch.testing.assert_close(ours, plain, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_stacks_that_read_different_maps(training):
+    stacks = make_stacks().train(training)
+    features = [torch.randn(2, 6, 5, 1, dtype=torch.float64, requires_grad=True) for _ in stacks]
+    other = copy.deepcopy(stacks)
+    found = project_together(list(zip(stacks, features, strict=True)))
+    for stack, plain, x in zip(stacks, other, features, strict=True):
+        expected = plain(x)
+        torch.testing.assert_close(found[stack], expected, rtol=1e-9, atol=1e-9)
+        (gradient,) = torch.autograd.grad(expected.square().sum(), x)
+        (ours,) = torch.autograd.grad(found[stack].square().sum(), x, retain_graph=True)
+        torch.testing.assert_close(ours, gradient, rtol=1e-9, atol=1e-9)
+
+
 def test_single_precision_loses_little():
     """Variances from the covariance of the input are differences of squares: with a large mean that costs digits."""
     stack = projection(32, 16, layers=2)
     features = torch.randn(2, 32, 40, 40).relu() + 1
     exact = copy.deepcopy(stack).double()(features.double())
-    ours = project_together(features, [stack])[stack]
+    ours = project_together([(stack, features)])[stack]
     assert (ours - exact).abs().max() < 2e-5
 
 
@@ -83,19 +97,19 @@ def test_single_precision_loses_little():
     ids=["conv", "3x3", "gelu", "no activation", "other names", "synchronised norm"],
 )
 def test_leaves_other_structures_alone(other):
-    plain = projection(6, 3, layers=1)
-    assert list(project_together(torch.randn(2, 6, 4, 4), [other, plain])) == [plain]
+    plain, features = projection(6, 3, layers=1), torch.randn(2, 6, 4, 4)
+    assert list(project_together([(other, features), (plain, features)])) == [plain]
 
 
 def test_leaves_partly_frozen_stacks_alone():
     stack = projection(6, 3, layers=2)
     stack[0].norm.eval()
-    assert not project_together(torch.randn(2, 6, 4, 4), [stack])
+    assert not project_together([(stack, torch.randn(2, 6, 4, 4))])
 
 
 def test_a_single_position_is_left_to_batch_norm():
     """It takes one in evaluation and refuses it in training; both are its own business."""
-    assert not project_together(torch.randn(1, 6, 1, 1), [projection(6, 3, layers=1)])
+    assert not project_together([(projection(6, 3, layers=1), torch.randn(1, 6, 1, 1))])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -77,10 +77,11 @@ def assert_equal(ours, expected, tolerance=1e-9):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_equals_the_straightforward_formulation(training):
+@pytest.mark.parametrize("size", [(7, 10), (17, 19)], ids=["small", "large"])
+def test_equals_the_straightforward_formulation(training, size):
     grid = make_grid().train(training)
     other = copy.deepcopy(grid)
-    assert_equal(run(grid, lambda g, *x: g(*x)), run(other, plainly))
+    assert_equal(run(grid, lambda g, *x: g(*x), size), run(other, plainly, size))
 
 
 def test_equals_the_straightforward_formulation_in_single_precision():
