@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,9 @@ def report_json(record: Reliability) -> dict[str, Any]:
                 "choices": [record.table.texts[code] for code in row],
                 "agreement_with_others": finite(share),
                 "metrics": {name: finite(value) for name, value in run.metrics.items()},
-                "settings": _plain(run.settings),
+                "settings": {
+                    key: finite(fact) if isinstance(fact, float) else fact for key, fact in run.facts().items()
+                },
                 "has_history": run.history is not None,
             }
             for run, row, share in zip(record.runs, codes.tolist(), record.with_others.tolist(), strict=True)
@@ -212,14 +214,3 @@ def _scores(scores: Scores) -> dict[str, Any]:
 
 def _finites(values: Iterable[float] | npt.NDArray[np.float64]) -> list[float | None]:
     return [finite(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
-
-
-def _plain(value: object) -> Any:
-    """Free facts of a run as JSON values: what JSON cannot hold becomes its text."""
-    if isinstance(value, dict) or hasattr(value, "items"):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, str | bool | int | None):
-        return value
-    if isinstance(value, float):
-        return finite(value)
-    return [_plain(item) for item in value] if isinstance(value, Sequence) else str(value)

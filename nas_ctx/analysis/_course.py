@@ -9,8 +9,9 @@ import numpy as np
 
 from nas_ctx.analysis._agreement import fleiss_parts, percentage_parts
 from nas_ctx.analysis._enough import winners_of
-from nas_ctx.analysis._history import History, common_steps
+from nas_ctx.analysis._history import common_steps
 from nas_ctx.analysis._ratings import Floats, Integers, Tally
+from nas_ctx.analysis._runs import Run
 
 
 @dataclass(frozen=True)
@@ -38,16 +39,17 @@ class Course:
     stable_from: int
 
 
-def course_of(named: Sequence[tuple[str, History]], blocks: Sequence[str]) -> Course | None:
-    """The course of runs (name, history) over those of ``blocks`` that all histories log alike; None without any."""
+def course_of(runs: Sequence[Run], blocks: Sequence[str]) -> Course | None:
+    """The course of those ``runs`` that carry a history, over the ``blocks`` that all of these log alike; else None."""
+    carrying = [(run, run.history) for run in runs if run.history is not None]
+    histories = [history for _, history in carrying]
     logged = [
         block
         for block in blocks
-        if named and len({history.choices.get(block) for _, history in named}) == 1 and block in named[0][1].choices
+        if len({history.choices.get(block) for history in histories}) == 1 and block in histories[0].choices
     ]
     if not logged:
         return None
-    histories = [history for _, history in named]
     steps = common_steps(histories)
     rows = [history.at(steps) for history in histories]
     leading = np.stack(
@@ -72,14 +74,14 @@ def course_of(named: Sequence[tuple[str, History]], blocks: Sequence[str]) -> Co
     same = np.array([(winners == won[-1]).all(axis=0).mean() for winners in won])
     unstable = np.flatnonzero(same < 1)
     return Course(
-        runs=tuple(name for name, _ in named),
+        runs=tuple(run.name for run, _ in carrying),
         steps=steps,
         percentage=np.array(percentage),
         fleiss=np.array(fleiss),
         same_vote=same,
         entropy=np.stack([history.mean_entropy[at] for history, at in zip(histories, rows, strict=True)]),
         blocks=tuple(logged),
-        decided={block: tuple(history.decided_at(block) for history in histories) for block in logged},
+        decided={block: tuple(run.decided_at(block) for run, _ in carrying) for block in logged},
         settled={block: tuple(history.settled_at(block) for history in histories) for block in logged},
         choices={block: histories[0].choices[block] for block in logged},
         probabilities={

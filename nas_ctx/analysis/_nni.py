@@ -111,7 +111,9 @@ def read_experiment(folder: Path) -> tuple[list[Trial], list[str]]:
                 if isinstance(value, int | float) and not isinstance(value, bool)
             }
             run_folder = _run_folder(result.get("folder"), log_paths[trial], trial, folder)
-            trials.append(Trial(trial, genotype, metrics, parameters.get(parameter, {}), run_folder))
+            told = result.get("parameters")
+            known = _flat(told) if isinstance(told, dict) else parameters.get(parameter, {})
+            trials.append(Trial(trial, genotype, metrics, known, run_folder))
     return trials, problems
 
 
@@ -126,12 +128,12 @@ def _final_result(data: str) -> tuple[Genotype, dict[str, Any]]:
 
 
 def _run_folder(told: object, log_path: str, trial: str, experiment: Path) -> Path | None:
-    """Where the trial left a history, if it did so on this machine: where it told, or in its own trial folder."""
+    """Where the trial left a run folder, if it did so on this machine: where it told, or in its own trial folder."""
     own = [Path(log_path)] if log_path else []
     own += [*experiment.glob(f"environments/*/trials/{trial}"), experiment / "trials" / trial]
     candidates = [Path(told)] if isinstance(told, str) else []
     candidates += [path for folder in own for path in (folder, folder / "run")]
-    return next((path for path in candidates if (path / "history.csv").is_file()), None)
+    return next((path for path in candidates if (path / "genotype.json").is_file()), None)
 
 
 def _parameters(data: str | None) -> dict[str, dict[str, Any]]:
@@ -146,5 +148,8 @@ def _parameters(data: str | None) -> dict[str, dict[str, Any]]:
     inner = content.get("parameters") if isinstance(content, dict) else None
     if not isinstance(inner, dict):
         return {}
-    flat = {key: value for key, value in inner.items() if isinstance(value, str | int | float | bool)}
-    return {str(content.get("parameter_id")): flat}
+    return {str(content.get("parameter_id")): _flat(inner)}
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if isinstance(value, str | int | float | bool)}

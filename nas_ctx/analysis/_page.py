@@ -25,6 +25,8 @@ from nas_ctx.analysis._words import (
     verdict,
 )
 
+_OWN_FACTS = 3  # how many of the settings in which runs differ the table of runs shows
+
 
 class Html(str):
     """Text that is HTML already; every other string is escaped when it is put into a page."""
@@ -313,6 +315,7 @@ def _scores(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
         words = (
             f"Kendall's tau between a run's agreement with the other runs and its {scores.metric} is {number(tau.tau)} "
             f"({probability(tau.p)}, {how} permutation test, {len(scores.values)} runs)"
+            + ", positive where more agreement goes with a larger number"
             + ("; with so few runs only a very strong relation could show." if len(scores.values) < 8 else ".")
         )
     parts: list[object] = [tag("p", words), figure(scenes["scores"], "One point per run.")]
@@ -333,22 +336,26 @@ def note_list(notes: Sequence[Note]) -> Html:
 
 def _input(record: Reliability) -> list[object]:
     parts: list[object] = [note_list(record.notes)] if record.notes else []
+    facts = [run.facts() for run in record.runs]
+    names = list(dict.fromkeys(name for of in facts for name in of))
+    shared = {name: facts[0][name] for name in names if all(of.get(name) == facts[0].get(name) for of in facts)}
+    own = [name for name in names if name not in shared]
+    own = [name for name in ("seed", "commit") if name in own] + [n for n in own if n not in ("seed", "commit")]
     rows = [
-        (run.name, run.source, percent(share), "yes" if run.history is not None else "", _facts(run.settings))
-        for run, share in zip(record.runs, record.with_others, strict=True)
+        (
+            *(run.name, run.source, percent(share), "yes" if run.history is not None else ""),
+            *(of.get(name, "") for name in own[:_OWN_FACTS]),
+        )
+        for run, share, of in zip(record.runs, record.with_others, facts, strict=True)
     ]
-    listed = table(("run", "read from", "agrees with others", "history", "settings"), rows)
+    listed = table(("run", "read from", "agrees with others", "history", *own[:_OWN_FACTS]), rows)
     parts.append(tag("details", tag("summary", f"The {len(rows)} runs"), listed) if len(rows) > 12 else listed)
+    if shared:
+        parts.append(table(("of all runs", "value"), list(shared.items())))
     settings = {**record.settings, "choices per block known from": record.candidates_from, **record.versions}
     known = [(name, "not given" if value is None else value) for name, value in settings.items()]
     parts.append(table(("setting or version", "value"), known))
     return parts
-
-
-def _facts(settings: object) -> str:
-    items = settings.items() if hasattr(settings, "items") else ()
-    flat = [f"{key} {value}" for key, value in items if isinstance(value, str | int | float)]
-    return ", ".join(flat[:4])
 
 
 def _definitions() -> list[object]:

@@ -187,7 +187,7 @@ def reliability(
         needed=runs_needed(enough, len(runs)),
         grid=grid,
         tasks=tuple(task_agreements(blocks, grid)) if grid else (),
-        course=course_of([(run.name, run.history) for run in runs if run.history is not None], table.blocks),
+        course=course_of(runs.runs, table.blocks),
         scores=_scores(runs.runs, with_others, metric, random_runs, draws, seed),
         notes=(*runs.notes, *table.notes),
         settings={"draws": draws, "level": level, "seed": seed, "ties": ties, "metric": metric},
@@ -262,34 +262,31 @@ def _candidates(runs: Sequence[Run], table: Table) -> tuple[tuple[int, ...], str
 
 
 def _votes(runs: Sequence[Run], table: Table, ties: str | None, candidates: Sequence[int]) -> tuple[BlockVote, ...]:
-    probabilities = None
-    histories = [run.history for run in runs]
-    if all(history is not None for history in histories):
-        probabilities = [_final_probabilities(runs, table, block) for block in table.blocks]
+    found = [_final_probabilities(runs, table, block) for block in table.blocks]
+    probabilities = [of for of in found if of is not None]
     bases = [max(count, 2) for count in candidates]
     return tuple(
         vote(
             table.common,
             ties=ties,
             order=table.common.labels,
-            probabilities=probabilities,
+            probabilities=probabilities if len(probabilities) == len(found) else None,
             n_choices=bases,
             names=table.blocks,
         )
     )
 
 
-def _final_probabilities(runs: Sequence[Run], table: Table, block: str) -> dict[Label, float]:
-    """Label -> mean over runs of its probability at the end of the search."""
-    means = {}
-    for label, text in zip(table.common.labels, table.texts, strict=True):
-        last = []
-        for run in runs:
-            assert run.history is not None
-            names = run.history.choices.get(block, ())
-            last.append(run.history.probabilities[block][-1, names.index(text)] if text in names else 0.0)
-        means[label] = float(np.mean(last))
-    return means
+def _final_probabilities(runs: Sequence[Run], table: Table, block: str) -> dict[Label, float] | None:
+    """Label -> mean over runs of its probability at the end of the search; None when a run carries none."""
+    found = [run.final_probabilities(block) for run in runs]
+    known = [of for of in found if of is not None]
+    if len(known) < len(found):
+        return None
+    return {
+        label: float(np.mean([of.get(text, 0.0) for of in known]))
+        for label, text in zip(table.common.labels, table.texts, strict=True)
+    }
 
 
 def _scores(

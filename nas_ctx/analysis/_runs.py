@@ -28,7 +28,8 @@ _GENERIC = {"genotype", "atrc_genotype"}  # file names that every run has
 class Run:
     """One search: ``genotype`` maps blocks to choices, ``source`` says where it was read, the rest is what came along.
 
-    ``metrics`` are numbers by name; ``settings`` are flat facts such as the seed and versions.
+    ``metrics`` are numbers by name; ``settings`` is what else is known, such as seed, versions, and of our own searches
+    ``decided_at`` (block -> step) and ``probabilities`` (block -> choice -> final probability).
     """
 
     name: str
@@ -37,6 +38,38 @@ class Run:
     history: History | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def decided_at(self, block: str) -> int | None:
+        """The step at which ``block`` was decided: as the search wrote it down, else as its history shows it."""
+        written = self.settings.get("decided_at")
+        if isinstance(written, Mapping):
+            step = written.get(block)
+            return step if isinstance(step, int) else None
+        return None if self.history is None else self.history.decided_at(block)
+
+    def final_probabilities(self, block: str) -> dict[str, float] | None:
+        """Choice, as text -> its probability at the end of the search; None where the run carries none."""
+        if self.history is not None and block in self.history.choices:
+            return dict(zip(self.history.choices[block], self.history.probabilities[block][-1].tolist(), strict=True))
+        written = self.settings.get("probabilities")
+        of = written.get(block) if isinstance(written, Mapping) else None
+        if isinstance(of, Mapping) and all(isinstance(p, int | float) for p in of.values()):
+            return {str(choice): float(p) for choice, p in of.items()}
+        return None
+
+    def facts(self) -> dict[str, str | int | float | bool]:
+        """The plain facts among the settings, inner ones by dotted key; what was found by the search is none.
+
+        >>> Run("a", {}, settings={"seed": 1, "versions": {"torch": "2.4"}, "decided_at": {"x": 3}}).facts()
+        {'seed': 1, 'versions.torch': '2.4'}
+        """
+        found: dict[str, str | int | float | bool] = {}
+        for key, value in self.settings.items():
+            inner = value if isinstance(value, Mapping) and key not in ("decided_at", "probabilities") else {}
+            for name, fact in ((key, value), *((f"{key}.{name}", fact) for name, fact in inner.items())):
+                if isinstance(fact, str | int | float | bool):
+                    found[name] = fact
+        return found
 
 
 @dataclass(frozen=True)
@@ -175,21 +208,19 @@ def _from_run_folder(folder: Path) -> Run:
 
 def _from_experiment(folder: Path) -> tuple[list[Run], list[Note]]:
     trials, problems = read_experiment(folder)
+    notes = [Note("left out", text) for text in problems]
     runs = []
     for trial in trials:
-        run_folder = trial.folder
-        history = None if run_folder is None else run_folder / "history.csv"
-        runs.append(
-            Run(
-                f"{folder.name}/{trial.name}",
-                trial.genotype,
-                f"{folder} trial {trial.name}",
-                history=History.load(history) if history is not None and history.exists() else None,
-                metrics=trial.metrics,
-                settings={**trial.parameters, **trial.genotype.meta},
-            )
-        )
-    return runs, [Note("left out", text) for text in problems]
+        run = Run(trial.name, trial.genotype, f"{folder} trial {trial.name}", None, trial.metrics, trial.parameters)
+        if trial.folder is not None:
+            own = _from_run_folder(trial.folder)
+            if dict(own.genotype) == dict(trial.genotype):
+                run = replace(run, history=own.history, settings={**own.settings, **trial.parameters})
+            else:
+                text = f"{trial.folder} holds other choices than trial {trial.name} reported; its history is not used."
+                notes.append(Note("history left out", text))
+        runs.append(replace(run, name=f"{folder.name}/{run.name}"))
+    return runs, notes
 
 
 def _numbers(content: object, name: str) -> dict[str, float]:

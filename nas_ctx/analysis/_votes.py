@@ -114,7 +114,9 @@ def _break_tie(name: str, winners: tuple[Label, ...], rule: str, scores: Sequenc
     if rule == "refuse":
         raise InputError(f"block {name} is tied between {tied}, and ties are refused")
     if scores is None:
-        raise InputError(f"block {name} is tied and the rule 'probability' needs every run's history.csv")
+        raise InputError(
+            f"block {name} is tied and the rule 'probability' needs the final probabilities of every run (history.csv)"
+        )
     best = [label for label, score in zip(winners, scores, strict=True) if score == max(scores)]
     if len(best) > 1:
         lack = "have no place in the order" if rule == "order" else "have the same mean probability"

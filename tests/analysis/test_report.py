@@ -404,7 +404,7 @@ def test_compare_command(tmp_path, capsys):
     ("extra", "told"),
     [
         (["--ties", "refuse"], "ties are refused"),
-        (["--ties", "probability"], "history.csv"),
+        (["--ties", "probability"], "final probabilities"),
         (["--metric", "miou"], "'miou' is missing in run 0"),
         (["--draws", "0"], "draws must be a whole number"),
         (["--level", "95"], "level must lie between 0 and 1"),

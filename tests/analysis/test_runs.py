@@ -278,16 +278,42 @@ def test_experiment_by_id(tmp_path, monkeypatch):
         load_runs("zzzz9999")
 
 
-def test_history_is_found_in_the_trials_folder(tmp_path):
-    folder = write_experiment(tmp_path / "abcd1234", TRIALS)
-    trial = folder / "environments" / "local-env" / "trials" / "good1"
-    trial.mkdir(parents=True)
-    (trial / "history.csv").write_text(
+def write_trial_folder(folder, choices, **meta):
+    Genotype(choices, meta).save(folder / "genotype.json")
+    (folder / "history.csv").write_text(
         "step,temperature,entropy_weight,mean_entropy,a/a=none,a/a=global\n0,1,0,0.6,0.5,0.5\n10,1,0,0.1,1,0\n"
     )
+
+
+def test_run_folders_of_trials_are_found_where_they_are(tmp_path):
+    """In the trial's own folder, where the trial told, and not when it holds another search."""
+    told = tmp_path / "told"
+    trials = {**TRIALS, "good2": (0, DONE, {"default": 0.6, "genotype": B, "folder": str(told)})}
+    folder = write_experiment(tmp_path / "abcd1234", trials)
+    write_trial_folder(folder / "environments" / "local-env" / "trials" / "good1" / "run", A, decided_at={"a/b": 7})
+    write_trial_folder(told, B)
     runs = load_runs(folder)
-    assert runs[0].history.decided_at("a/a") == 10
-    assert runs[1].history is None
+    assert runs[0].decided_at("a/b") == 7
+    assert runs[0].decided_at("a/a") is None  # the search said which blocks it decided
+    assert runs[1].decided_at("a/a") == 10  # read off the history
+    write_trial_folder(told, A)
+    again = load_runs(folder)
+    assert again[1].history is None
+    assert "told holds other choices than trial good2" in notes(again)
+
+
+def test_parameters_in_the_final_result_count_most(tmp_path):
+    final = {"default": 0.5, "genotype": A, "parameters": {"seed": 42}}
+    runs = load_runs(write_experiment(tmp_path / "abcd1234", {"good1": (0, DONE, final)}))
+    assert runs[0].facts() == {"seed": 42}
+
+
+def test_ties_are_broken_by_probabilities_that_genotype_files_carry():
+    runs = [
+        Run("r", {"a": "x", "b": "x"}, settings={"probabilities": {"a": {"x": 0.5, "y": 0.4}, "b": {}}}),
+        Run("s", {"a": "y", "b": "x"}, settings={"probabilities": {"a": {"x": 0.3, "y": 0.6}, "b": {}}}),
+    ]
+    assert reliability(runs, ties="probability", draws=20).votes[0].choice == "y"
 
 
 def test_experiment_is_opened_read_only_and_a_foreign_database_is_refused(tmp_path):

@@ -70,7 +70,7 @@ def test_ties_stand_unless_a_rule_is_named():
     ("options", "told"),
     [
         ({"ties": "refuse"}, "block 'one' is tied between a, b"),
-        ({"ties": "probability"}, "history"),
+        ({"ties": "probability"}, "final probabilities"),
         ({"ties": "probability", "probabilities": [{"a": 0.5, "b": 0.5}, {}]}, "same mean probability"),
         ({"ties": "order", "order": ["x"]}, "no place in the order"),
         ({"ties": "coin"}, "known: order, probability, refuse"),
