@@ -63,9 +63,13 @@ def course_of(runs: Sequence[Run], blocks: Sequence[str]) -> Course | None:
     for b, block in enumerate(logged):
         to_words = np.array([number[word] for word in histories[0].choices[block]])
         leading[:, :, b] = to_words[leading[:, :, b]]
+        for r, (history, at) in enumerate(zip(histories, rows, strict=True)):
+            # Where two choices lead alike, as at the start, a run prefers none and so agrees with nobody.
+            leading[r, history.undecided(block)[at], b] = len(words) + r
+    labels = (*words, *(f"run {r} prefers none" for r in range(len(histories))))
     percentage, fleiss, won = [], [], []
     for s in range(len(steps)):
-        now = Tally(leading[:, s], words)
+        now = Tally(leading[:, s], labels)
         once = np.ones((1, len(logged)))
         several = now.n_runs > 1
         percentage.append(percentage_parts(now, once).value[0] if several else np.nan)

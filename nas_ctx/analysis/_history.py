@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from nas_ctx.analysis._ratings import Floats, Integers
 from nas_ctx.errors import InputError
 
 _FIRST_COLUMNS = ("step", "temperature", "entropy_weight", "mean_entropy")
+_EQUAL = 1e-7  # probabilities that differ by less are the same: they are written with nine digits
 _ONE_HOT = 1 - 1e-6  # a probability from here on is that of a decided block
 
 
@@ -73,8 +75,13 @@ class History:
         """(n_steps,): the column of the most probable choice of ``block``; of equal ones the first."""
         return self.probabilities[block].argmax(axis=1)
 
+    def undecided(self, block: str) -> npt.NDArray[np.bool_]:
+        """(n_steps,): where the two most probable choices of ``block`` are equally probable."""
+        ranked = np.sort(self.probabilities[block], axis=1)
+        return ranked[:, -1] - ranked[:, -2] < _EQUAL if ranked.shape[1] > 1 else np.zeros(len(ranked), dtype=bool)
+
     def decided_at(self, block: str) -> int | None:
-        """The step from which on the block's distribution stayed one-hot, or None when it never did.
+        """The step from which on the distribution of ``block`` stayed one-hot, or None when it never did.
 
         >>> import numpy as np
         >>> p = np.array([[0.5, 0.5], [0.7, 0.3], [1.0, 0.0]])

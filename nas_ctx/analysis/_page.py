@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from importlib.resources import files
@@ -340,22 +341,33 @@ def _input(record: Reliability) -> list[object]:
     names = list(dict.fromkeys(name for of in facts for name in of))
     shared = {name: facts[0][name] for name in names if all(of.get(name) == facts[0].get(name) for of in facts)}
     own = [name for name in names if name not in shared]
-    own = [name for name in ("seed", "commit") if name in own] + [n for n in own if n not in ("seed", "commit")]
+    own = sorted((name for name in own if name != "started"), key=lambda name: (name != "seed", name != "commit"))
     rows = [
         (
             *(run.name, run.source, percent(share), "yes" if run.history is not None else ""),
-            *(of.get(name, "") for name in own[:_OWN_FACTS]),
+            *(shortened(of.get(name, "")) for name in own[:_OWN_FACTS]),
         )
         for run, share, of in zip(record.runs, record.with_others, facts, strict=True)
     ]
-    listed = table(("run", "read from", "agrees with others", "history", *own[:_OWN_FACTS]), rows)
+    listed = table(("run", "read from", "agrees with others", "history", *own[:_OWN_FACTS]), rows, cls="figures")
     parts.append(tag("details", tag("summary", f"The {len(rows)} runs"), listed) if len(rows) > 12 else listed)
-    if shared:
-        parts.append(table(("of all runs", "value"), list(shared.items())))
     settings = {**record.settings, "choices per block known from": record.candidates_from, **record.versions}
     known = [(name, "not given" if value is None else value) for name, value in settings.items()]
-    parts.append(table(("setting or version", "value"), known))
+    tables = [table(("of this report", "value"), known)]
+    if shared:
+        tables.insert(0, table(("of all runs", "value"), [(name, shortened(fact)) for name, fact in shared.items()]))
+    parts.append(tag("div", *tables, cls="pair"))
     return parts
+
+
+def shortened(fact: object) -> object:
+    """A fact for a table: the hash of a commit is cut to its first ten digits.
+
+    >>> shortened("809eae48dabef0833ca2a02bd59ad93a9751a6ad+"), shortened(3)
+    ('809eae48da+', 3)
+    """
+    found = re.fullmatch(r"([0-9a-f]{10})[0-9a-f]{30}(\+?)", fact) if isinstance(fact, str) else None
+    return f"{found[1]}{found[2]}" if found else fact
 
 
 def _definitions() -> list[object]:

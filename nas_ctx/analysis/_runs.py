@@ -21,6 +21,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.genotype import Choice, Genotype, parse_json, read_json
 
 _TABLES = {".csv", ".tsv", ".txt"}
+_MAY_DIFFER = {"seed", "started", "step"}  # facts in which repetitions of one search differ
 _GENERIC = {"genotype", "atrc_genotype"}  # file names that every run has
 
 
@@ -275,6 +276,7 @@ def _doubts(runs: Sequence[Run]) -> Iterator[Note]:
                     "twice, agreement is overstated. Both are counted.",
                 )
         group.append(run)
+    yield from _differing_settings(runs)
     for kind, labels in (
         ("choice", {str(choice) for run in runs for choice in run.genotype.values()}),
         ("block", {label for run in runs for label in run.genotype}),
@@ -282,6 +284,16 @@ def _doubts(runs: Sequence[Run]) -> Iterator[Note]:
         for similar in _alike(labels):
             listed = ", ".join(repr(label) for label in similar)
             yield Note("similar labels", f"The {kind} labels {listed} differ only in case or blanks; kept apart.")
+
+
+def _differing_settings(runs: Sequence[Run]) -> Iterator[Note]:
+    """A note where runs differ in more than the seed: then they are not repetitions of one search."""
+    facts = [run.facts() for run in runs]
+    for name in dict.fromkeys(name for of in facts for name in of):
+        values = list(dict.fromkeys(str(of[name]) for of in facts if name in of))
+        if name not in _MAY_DIFFER and len(values) > 1:
+            shown = ", ".join(value[:40] for value in values[:4]) + (", ..." if len(values) > 4 else "")
+            yield Note("settings differ", f"The runs do not differ in the seed alone, but in {name!r} too: {shown}.")
 
 
 def _same_evidence(run: Run, other: Run) -> bool:

@@ -383,6 +383,29 @@ def test_ties_are_broken_by_the_final_probability(tmp_path):
     assert record.consensus.meta["tie_blocks"] == ["a"]
 
 
+def test_a_run_that_prefers_nothing_yet_agrees_with_nobody(tmp_path):
+    """All distributions start uniform, and argmax would call that full agreement on the first choice."""
+    folders = []
+    for name in ("r", "s"):
+        folder = tmp_path / name
+        folder.mkdir()
+        Genotype({"a": "x", "b": "x"}).save(folder / "genotype.json")
+        (folder / "history.csv").write_text(HEADER + "0,1,0,0.69,0.5,0.5,0.5,0.5\n9,1,0,0.6,0.6,0.4,0.7,0.3\n")
+        folders.append(folder)
+    course = reliability(load_runs(folders), draws=20).course
+    assert course.percentage.tolist() == [0, 1]
+    assert course.same_vote.tolist() == [0, 1]
+
+
+def test_runs_that_differ_in_more_than_the_seed_are_named(tmp_path):
+    folders = write_runs(tmp_path, 3)
+    assert not load_runs(folders).notes
+    (folders[1] / "environment.json").write_text(json.dumps({"seed": 1, "torch": "2.5.0", "started": "now"}))
+    said = notes(load_runs(folders))
+    assert "'torch' too: 2.13.0, 2.5.0" in said
+    assert "started" not in said
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
