@@ -6,6 +6,8 @@ and ``forward(inputs: ContextInput) -> (B, channels, h, w)``, filed by ``@regist
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # The order of registration is the order in which candidates are listed everywhere: none first.
 from nas_ctx.contexts.none import NoContext  # isort: skip
 from nas_ctx.contexts.base import CONTEXTS, AttentionContext, ContextInput, register_context
@@ -13,17 +15,22 @@ from nas_ctx.contexts.dense import GlobalContext, LocalContext
 from nas_ctx.contexts.labels import SourceLabelContext, TargetLabelContext
 
 
-def candidates(target: str, source: str) -> list[str]:
-    """Names of the context types a block (target, source) chooses from, *none* first, in the order of registration.
+def candidates(target: str, source: str, names: Iterable[str] | None = None) -> list[str]:
+    """Names of the context types a block (target, source) chooses from, of ``names`` or of all that are registered.
 
-    On the diagonal source and target regions are the same, so that there is no s-label.
+    The order is kept; that of registration starts with *none*. On the diagonal source and target regions are the same,
+    so that s-label is left out where there is t-label.
 
     >>> candidates("semseg", "depth")
     ['none', 'global', 'local', 't-label', 's-label']
     >>> candidates("depth", "depth")
     ['none', 'global', 'local', 't-label']
+    >>> candidates("depth", "depth", ["none", "s-label"])
+    ['none', 's-label']
     """
-    return [name for name in CONTEXTS if not (name == "s-label" and target == source)]
+    given = list(CONTEXTS if names is None else names)
+    twice = target == source and "t-label" in given
+    return [name for name in given if not (twice and name == "s-label")]
 
 
 __all__ = [
