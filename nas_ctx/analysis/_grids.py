@@ -216,7 +216,7 @@ def choice_matrix(record: Reliability) -> Scene:
     wide = max(3.0, min(30.0, 900 / blocks))
     high = 20.0 if runs <= 30 else max(2.5, 600 / runs)
     named = high >= 9
-    side = min(170.0, max(_width(run.name, 11.5) for run in record.runs) + 14) if named else 60.0
+    side = min(170.0, max(_width(run.name, 11.5) for run in record.runs) + 14) if named else 74.0
     size = min(11.0, wide * 0.85)
     top = min(150.0, max(_width(block, size) for block in record.blocks) + 10) if wide >= 7 else 20.0
     legend = _legend_height(record, side + blocks * wide, shade=False)

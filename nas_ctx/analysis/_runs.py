@@ -292,7 +292,7 @@ def _differing_settings(runs: Sequence[Run]) -> Iterator[Note]:
     for name in dict.fromkeys(name for of in facts for name in of):
         values = list(dict.fromkeys(str(of[name]) for of in facts if name in of))
         if name not in _MAY_DIFFER and len(values) > 1:
-            shown = ", ".join(value[:40] for value in values[:4]) + (", ..." if len(values) > 4 else "")
+            shown = ", ".join(value[:16] for value in values[:4]) + (", ..." if len(values) > 4 else "")
             yield Note("settings differ", f"The runs do not differ in the seed alone, but in {name!r} too: {shown}.")
 
 

@@ -145,19 +145,27 @@ def test_the_supplements_percentage_is_114_of_160_pairs():
     assert f"{percentage_agreement(table):.3f}" == "0.713"  # 0.7125, which the paper cuts to 71.2 %
 
 
-@pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not installed")
-def test_equals_r_psych():
-    """R's psych (Debian: r-cran-psych): cohen.kappa of a pair of raters."""
-    script = (
-        "if (!requireNamespace('psych', quietly=TRUE)) quit(status=3); x <- as.matrix(read.csv('stdin', header=F));"
-    )
-    script += "cat(psych::cohen.kappa(x)$kappa)"
-    for codes in (np.array([[0, 1, 2, 1, 0, 2, 2], [0, 1, 2, 0, 0, 2, 1]]), np.array([[0, 1, 1, 1], [0, 0, 1, 1]])):
-        text = "\n".join(",".join(map(str, row)) for row in codes.T)
-        done = subprocess.run(["Rscript", "-e", script], input=text, capture_output=True, text=True)
-        if done.returncode == 3:
-            pytest.skip("R is here but its package psych is not")
-        assert lights_kappa(codes) == pytest.approx(float(done.stdout), abs=1e-6)
+@pytest.mark.skipif(shutil.which("Rscript") is None, reason="Rscript is not installed (Debian: r-cran-psych)")
+def test_lights_kappa_equals_r_psych(tmp_path):
+    """psych::cohen.kappa gives the mean over pairs of three raters and more as av.kappa; it refuses constant raters."""
+    tables = [table for table in random_tables(40) if len(table) > 2 and min(len(set(row)) for row in table) > 1]
+    for i, table in enumerate(tables):
+        np.savetxt(tmp_path / f"{i}.csv", tally(table).codes.T, fmt="%d", delimiter=",")
+    script = f"""
+        if (!requireNamespace("psych", quietly = TRUE)) quit(status = 3)
+        for (i in 0:{len(tables) - 1}) {{
+            x <- as.matrix(read.csv(sprintf("{tmp_path}/%d.csv", i), header = FALSE))
+            k <- suppressWarnings(suppressMessages(psych::cohen.kappa(x)$av.kappa))
+            cat(sprintf("%.17g\\n", k))
+        }}
+    """
+    done = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True)
+    if done.returncode == 3:
+        pytest.skip("R is installed but its package psych is not (Debian: r-cran-psych)")
+    theirs = [float(line) for line in done.stdout.split()]
+    assert len(theirs) == len(tables) > 20
+    for table, value in zip(tables, theirs, strict=True):
+        assert lights_kappa(table) == pytest.approx(value, **CLOSE)
 
 
 def test_with_two_runs_conger_is_cohen():
