@@ -62,9 +62,13 @@ class ModelConfig:
         backbone: a timm model that can give feature maps.
         pretrained: load timm's weights for it.
         backbone_options: further arguments of ``timm.create_model``.
+        start_from: the folder of a training run whose weights the network starts from, as far as names and shapes are
+            the same; ``null`` starts anew.
         contexts: the candidates of a search.
-        blocks: what a training run puts into its blocks: ``baseline`` (no blocks at all), the name of one context type
-            for all of them, or a genotype file. A search takes no notice of it.
+        blocks: what a training run puts into its blocks: the name of one context type for all of them, or a genotype
+            file; or a network without blocks: ``baseline``, ``mti-net``, ``psd``. A search takes no notice of it.
+        self_attention: False leaves the blocks of each task with itself empty (table G-1).
+        true_regions: label contexts see the regions of the ground truth, in evaluation too (table E-1).
         dropout: before the logits of a trained network; a search has none.
     """
 
@@ -72,10 +76,13 @@ class ModelConfig:
     backbone: str = "hrnet_w18_small_v2"
     pretrained: bool = True
     backbone_options: dict[str, Any] = field(default_factory=dict)
+    start_from: str | None = None
     contexts: Annotated[list[str], Field(min_length=1)] = field(
         default_factory=lambda: ["none", "global", "local", "t-label", "s-label"]
     )
     blocks: str = "baseline"
+    self_attention: bool = True
+    true_regions: bool = False
     dropout: Share = 0.05
 
 

@@ -9,8 +9,7 @@ from nni.nas.nn.pytorch import LayerChoice, ModelSpace
 from torch import Tensor, nn
 
 from nas_ctx.contexts import CONTEXTS
-from nas_ctx.models import Backbone, MultiTaskNetwork
-from nas_ctx.models.network import TaskShape
+from nas_ctx.models import Backbone, MultiTaskNetwork, TaskShape
 
 PAPER = ("none", "global", "local", "t-label", "s-label")
 

@@ -104,6 +104,27 @@ def test_training_lowers_the_loss(rooms: Path, tmp_path: Path) -> None:
     assert losses[-1] < 0.8 * losses[0]
 
 
+def test_a_search_can_start_from_trained_weights(rooms: Path, tmp_path: Path) -> None:
+    """Backbone, heads and logits begin where a baseline ended; a frozen start shows it: no step moves them at rate 0."""
+    runs.train(tiny_config(rooms, tmp_path / "t", training__steps=2), progress=False)
+    still = {"model__start_from": str(tmp_path / "t"), "training__lr": 1e-30, "training__steps": 1}
+    runs.search(tiny_config(rooms, tmp_path / "s", **still), progress=False)
+    trained, searched = (
+        torch.load(tmp_path / name / "checkpoints" / file, weights_only=True)["state_dict"]
+        for name, file in (("t", "step=2.ckpt"), ("s", "step=1.ckpt"))
+    )
+    weights = [name for name in trained if name.endswith(".weight") and not name.startswith("_metrics")]
+    assert any("logits" in name for name in weights)
+    for name in weights:
+        ours = searched[name.replace("_model.", "training_module._model.network.")]
+        assert torch.equal(ours, trained[name]), name
+    with pytest.raises(InputError, match="model.start_from: .* is of another backbone"):
+        runs.search(
+            tiny_config(rooms, tmp_path / "o", model__start_from=str(tmp_path / "t"), model__backbone="test_resnet"),
+            progress=False,
+        )
+
+
 def test_reports_come_after_every_validation(rooms: Path, tmp_path: Path) -> None:
     told: list[dict[str, float]] = []
     runs.search(tiny_config(rooms, tmp_path / "s"), report=told.append, progress=False)
@@ -152,7 +173,7 @@ def test_an_unfinished_run_of_another_configuration_is_refused(rooms: Path, tmp_
         ({"data__root": "/no/such/folder"}, "/no/such/folder"),
         ({"model__backbone": "resnet9000"}, "resnet9000"),
         ({"model__contexts": ["none", "far"]}, "unknown context 'far'"),
-        ({"model__blocks": "nowhere.json"}, "model.blocks: 'nowhere.json': expected baseline, global"),
+        ({"model__blocks": "nowhere.json"}, "model.blocks: 'nowhere.json': expected baseline, mti-net, psd, global"),
         ({"training__precision": "7-bit"}, "training: .*7-bit"),
     ],
 )

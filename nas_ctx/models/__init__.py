@@ -1,9 +1,28 @@
-"""The network of the paper, from a timm backbone to logits at input resolution."""
+"""The network of the paper, from a timm backbone to logits at input resolution, and the networks it is compared with.
+
+``NETWORKS[name](backbone, tasks, dropout=...)`` makes a network by name; a new one is a file with
+``@register_network("name")`` and a ``forward(image)`` that gives what :class:`MultiTaskNetwork` gives.
+"""
 
 from __future__ import annotations
 
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
+from nas_ctx.models.mti_net import MTINet
 from nas_ctx.models.network import MultiTaskNetwork
+from nas_ctx.models.psd import PSDNet
+from nas_ctx.models.registry import NETWORKS, TaskShape, register_network
+from nas_ctx.models.true_regions import TrueRegions
 
-__all__ = ["Backbone", "ContextGrid", "MakeBlock", "MultiTaskNetwork"]
+__all__ = [
+    "NETWORKS",
+    "Backbone",
+    "ContextGrid",
+    "MTINet",
+    "MakeBlock",
+    "MultiTaskNetwork",
+    "PSDNet",
+    "TaskShape",
+    "TrueRegions",
+    "register_network",
+]

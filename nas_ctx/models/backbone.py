@@ -53,20 +53,29 @@ class Backbone(nn.Module):
             index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE
         ]
         self.stride: int = min(strides[index] for index in self.used)
-        self.channels: int = sum(model.feature_info.channels()[index] for index in self.used)
+        self.map_channels: list[int] = [model.feature_info.channels()[index] for index in self.used]
+        self.channels: int = sum(self.map_channels)
         self.channels_last_output = getattr(model, "output_fmt", "NCHW") == "NHWC"
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, channels, ceil(H / stride), ceil(W / stride))."""
+        maps = self.maps(image)
+        finest = max(maps, key=lambda x: x.shape[2]).shape[2:]
+        resized = [x if x.shape[2:] == finest else _resized(x, finest) for x in maps]
+        return self.cropped(torch.cat(resized, 1), image)
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """The maps one by one, ``map_channels`` wide, of the padded image; :meth:`cropped` takes the padding off."""
         height, width = image.shape[2:]
         padded = F.pad(image, (0, -width % self.coarsest_stride, 0, -height % self.coarsest_stride))
         maps = self.model(padded)
         if self.channels_last_output:
             maps = [x.permute(0, 3, 1, 2) for x in maps]
-        maps = [maps[index] for index in self.used]
-        finest = max(maps, key=lambda x: x.shape[2]).shape[2:]
-        resized = [x if x.shape[2:] == finest else _resized(x, finest) for x in maps]
-        features = torch.cat(resized, 1)
+        return [maps[index] for index in self.used]
+
+    def cropped(self, features: Tensor, image: Tensor) -> Tensor:
+        """A map of the finest resolution without what belongs to the padding."""
+        height, width = image.shape[2:]
         return features[:, :, : -(-height // self.stride), : -(-width // self.stride)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,13 +11,7 @@ from nas_ctx.contexts.attention import region_map
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
 from nas_ctx.models.heads import AuxiliaryHead, task_head
-
-
-class TaskShape(Protocol):
-    """What the network asks of a task: its output channels and the number of regions of its label space."""
-
-    channels: int
-    regions: int
+from nas_ctx.models.registry import TaskShape, register_network
 
 
 class MultiTaskNetwork(nn.Module):
@@ -33,6 +26,7 @@ class MultiTaskNetwork(nn.Module):
         tasks: what to predict, in the order of the grid.
         make_block: ``(target, source, in_channels, channels) -> module``, or None.
         dropout: before the logits; the paper's trained network has 0.05, a search none.
+        auxiliary: False for a network that will be given its region maps: it has no auxiliary heads.
         recompute: save memory for time in the grid, see :class:`nas_ctx.models.grid.ContextGrid`.
 
     >>> import torch
@@ -52,6 +46,7 @@ class MultiTaskNetwork(nn.Module):
         make_block: MakeBlock | None,
         dropout: float = 0.05,
         *,
+        auxiliary: bool = True,
         recompute: bool = False,
     ) -> None:
         super().__init__()
@@ -61,29 +56,48 @@ class MultiTaskNetwork(nn.Module):
         self.auxiliary_heads: nn.ModuleDict | None = None
         self.grid: ContextGrid | None = None
         if make_block is not None:
+            self.grid = ContextGrid(list(tasks), channels, make_block, dropout, recompute=recompute)
+        if make_block is not None and auxiliary:
             self.auxiliary_heads = nn.ModuleDict(
                 {name: AuxiliaryHead(channels, task.regions) for name, task in tasks.items()}
             )
-            self.grid = ContextGrid(list(tasks), channels, make_block, dropout, recompute=recompute)
         self.logits = nn.ModuleDict({name: nn.Conv2d(channels, task.channels, 1) for name, task in tasks.items()})
 
-    def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
+    def forward(self, image: Tensor, regions: Mapping[str, Tensor] | None = None) -> dict[str, dict[str, Tensor]]:
         """Image (B, 3, H, W) to logits (B, channels or regions, H, W) per task.
 
-        The result is ``{"final": {task: logits}, "auxiliary": {task: logits}}``, "auxiliary" empty for the baseline.
+        ``regions`` takes the place of the auxiliary predictions' region maps: per task (B, regions, h, w).
+
+        The result is ``{"final": {task: logits}, "auxiliary": {task: logits}}``, "auxiliary" empty without such heads.
         """
         shared = self.backbone(image)
-        features = {name: head(shared) for name, head in self.heads.items()}
-        auxiliary: dict[str, Tensor] = {}
-        if self.grid is not None and self.auxiliary_heads is not None:
-            auxiliary = {name: head(features[name]) for name, head in self.auxiliary_heads.items()}
-            features = self.grid(features, {name: region_map(logits) for name, logits in auxiliary.items()})
+        features, auxiliary = self.relate({name: head(shared) for name, head in self.heads.items()}, regions)
         final = {name: self.logits[name](features[name]) for name in features}
         return {
-            "final": {name: _upsampled(x, image) for name, x in final.items()},
-            "auxiliary": {name: _upsampled(x, image) for name, x in auxiliary.items()},
+            "final": {name: upsampled(x, image) for name, x in final.items()},
+            "auxiliary": {name: upsampled(x, image) for name, x in auxiliary.items()},
         }
 
+    def relate(
+        self, features: dict[str, Tensor], regions: Mapping[str, Tensor] | None
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Let tasks look at each other: their features to new features, and the auxiliary logits made on the way."""
+        if self.grid is None:
+            return features, {}
+        auxiliary: dict[str, Tensor] = {}
+        if self.auxiliary_heads is not None:
+            auxiliary = {name: head(features[name]) for name, head in self.auxiliary_heads.items()}
+        if regions is None:
+            regions = {name: region_map(logits) for name, logits in auxiliary.items()}
+        return self.grid(features, regions), auxiliary
 
-def _upsampled(logits: Tensor, image: Tensor) -> Tensor:
+
+@register_network("baseline")
+def baseline(backbone: Backbone, tasks: Mapping[str, TaskShape], /, dropout: float) -> MultiTaskNetwork:
+    """A head per task on a shared backbone; with one task, the single-task baseline."""
+    return MultiTaskNetwork(backbone, tasks, None, dropout)
+
+
+def upsampled(logits: Tensor, image: Tensor) -> Tensor:
+    """Logits (B, C, h, w) bilinearly at the resolution of the image, (B, C, H, W)."""
     return F.interpolate(logits, size=image.shape[2:], mode="bilinear", align_corners=False)

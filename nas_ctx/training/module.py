@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from nni.nas.evaluator.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from nas_ctx.config import TrainingConfig
 from nas_ctx.tasks import Task
@@ -16,10 +16,16 @@ from nas_ctx.training.optimizer import sgd_with_poly
 Outputs = Mapping[str, Mapping[str, Tensor]]
 
 
-def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weighted losses of a batch: ``"<task>"`` for the final and ``"<task>/auxiliary"`` for the auxiliary one.
+def outputs_of(model: nn.Module, batch: Mapping[str, Any]) -> Outputs:
+    """What a network gives for a batch. One that sets ``reads_labels`` is shown the labels too."""
+    return model(batch["image"], batch) if getattr(model, "reads_labels", False) else model(batch["image"])
 
-    Their sum is the total loss (supplement, eq. 1); auxiliary predictions have the same weights.
+
+def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The weighted losses of a batch: ``"<task>"`` for the final prediction, and where the network makes them,
+    ``"<task>/auxiliary"`` for the regions and ``"<task>/initial"`` for predictions on the way, summed over these.
+
+    Their sum is the total loss (supplement, eq. 1); all predictions of a task have the same weight.
     """
     losses: dict[str, Tensor] = {}
     for name, task in tasks.items():
@@ -27,6 +33,9 @@ def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str,
         if name in outputs["auxiliary"]:
             auxiliary = task.auxiliary_loss(outputs["auxiliary"][name], batch[name])
             losses[f"{name}/auxiliary"] = task.weight * auxiliary
+        if name in outputs.get("initial", {}):
+            initial = torch.stack([task.loss(logits, batch[name]) for logits in outputs["initial"][name]])
+            losses[f"{name}/initial"] = task.weight * initial.sum()
     return losses
 
 
@@ -55,7 +64,7 @@ class MultiTaskModule(LightningModule):
         return self.model(image)
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
-        losses = task_losses(self.tasks, self(batch["image"]), batch)
+        losses = task_losses(self.tasks, outputs_of(self.model, batch), batch)
         total = torch.stack(list(losses.values())).sum()
         if (self.trainer.global_step + 1) % self.config.log_every == 0:
             self.log("loss", total.detach(), prog_bar=True)
@@ -63,7 +72,7 @@ class MultiTaskModule(LightningModule):
         return total
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        final = self(batch["image"])["final"]
+        final = outputs_of(self.model, batch)["final"]
         losses = task_losses(self.tasks, {"final": final, "auxiliary": {}}, batch)
         self._loss_sum += float(torch.stack(list(losses.values())).sum()) * len(batch["image"])
         self._images += len(batch["image"])

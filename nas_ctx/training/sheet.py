@@ -14,6 +14,7 @@ from nas_ctx.data.show import spread, tile_sheet
 from nas_ctx.data.transforms import MEAN, STD
 from nas_ctx.errors import InputError
 from nas_ctx.tasks import Task
+from nas_ctx.training.module import outputs_of
 from nas_ctx.training.trained import Trained
 
 
@@ -29,7 +30,7 @@ def prediction_sheet(trained: Trained, images: int) -> NDArray[np.uint8]:
     rows: list[tuple[str, list[NDArray[np.uint8] | None]]] = []
     for index in spread(images, len(dataset)):
         batch = collate([dataset[index]])
-        logits = trained.model(batch["image"])["final"]
+        logits = outputs_of(trained.model, batch)["final"]
         predicted = [_drawn(task, task.predict(logits[name])) for name, task in trained.tasks.items()]
         truth = [_drawn(task, batch[name]) for name, task in trained.tasks.items()]
         rows.append((f"{batch['id'][0]}: prediction", [_image(batch["image"]), *predicted]))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nas_ctx.config import Config, check_config, read_yaml
 from nas_ctx.data import DataModule
@@ -50,15 +50,7 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     if not folder.config.exists():
         raise InputError(f"{folder.path}: expected the folder of a training run, with config.yaml and checkpoints/")
     config = check_config(read_yaml(folder.config), str(folder.config))
-    checkpoint, refused = newest_whole(folder.checkpoints)
-    if checkpoint is None:
-        raise InputError("; ".join(refused) or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
-    if not weights:
-        raise InputError(
-            f"{folder.path}: is a search, whose network is a mixture: train its genotype, and name that run"
-        )
+    checkpoint, weights = trained_weights(folder)
     tasks = make_tasks(config.tasks)
     # A run keeps its choices itself: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
@@ -70,3 +62,35 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
         raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {first}") from None
     data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
     return Trained(config, tasks, model.eval(), data, checkpoint)
+
+
+def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
+    """The newest checkpoint of a training run that can be read, and the network's weights in it by name."""
+    checkpoint, refused = newest_whole(folder.checkpoints)
+    if checkpoint is None:
+        raise InputError("; ".join(refused) or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
+    if not weights:
+        raise InputError(
+            f"{folder.path}: is a search, whose network is a mixture: train its genotype, and name that run"
+        )
+    return checkpoint, weights
+
+
+def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
+    """Give ``network`` the weights of a training run wherever name and shape are the same.
+
+    So a search or a training begins where another network, with the same backbone, has got to. What is not in the run
+    (blocks, say, where it trained a baseline) keeps its initial values.
+
+    Raises:
+        InputError: the run has no readable checkpoint, or another backbone.
+    """
+    checkpoint, weights = trained_weights(RunFolder(run))
+    own = network.state_dict()
+    shared = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
+    lacking = next((name for name in own if name.startswith("backbone.") and name not in shared), None)
+    if lacking is not None:
+        raise InputError(f"model.start_from: {checkpoint}: is of another backbone: {lacking} does not fit")
+    network.load_state_dict(shared, strict=False)

@@ -1,0 +1,28 @@
+"""Whole networks by name: those that do not come from a choice of contexts per block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import nn
+
+from nas_ctx.models.backbone import Backbone
+from nas_ctx.registry import Registry
+
+
+class TaskShape(Protocol):
+    """What a network asks of a task: its output channels and the number of regions of its label space."""
+
+    channels: int
+    regions: int
+
+
+class MakeNetwork(Protocol):
+    """Makes a network; its ``forward`` is that of :class:`nas_ctx.models.MultiTaskNetwork`."""
+
+    def __call__(self, backbone: Backbone, tasks: Mapping[str, TaskShape], /, dropout: float) -> nn.Module: ...
+
+
+NETWORKS: Registry[MakeNetwork] = Registry("network")
+register_network = NETWORKS.register
