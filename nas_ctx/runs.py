@@ -26,6 +26,7 @@ from nas_ctx.training import MultiTaskModule, RunFolder
 from nas_ctx.training.callbacks import Progress, Report
 from nas_ctx.training.checkpoints import Checkpoints, newest_whole
 from nas_ctx.training.networks import block_choices, build_network, make_backbone
+from nas_ctx.training.trained import start_from
 from search_spaces.relational import RelationalSpace
 
 
@@ -46,6 +47,8 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
     for name in config.model.contexts:
         CONTEXTS[name]
     space = RelationalSpace(make_backbone(config.model), tasks, config.model.contexts)
+    if config.model.start_from is not None:
+        start_from(space.network, config.model.start_from)
     strategy = GumbelSearch(
         gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history, **vars(config.search)
     )
@@ -80,7 +83,10 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
     folder, tasks, data = _begin(config, "train")
     choices = block_choices(config.model, tasks)
     module = MultiTaskModule(tasks, config.training)
-    module.set_model(build_network(config.model, tasks))
+    network = build_network(config.model, tasks)
+    if config.model.start_from is not None:
+        start_from(network, config.model.start_from)
+    module.set_model(network)
     if choices is not None:
         choices.save(folder.genotype)
     trainer = _trainer(config, folder, report, progress, clip=True)

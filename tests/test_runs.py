@@ -105,7 +105,7 @@ def test_training_lowers_the_loss(rooms: Path, tmp_path: Path) -> None:
 
 
 def test_a_search_can_start_from_trained_weights(rooms: Path, tmp_path: Path) -> None:
-    """Backbone, heads and logits begin where a baseline ended; a frozen start shows it: no step moves them at rate 0."""
+    """Backbone, heads and logits begin where a baseline ended; at a rate near 0 no step moves them."""
     runs.train(tiny_config(rooms, tmp_path / "t", training__steps=2), progress=False)
     still = {"model__start_from": str(tmp_path / "t"), "training__lr": 1e-30, "training__steps": 1}
     runs.search(tiny_config(rooms, tmp_path / "s", **still), progress=False)
@@ -118,7 +118,7 @@ def test_a_search_can_start_from_trained_weights(rooms: Path, tmp_path: Path) ->
     for name in weights:
         ours = searched[name.replace("_model.", "training_module._model.network.")]
         assert torch.equal(ours, trained[name]), name
-    with pytest.raises(InputError, match="model.start_from: .* is of another backbone"):
+    with pytest.raises(InputError, match=r"model\.start_from: .* is of another backbone"):
         runs.search(
             tiny_config(rooms, tmp_path / "o", model__start_from=str(tmp_path / "t"), model__backbone="test_resnet"),
             progress=False,
