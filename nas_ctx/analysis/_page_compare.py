@@ -7,7 +7,7 @@ import math
 from nas_ctx.analysis._charts import Whisker, whiskers
 from nas_ctx.analysis._compare import Comparison, Difference
 from nas_ctx.analysis._drawings import drawings
-from nas_ctx.analysis._page import document, figure, footer, note_list, section, table, tag, tile
+from nas_ctx.analysis._markup import document, figure, footer, note_list, section, table, tag, tile
 from nas_ctx.analysis._scene import Scene
 from nas_ctx.analysis._statistics import LIGHT, PERCENTAGE
 from nas_ctx.analysis._words import CAUTION, comparison_verdict, number, percent, span
