@@ -267,3 +267,18 @@ def parse_override(text: str) -> tuple[str, Any]:
 def to_yaml(config: Config) -> str:
     """The resolved configuration, with every default written out, as it stands in a run folder."""
     return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(config))), sort_keys=False)
+
+
+def flattened(config: Config) -> dict[str, Any]:
+    """A configuration as one mapping from dotted keys to plain values.
+
+    >>> flattened(check_config({"data": {"root": "d"}, "tasks": {"depth": {}}}, "x"))["data.root"]
+    'd'
+    """
+
+    def flat(value: Any, prefix: str) -> dict[str, Any]:
+        if isinstance(value, dict) and value:
+            return {k: v for key, sub in value.items() for k, v in flat(sub, f"{prefix}.{key}").items()}
+        return {prefix.removeprefix("."): value}
+
+    return flat(json.loads(json.dumps(dataclasses.asdict(config))), "")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
 import os
 import platform
@@ -15,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.config import Config, check_config, read_yaml, to_yaml
+from nas_ctx.config import Config, check_config, flattened, read_yaml, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text
 
@@ -126,12 +125,6 @@ def _commit() -> str | None:
 
 def _differences(ours: Config, theirs: Config) -> list[str]:
     """Dotted keys in which two configurations differ; where the output lies does not count."""
-
-    def flat(value: Any, prefix: str) -> dict[str, Any]:
-        if isinstance(value, dict) and value:
-            return {k: v for key, sub in value.items() for k, v in flat(sub, f"{prefix}.{key}").items()}
-        return {prefix.removeprefix("."): value}
-
-    first, second = (flat(json.loads(json.dumps(dataclasses.asdict(config))), "") for config in (ours, theirs))
+    first, second = flattened(ours), flattened(theirs)
     different = [key for key in {**first, **second} if first.get(key) != second.get(key)]
     return [key for key in different if key != "output"]
