@@ -8,19 +8,10 @@ from nni.mutable.utils import label_scope
 from nni.nas.nn.pytorch import LayerChoice, ModelSpace
 from torch import Tensor, nn
 
-from nas_ctx.contexts import CONTEXTS
+from nas_ctx.contexts import CONTEXTS, candidates
 from nas_ctx.models import Backbone, MultiTaskNetwork, TaskShape
 
 PAPER = ("none", "global", "local", "t-label", "s-label")
-
-
-def candidates(target: str, source: str, contexts: Sequence[str] = PAPER) -> list[str]:
-    """The context types that a block chooses from: of a task with itself, s-label is left out (it equals t-label).
-
-    >>> candidates("depth", "depth")
-    ['none', 'global', 'local', 't-label']
-    """
-    return [name for name in contexts if not (target == source and name == "s-label" and "t-label" in contexts)]
 
 
 class RelationalSpace(ModelSpace):
