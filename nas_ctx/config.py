@@ -181,14 +181,37 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def load_config(path: str | Path, overrides: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> Config:
     """Read a configuration file, put ``overrides`` (dotted key -> value) over it, and check everything.
 
+    A file may begin where another ends: ``extends: other.yaml``, found beside it. Its sections ``data``, ``model``,
+    ``training`` and ``search`` change single keys of the other's; whatever else it has, ``tasks`` too, takes the
+    other's place.
+
     Raises:
         InputError: a missing file, an unknown key, a wrong type, a value out of range, a key that stands twice.
     """
     path = Path(path)
-    content = read_yaml(path)
+    content = _extended(path, ())
     for key, value in dict(overrides).items():
         set_dotted(content, key, value)
     return check_config(content, str(path))
+
+
+def _extended(path: Path, before: tuple[Path, ...]) -> dict[str, Any]:
+    """The content of a file over that of the file which it extends."""
+    content = read_yaml(path)
+    if "extends" not in content:
+        return content
+    name = content.pop("extends")
+    if not isinstance(name, str):
+        raise InputError(f"{path}: extends: {name!r}: expected the name of a file")
+    base = path.parent / name
+    if base in before or base == path:
+        raise InputError(f"{path}: extends: {name!r}: the file extends itself")
+    extended = _extended(base, (*before, path))
+    for key, value in content.items():
+        below = extended.get(key)
+        merged = key != "tasks" and isinstance(below, dict) and isinstance(value, dict)
+        extended[key] = {**below, **value} if merged and below is not None else value
+    return extended
 
 
 def check_config(content: Mapping[str, Any], name: str) -> Config:

@@ -123,3 +123,20 @@ def test_the_command_answers_with_one_line_and_exit_code_2(tmp_path: Path, capfd
     assert said.err.count("\n") == 1
     assert "sead" in said.err
     assert said.out == ""
+
+
+def test_a_file_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "data: {root: d, workers: 7}\ntasks: {depth: {}, edge: {}}\ntraining: {lr: 0.5, steps: 3}\nseed: 4\n"
+    )
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\ntasks: {edge: {}}\ntraining: {lr: 0.25}\n")
+    (tmp_path / "c.yaml").write_text("extends: b.yaml\nmodel: {blocks: local}\n")
+    config = load_config(tmp_path / "c.yaml", {"training.steps": 9})
+    assert (config.data.workers, config.seed, list(config.tasks)) == (7, 4, ["edge"])
+    assert (config.training.lr, config.training.steps, config.model.blocks) == (0.25, 9, "local")
+    (tmp_path / "a.yaml").write_text("extends: c.yaml\n")
+    with pytest.raises(InputError, match=r"a.yaml: extends: 'c.yaml': the file extends itself"):
+        load_config(tmp_path / "c.yaml")
+    (tmp_path / "d.yaml").write_text("extends: [a.yaml]\n")
+    with pytest.raises(InputError, match=r"d.yaml: extends: .*expected the name of a file"):
+        load_config(tmp_path / "d.yaml")

@@ -4,6 +4,7 @@ nas-ctx data rooms work/rooms                           400 training and 100 val
 nas-ctx data rooms work/people --layout pascal          with people, saliency and human parts
 nas-ctx data check NYUD_MT                              read every file; list what is missing, damaged or odd
 nas-ctx data show NYUD_MT --out sheet.png               a contact sheet of images and labels
+nas-ctx data codebook NYUD_MT --out codebook.npy        directions that partition surface normals, by k-means
 """
 
 from __future__ import annotations
@@ -38,6 +39,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("--split", default="train", metavar="NAME", help="train (default) or val")
     show.add_argument("--rows", type=int, default=6, metavar="N", help="samples (default 6)")
     show.set_defaults(run_kind=_show)
+
+    codebook = kinds.add_parser("codebook", help="learn directions that partition surface normals", allow_abbrev=False)
+    codebook.add_argument("folder", metavar="DIR", help="a data set with normals; its training split is used")
+    codebook.add_argument(
+        "--out", required=True, metavar="FILE", help="file to write, for tasks: {normals: {codebook: FILE}}"
+    )
+    codebook.add_argument("--codewords", type=int, default=40, metavar="K", help="directions (default: %(default)s)")
+    codebook.add_argument(
+        "--pixels", type=int, default=200_000, metavar="N", help="normals to learn from (default: %(default)s)"
+    )
+    codebook.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (default: %(default)s)")
+    codebook.set_defaults(run_kind=_codebook)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -98,3 +111,26 @@ def _show(options: argparse.Namespace) -> None:
     tasks = make_tasks(known)
     write_sheet(kind(options.folder, options.split, tasks), tasks, options.rows, options.out)
     print(f"wrote {options.out}: image, {', '.join(tasks)}")
+
+
+def _codebook(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from nas_ctx.data.check import detect
+    from nas_ctx.data.normals import sampled_normals
+    from nas_ctx.errors import InputError
+    from nas_ctx.tasks import make_tasks
+    from nas_ctx.tasks.coding import learn_codebook, save_codebook
+
+    if not 4 <= options.codewords <= 255:
+        raise InputError(f"--codewords {options.codewords}: expected 4 to 255")
+    if options.pixels < options.codewords:
+        raise InputError(f"--pixels {options.pixels}: expected at least --codewords ({options.codewords})")
+    dataset = detect(options.folder)(options.folder, "train", make_tasks({"normals": {}}))
+    indices = tqdm(range(len(dataset)), unit="image", leave=False, disable=not sys.stderr.isatty())
+    normals = sampled_normals(dataset, options.pixels, options.seed, indices)
+    codewords = learn_codebook(normals, options.codewords, options.seed)
+    save_codebook(options.out, codewords)
+    angle = (normals @ codewords.mT).amax(1).clamp(-1, 1).acos().rad2deg().mean()
+    print(f"wrote {options.out}: {len(codewords)} directions from {len(normals)} normals of {len(dataset)} images,")
+    print(f"{angle:.2f} degrees from a normal to the nearest of them on average")

@@ -50,6 +50,15 @@ def test_a_network_read_back_scores_what_the_run_says(trained_folder: Path) -> N
             assert float(value) == pytest.approx(said[f"{name}/{key}"], rel=1e-6), (name, key)
 
 
+def test_a_trained_network_stands_in_a_table(trained_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", str(trained_folder), "--layout", "B-1"]) == 0
+    name, runs_found, semseg, depth = capsys.readouterr().out.splitlines()[-1].split()
+    said = json.loads((trained_folder / "metrics.json").read_text())
+    assert (name, runs_found) == ("consensus", "1")
+    assert float(semseg) == pytest.approx(100 * said["semseg/miou"], rel=1e-3)
+    assert float(depth) == pytest.approx(said["depth/rmse"], rel=1e-3)
+
+
 def test_the_sheet_shows_image_predictions_and_truth(trained_folder: Path, tmp_path: Path) -> None:
     assert main(["predict", str(trained_folder), "--images", "2", "--out", str(tmp_path / "sheet.png")]) == 0
     sheet = np.asarray(Image.open(tmp_path / "sheet.png"))

@@ -1,0 +1,38 @@
+"""Surface normals of a whole data set, a few pixels of each image: what a codebook is learned from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nas_ctx.data.base import DenseDataset
+from nas_ctx.errors import InputError
+
+
+def sampled_normals(dataset: DenseDataset, count: int, seed: int, indices: Iterable[int] | None = None) -> Tensor:
+    """About ``count`` valid normals, equally many of every image: float32 (N, 3) unit vectors.
+
+    Args:
+        dataset: with normals among its tasks.
+        count: how many over the whole data set.
+        seed: of the draw.
+        indices: images to read, all by default; a progress bar may be wrapped around them.
+
+    Raises:
+        InputError: no image has a valid normal.
+    """
+    each = -(-count // len(dataset))
+    found = []
+    for index in range(len(dataset)) if indices is None else indices:
+        normals = dataset.read(index)["normals"].reshape(-1, 3)
+        length = np.linalg.norm(normals, axis=1)
+        valid = np.flatnonzero((length > 0) & np.isfinite(length))
+        drawn = np.random.default_rng([seed, index]).permutation(valid)[:each]
+        found.append(normals[drawn] / length[drawn, None])
+    together = np.concatenate(found).astype(np.float32)
+    if not len(together):
+        raise InputError(f"{dataset.root}: no image of the {dataset.split} split has a valid normal")
+    return torch.from_numpy(together)
