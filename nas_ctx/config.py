@@ -62,8 +62,8 @@ class ModelConfig:
         backbone: a timm model that can give feature maps.
         pretrained: load timm's weights for it.
         backbone_options: further arguments of ``timm.create_model``.
-        start_from: the folder of a training run whose weights the network starts from, as far as names and shapes are
-            the same; ``null`` starts anew.
+        start_from: the folder of a training or a search whose weights the network starts from, as far as names and
+            shapes are the same; ``null`` starts anew.
         contexts: the candidates of a search.
         blocks: what a training run puts into its blocks: the name of one context type for all of them, or a genotype
             file; or a network without blocks: ``baseline``, ``mti-net``, ``psd``. A search takes no notice of it.

@@ -118,6 +118,14 @@ def test_a_search_can_start_from_trained_weights(rooms: Path, tmp_path: Path) ->
     for name in weights:
         ours = searched[name.replace("_model.", "training_module._model.network.")]
         assert torch.equal(ours, trained[name]), name
+    # From a search: the candidates too, but neither alpha nor decisions.
+    runs.search(
+        tiny_config(rooms, tmp_path / "u", **still | {"model__start_from": str(tmp_path / "s")}), progress=False
+    )
+    again = torch.load(tmp_path / "u" / "checkpoints" / "step=1.ckpt", weights_only=True)["state_dict"]
+    values = [name for name in searched if name.endswith(".value.0.conv.weight") or ".value.0." in name]
+    assert values
+    assert all(torch.equal(again[name], searched[name]) for name in values if name.endswith("weight"))
     with pytest.raises(InputError, match=r"model\.start_from: .* is of another backbone"):
         runs.search(
             tiny_config(rooms, tmp_path / "o", model__start_from=str(tmp_path / "t"), model__backbone="test_resnet"),

@@ -19,6 +19,7 @@ from nas_ctx.training.folder import RunFolder
 from nas_ctx.training.networks import build_network
 
 _PREFIX = "_model."  # under which NNI's Lightning modules keep their network
+_SEARCH_PREFIX = "training_module._model.network."  # and where it stands inside a search
 
 
 @dataclass
@@ -66,11 +67,8 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
 
 def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
     """The newest checkpoint of a training run that can be read, and the network's weights in it by name."""
-    checkpoint, refused = newest_whole(folder.checkpoints)
-    if checkpoint is None:
-        raise InputError("; ".join(refused) or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
+    checkpoint, state = _newest_state(folder)
+    weights = _under(_PREFIX, state)
     if not weights:
         raise InputError(
             f"{folder.path}: is a search, whose network is a mixture: train its genotype, and name that run"
@@ -79,18 +77,31 @@ def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
 
 
 def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
-    """Give ``network`` the weights of a training run wherever name and shape are the same.
+    """Give ``network`` the weights of a run wherever name and shape are the same.
 
-    So a search or a training begins where another network, with the same backbone, has got to. What is not in the run
-    (blocks, say, where it trained a baseline) keeps its initial values.
+    So a search or a training begins where another one, of the same backbone, has got to. From a search its candidates'
+    weights are taken, not what it found. What is not in the run (blocks, say, where it trained a baseline) keeps its
+    initial values.
 
     Raises:
         InputError: the run has no readable checkpoint, or another backbone.
     """
-    checkpoint, weights = trained_weights(RunFolder(run))
+    checkpoint, state = _newest_state(RunFolder(run))
+    weights = _under(_PREFIX, state) or _under(_SEARCH_PREFIX, state)
     own = network.state_dict()
     shared = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
     lacking = next((name for name in own if name.startswith("backbone.") and name not in shared), None)
     if lacking is not None:
         raise InputError(f"model.start_from: {checkpoint}: is of another backbone: {lacking} does not fit")
     network.load_state_dict(shared, strict=False)
+
+
+def _newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
+    checkpoint, refused = newest_whole(folder.checkpoints)
+    if checkpoint is None:
+        raise InputError("; ".join(refused) or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
+    return checkpoint, torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
