@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from nas_ctx._version import __version__
-from nas_ctx.errors import InputError
+from nas_ctx.errors import guarded
 
 # Name and one-line help stand here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
 COMMANDS = {
@@ -17,6 +17,7 @@ COMMANDS = {
     "search": "search the relational contexts of a network",
     "train": "train a network: a baseline, one context everywhere, or a searched genotype",
     "predict": "draw what a trained network predicts, beside the truth",
+    "importance": "say how much each block of a trained network matters",
     "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
     "report": "say how far repeated searches agree, and what they vote for",
     "compare": "compare the reliability of two sets of searches",
@@ -26,7 +27,7 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit code:
-    0 done, 2 wrong input, 130 interrupted."""
+    0 done, 2 wrong input or a file that cannot be written, 130 or 143 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(
         prog="nas-ctx",
@@ -47,17 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             subparser.set_defaults(run=command.run)
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
-    except InputError as error:
-        print(f"nas-ctx {options.command}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\nnas-ctx {options.command}: interrupted", file=sys.stderr)
-        return 130
+        return guarded(f"nas-ctx {options.command}", lambda: options.run(options))
     except BrokenPipeError:  # the reader of our output went away, as in `nas-ctx report ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
 
 
 if __name__ == "__main__":

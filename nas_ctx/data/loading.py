@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,11 +93,15 @@ class Loader(DataLoader[Any]):
         dataset: what to load from.
         workers: processes that read ahead; 0 reads in this process.
         batch_size: samples a batch; the last one may be smaller.
-        stream: batches to load instead.
+        stream: batches to load instead, each a list of samples to ask for.
     """
 
     def __init__(
-        self, dataset: DenseDataset, workers: int, batch_size: int = 1, stream: BatchStream | None = None
+        self,
+        dataset: DenseDataset,
+        workers: int,
+        batch_size: int = 1,
+        stream: Iterable[list[Any]] | None = None,
     ) -> None:
         super().__init__(
             _Carrying(dataset),

@@ -10,36 +10,80 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from nas_ctx.errors import InputError
+from nas_ctx.files import sync
+from nas_ctx.training.stopping import StopRequest, StopRun
+
 KEPT = 2
 _NAME = re.compile(r"step=(\d+)\.ckpt")
 
 
 class Checkpoints(Callback):
-    """Writes ``step=<n>.ckpt`` every ``every`` steps and at the end; the older ones are removed once it is whole.
+    """Writes ``step=<n>.ckpt`` and removes older ones once it is whole; stops the run, saved, when asked to.
+
+    A checkpoint is due every ``every`` steps, before every validation (which may take long, and be interrupted), and
+    after the last step.
 
     Args:
         folder: where to.
         every: steps between two.
+        stop: looked at after every step and every validation batch.
     """
 
-    def __init__(self, folder: Path, every: int) -> None:
-        self.folder, self.every = folder, every
+    def __init__(self, folder: Path, every: int, stop: StopRequest | None = None) -> None:
+        self.folder, self.every, self.stop = folder, every, stop or StopRequest()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stop.install()  # once more: Lightning has put its own handler in front
+        self.stop.learning = True
+        self.stop.saved = trainer.global_step or None
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if trainer.global_step % self.every == 0:
+        step = trainer.global_step
+        stopping = self._asked_to_stop(trainer)
+        if stopping or step % self.every == 0 or validates_at(trainer, step) or ends_at(trainer, step):
             self._save(trainer)
+        if stopping:
+            raise StopRun
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._save(trainer)
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        if self._asked_to_stop(trainer):
+            raise StopRun  # the weights under validation are saved
+
+    def _asked_to_stop(self, trainer: Trainer) -> bool:
+        asked = self.stop.number is not None
+        # All processes stop at the same step, or those that go on would wait for the others for ever.
+        return bool(trainer.strategy.reduce_boolean_decision(asked, all=False)) if trainer.world_size > 1 else asked
 
     def _save(self, trainer: Trainer) -> None:
         path = self.folder / f"step={trainer.global_step}.ckpt"
         part = path.with_suffix(".part")
-        trainer.save_checkpoint(part)  # all processes take part, the first one writes
-        if trainer.is_global_zero:
-            os.replace(part, path)
-            for older in checkpoints_in(self.folder)[KEPT:]:
-                older.unlink()
+        try:
+            trainer.save_checkpoint(part)  # all processes take part, the first one writes
+            if trainer.is_global_zero:
+                sync(part)  # a power cut after the renaming must not leave an empty file under the good name
+                os.replace(part, path)
+                for older in checkpoints_in(self.folder)[KEPT:]:
+                    older.unlink()
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            kept = checkpoints_in(self.folder)
+            raise InputError(
+                f"{path}: cannot be written: {error.strerror or error}; "
+                + (f"{kept[0].name} is whole" if kept else "there is no earlier one")
+                + ", and the same command goes on from it"
+            ) from None
+        self.stop.saved = trainer.global_step
+
+
+def validates_at(trainer: Trainer, step: int) -> bool:
+    """Whether a run of :mod:`nas_ctx.runs` validates after ``step`` steps, its last step aside."""
+    return step > 0 and step % int(trainer.val_check_interval or 1) == 0
+
+
+def ends_at(trainer: Trainer, step: int) -> bool:
+    """Whether ``step`` is the last one."""
+    return step >= trainer.max_steps or trainer.should_stop
 
 
 def checkpoints_in(folder: Path) -> list[Path]:
@@ -57,10 +101,14 @@ def newest_whole(folder: Path) -> tuple[Path | None, list[str]]:
     for path in checkpoints_in(folder):
         try:
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            if not isinstance(content, dict):
+                refused.append(f"{path}: not a checkpoint of a run: holds a {type(content).__name__}")
+                continue
             missing = {"state_dict", "optimizer_states", "global_step"} - set(content)
             if not missing:
                 return path, refused
             refused.append(f"{path}: not a checkpoint of a run: {', '.join(sorted(missing))} missing")
         except Exception as error:  # torch.load meets a damaged file with errors of many kinds
-            refused.append(f"{path}: cannot be read: {str(error).splitlines()[0][:120]}")
+            first = (str(error).splitlines() or [type(error).__name__])[0]
+            refused.append(f"{path}: cannot be read: {first[:120]}")
     return None, refused

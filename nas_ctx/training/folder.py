@@ -6,9 +6,11 @@ import csv
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +18,9 @@ from typing import Any
 
 from nas_ctx.config import Config, check_config, flattened, read_yaml, to_yaml
 from nas_ctx.errors import InputError
-from nas_ctx.files import write_text
+from nas_ctx.files import write_text, written_whole
+from nas_ctx.training.lock import NAME as LOCK
+from nas_ctx.training.lock import locked
 
 PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
 
@@ -58,10 +62,12 @@ class RunFolder:
                     f"output: {self.path}: holds a run of another configuration "
                     f"({', '.join(different)} differ); name another folder or remove it"
                 )
-        elif self.path.exists() and any(self.path.iterdir()):
+        elif self.path.exists() and any(not _is_ours(entry) for entry in self.path.iterdir()):
             raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            for left_over in filter(_is_temporary, self.path.iterdir()):
+                left_over.unlink()
             write_text(self.config, to_yaml(config))
             write_text(self.environment, json.dumps(environment(config.seed, command), indent=1) + "\n")
         except OSError as error:
@@ -75,15 +81,58 @@ class RunFolder:
         """The final metrics of a finished run."""
         return json.loads(self.metrics.read_text(encoding="utf-8"))
 
-    def append_row(self, name: str, row: Mapping[str, Any]) -> None:
-        """Append a row to a CSV file of the folder, with a header when it is new."""
-        path = self.path / name
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, and keep other runs out of it while the block runs.
+
+        Raises:
+            InputError: another run is at work in it, or it cannot be made or written to.
+        """
+        made = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise InputError(f"output: {self.path}: is a file, expected a folder or a new name") from None
+        except OSError as error:
+            raise InputError(f"output: {self.path}: {error.strerror}") from None
+        if not made and not self.config.exists() and not all(map(_is_ours, self.path.iterdir())):
+            raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
+        with locked(self.path):
+            yield
+
+    def put_row(self, name: str, row: Mapping[str, Any]) -> None:
+        """Put the row of ``row["step"]`` at the end of a CSV file of the folder, whole or not at all.
+
+        Rows of that step and later ones, left by a run that got further before it was resumed, give way.
+        """
+        kept = [old for old in self.rows(name) if int(old["step"]) < int(row["step"])]
+        with written_whole(self.path / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
+            writer.writeheader()
+            writer.writerows([*kept, row])
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """The rows of a CSV file that :meth:`put_row` wrote, none where it is missing."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether an entry of a folder is what a run leaves that was killed before it wrote its configuration."""
+    if entry.is_dir():
+        return entry.name == "checkpoints" and not any(entry.iterdir())
+    return entry.name == LOCK or _is_temporary(entry)
+
+
+def _is_temporary(entry: Path) -> bool:
+    """Whether a file has the temporary name of one that was killed on its way to being whole (`nas_ctx.files`)."""
+    return (
+        re.fullmatch(r"\.(config|environment|genotype|history|metrics|validation)-[0-9a-f]{8}\.\w+", entry.name)
+        is not None
+    )
 
 
 def environment(seed: int, command: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class MultiTaskModule(LightningModule):
     """Losses, metrics and optimiser of a multi-task network.
 
     After a validation ``scores`` holds, beside ``"loss"`` (the mean of the weighted final losses' sum over images),
-    every metric of every task as ``"<task>/<metric>"``.
+    every metric of every task as ``"<task>/<metric>"``; ``scored_step`` is the number of steps done by then.
 
     Args:
         tasks: what the network predicts.
@@ -58,6 +58,7 @@ class MultiTaskModule(LightningModule):
         # Registered too, so that their state follows the device.
         self._metrics = torch.nn.ModuleDict(self.metrics)
         self.scores: dict[str, float] = {}
+        self.scored_step: int | None = None
         self._loss_sum, self._images = 0.0, 0
 
     def forward(self, image: Tensor) -> Outputs:
@@ -80,6 +81,7 @@ class MultiTaskModule(LightningModule):
             self.metrics[name].update(task.predict(final[name]), batch[name])
 
     def on_validation_epoch_end(self) -> None:
+        self.scored_step = self.trainer.global_step
         self.scores = {"loss": self._loss_sum / max(self._images, 1)}
         self._loss_sum, self._images = 0.0, 0
         for name, metric in self.metrics.items():

@@ -55,7 +55,7 @@ def test_a_trained_network_stands_in_a_table(trained_folder: Path, capsys: pytes
     name, runs_found, semseg, depth = capsys.readouterr().out.splitlines()[-1].split()
     said = json.loads((trained_folder / "metrics.json").read_text())
     assert (name, runs_found) == ("consensus", "1")
-    assert float(semseg) == pytest.approx(100 * said["semseg/miou"], rel=1e-3)
+    assert float(semseg) == pytest.approx(100 * said["semseg/miou"], abs=5e-3)
     assert float(depth) == pytest.approx(said["depth/rmse"], rel=1e-3)
 
 

@@ -1,0 +1,91 @@
+"""Stopping when asked to: the first SIGINT or SIGTERM lets the step in progress end and be saved, the second does not.
+
+Neither Lightning's nor Python's own handling saves anything on SIGTERM, which is what cluster schedulers send.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run was asked to stop, by the signal ``number``.
+
+    >>> Interrupted(signal.SIGTERM).exit_code
+    143
+    """
+
+    def __init__(self, number: int, message: str = "interrupted") -> None:
+        super().__init__(message)
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """As shells count it: 130 for SIGINT, 143 for SIGTERM."""
+        return 128 + self.number
+
+
+class StopRun(Exception):
+    """Ends Lightning's loops from inside, in order. (It would answer a KeyboardInterrupt by leaving the process.)"""
+
+
+class StopRequest:
+    """What was asked of a run so far: ``number`` is the signal, or None.
+
+    Attributes:
+        learning: whether the run is inside its loop, which looks at ``number`` after every step. Outside of it there
+            is nothing to save, and the first signal already raises.
+        saved: the step that the last checkpoint holds.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self.learning = False
+        self.saved: int | None = None
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler."""
+        again = self.number is not None
+        self.number = number
+        if again or not self.learning:
+            raise Interrupted(number)
+
+    def install(self) -> None:
+        """Take the signals. Lightning puts a handler of its own before ours when it starts, so do it again then."""
+        if threading.current_thread() is threading.main_thread():
+            for number in SIGNALS:
+                signal.signal(number, self.handle)
+
+    def end(self) -> Interrupted:
+        """The exception that tells the caller of a run that it was stopped."""
+        place = "nothing was saved yet" if self.saved is None else f"saved at step {self.saved}"
+        return Interrupted(
+            self.number or signal.SIGINT, f"interrupted; {place}, and the same command goes on from there"
+        )
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Turn SIGINT and SIGTERM into a :class:`StopRequest` for as long as the block runs.
+
+    >>> with stop_on_signals() as request:
+    ...     request.learning = True
+    ...     signal.raise_signal(signal.SIGTERM)
+    ...     request.number == signal.SIGTERM
+    True
+    """
+    request = StopRequest()
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    request.install()
+    try:
+        yield request
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in before.items():
+                signal.signal(number, handler)
