@@ -163,17 +163,20 @@ def _joins(result: Result, row: Row) -> bool:
 
 
 def _tell_apart(rows: list[Row]) -> None:
+    """Add to equal names what their configurations differ in."""
     for name in {row.name for row in rows}:
         alike = [row for row in rows if row.name == name]
-        if len(alike) == 1:
-            continue
-        contents = [flattened(row.results[0].config) for row in alike]
-        keys = sorted({key for content in contents for key in content} - {"seed", "output"})
-        varying = [
-            key for key in keys
-            if len({repr(content.get(key)) for content in contents}) > 1
-            and not (alike[0].single and key.startswith("tasks.") and key.count(".") == 1)
-        ]  # fmt: skip
+        shared = set.intersection(*(set(row.tasks) for row in alike))
+        contents = [{k: v for r in row.results for k, v in flattened(r.config).items()} for row in alike]
+        keys = sorted(
+            key
+            for key in {key for content in contents for key in content} - {"seed", "output"}
+            if not key.startswith("tasks.") or (key.count(".") > 1 and key.split(".")[1] in shared)
+        )
+        varying = [key for key in keys if len({repr(content.get(key)) for content in contents}) > 1]
         for row, content in zip(alike, contents, strict=True):
             own = [f"{key}={content[key]}" for key in varying if key in content]
-            row.name = f"{name} ({', '.join(own)})" if own else f"{name} ({row.results[0].folder})"
+            row.name = f"{name} ({', '.join(own)})" if own else name
+        for row in alike:  # what no key tells apart, the folder does
+            if [other.name for other in alike].count(row.name) > 1:
+                row.name = f"{row.name} ({row.results[0].folder})"

@@ -15,25 +15,18 @@ from scipy import stats
 from nas_ctx import runs
 from nas_ctx.cli import main
 from nas_ctx.data.loading import collate
-from nas_ctx.genotype import Genotype
 from nas_ctx.training.importance import Importance, measure_importance, shuffled_batches, t_interval
 from nas_ctx.training.trained import Trained, load_trained
 from tests.rooms import tiny_config
+from tests.training.networks import MIXED, train_mixed
 
-MIXED = {"semseg/semseg": "none", "semseg/depth": "s-label", "depth/semseg": "local", "depth/depth": "global"}
 SEED, REPETITIONS = 3, 2
 
 
 @pytest.fixture(scope="module")
 def trained(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A network of a genotype, in batches of 2, in which contexts matter: a fresh one hardly looks at them."""
-    folder = tmp_path_factory.mktemp("importance")
-    Genotype(MIXED).save(folder / "g.json")
-    config = tiny_config(
-        rooms, folder / "run", model__blocks=str(folder / "g.json"), training__steps=2, data__eval_batch_size=2
-    )
-    runs.train(config, progress=False)
-    found = load_trained(folder / "run")
+    found = load_trained(train_mixed(rooms, tmp_path_factory.mktemp("importance"), data__eval_batch_size=2))
     for fusion in found.model.grid.fusions.values():
         torch.nn.init.constant_(fusion.contexts.norm.weight, 3.0)
     torch.nn.init.constant_(found.model.logits["depth"].bias, 3.0)  # far from 0, where predictions are clamped

@@ -145,6 +145,18 @@ def test_rows_of_one_kind_are_told_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_classification_stands_beside_regression(tmp_path: Path) -> None:
+    """Figure D-1: one command over the single-task runs of both kinds."""
+    for task in ("semseg", "depth", "normals"):
+        write_run(tmp_path / "a" / task, {f"{task}/{METRICS[task]}": 0.5}, {task: {}}, 0)
+    for task in ("depth", "normals"):
+        write_run(tmp_path / "b" / task, {f"{task}/{METRICS[task]}": 0.6}, {task: {"mode": "classification"}}, 0)
+    first, second = gather(read_results([tmp_path])[0])
+    assert (first.name, first.tasks) == ("single task", ("depth", "normals", "semseg"))
+    assert second.name == "single task (tasks.depth.mode=classification, tasks.normals.mode=classification)"
+    assert second.by_seed("depth/rmse") == {0: 0.6}
+
+
 def test_what_is_not_finished_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(tmp_path / "a", {"depth/rmse": 1.0}, {"depth": {}}, 0)
     write_run(tmp_path / "b", {"depth/rmse": 1.0}, {"depth": {}}, 1)

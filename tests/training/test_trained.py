@@ -17,22 +17,13 @@ from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.training.trained import load_trained
 from tests.rooms import tiny_config
-
-TASKS = {"semseg": {"classes": 14}, "depth": {}}
-MIXED = {"semseg/semseg": "none", "semseg/depth": "s-label", "depth/semseg": "local", "depth/depth": "global"}
+from tests.training.networks import MIXED, train_mixed
 
 
 @pytest.fixture(scope="module")
 def trained_folder(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of a genotype, trained for two steps; the genotype file is gone."""
-    folder = tmp_path_factory.mktemp("trained")
-    Genotype(MIXED).save(folder / "consensus.json")
-    config = tiny_config(
-        rooms, folder / "run", model__blocks=str(folder / "consensus.json"), training__steps=2, data__eval_batch_size=3
-    )
-    runs.train(config, progress=False)
-    (folder / "consensus.json").unlink()
-    return folder / "run"
+    return train_mixed(rooms, tmp_path_factory.mktemp("trained"), data__eval_batch_size=3)
 
 
 def test_a_network_read_back_scores_what_the_run_says(trained_folder: Path) -> None:
