@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-EXAMPLES = dict(re.findall(r"<!-- test: ([\w-]+) -->\n```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
+MARKED = re.compile(r"<!-- test: ([\w-]+) -->\n```python\n(.*?)```", re.DOTALL)
+EXAMPLES = dict(MARKED.findall(README.read_text(encoding="utf-8")))
 
 
 def run(code: str, folder: Path) -> str:
