@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 
 
 class InputError(ValueError):
@@ -22,3 +23,29 @@ def unknown_name(kind: str, name: object, known: Iterable[object]) -> InputError
     unknown task 'sem'; known: depth, semseg
     """
     return InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(map(str, known)))}")
+
+
+def guarded(name: str, command: Callable[[], object]) -> int:
+    """Run ``command`` and return its exit code; what a user can mend comes as one line on standard error, with ``name``.
+
+    0 done; 2 wrong input, or a file that cannot be read or written; 130 interrupted by Ctrl-C, 143 by SIGTERM.
+    A broken pipe is left to the caller.
+    """
+    try:
+        command()
+    except InputError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # A full disk, a folder that is read-only or a file: nothing of ours to show a traceback of.
+        if error.filename is None and error.strerror is None:
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"{name}: {where}{error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as stop:
+        print(f"\n{name}: {stop or 'interrupted'}", file=sys.stderr)
+        return int(getattr(stop, "exit_code", 130))
+    return 0

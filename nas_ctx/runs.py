@@ -7,13 +7,16 @@ import logging
 import math
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from nni.nas.evaluator.pytorch import Lightning, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nas_ctx.config import Config
 from nas_ctx.contexts import CONTEXTS
@@ -23,9 +26,10 @@ from nas_ctx.genotype import Genotype
 from nas_ctx.search import GumbelSearch
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training import MultiTaskModule, RunFolder
-from nas_ctx.training.callbacks import Progress, Report
+from nas_ctx.training.callbacks import Progress, Report, StepSeeds
 from nas_ctx.training.checkpoints import Checkpoints, newest_whole
 from nas_ctx.training.networks import block_choices, build_network, make_backbone
+from nas_ctx.training.stopping import StopRequest, StopRun, stop_on_signals
 from nas_ctx.training.trained import start_from
 from search_spaces.relational import RelationalSpace
 
@@ -42,8 +46,14 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
 
     Raises:
         InputError: the configuration names what there is not, or the output folder is taken.
+        Interrupted: SIGINT or SIGTERM came; the run is saved, and the same call goes on from there.
     """
-    folder, tasks, data = _begin(config, "search")
+    with _begun(config, "search") as run:
+        return _search(config, run, report, progress)
+
+
+def _search(config: Config, run: _Run, report: Report | None, progress: bool) -> Genotype:
+    folder, tasks, data = run.folder, run.tasks, run.data
     for name in config.model.contexts:
         CONTEXTS[name]
     space = RelationalSpace(make_backbone(config.model), tasks, config.model.contexts)
@@ -53,10 +63,12 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
         gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history, **vars(config.search)
     )
     module = MultiTaskModule(tasks, config.training)
-    trainer = _trainer(config, folder, report, progress, clip=False)
+    trainer = _trainer(config, run, report, progress, clip=False)
     evaluator = Lightning(module, trainer, datamodule=data, fit_kwargs={"ckpt_path": _last_checkpoint(folder)})
     supernet = strategy.mutate_model(space)
-    strategy.mutate_evaluator(evaluator).evaluate(supernet)
+    with _stoppable(run.stop):
+        strategy.mutate_evaluator(evaluator).evaluate(supernet)
+        _score(trainer, module, data)
 
     genotype = Genotype(
         {choice.label: choice.best for choice in strategy.choices},
@@ -70,8 +82,9 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
             },
         },
     )
-    genotype.save(folder.genotype)
-    folder.write_metrics(_finite(module.scores))
+    if trainer.is_global_zero:
+        genotype.save(folder.genotype)
+        folder.write_metrics(_finite(module.scores))
     return genotype
 
 
@@ -80,24 +93,42 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
 
     Arguments and errors are those of :func:`search`.
     """
-    folder, tasks, data = _begin(config, "train")
+    with _begun(config, "train") as run:
+        return _train(config, run, report, progress)
+
+
+def _train(config: Config, run: _Run, report: Report | None, progress: bool) -> dict[str, float]:
+    folder, tasks, data = run.folder, run.tasks, run.data
     choices = block_choices(config.model, tasks)
     module = MultiTaskModule(tasks, config.training)
     network = build_network(config.model, tasks)
     if config.model.start_from is not None:
         start_from(network, config.model.start_from)
     module.set_model(network)
-    if choices is not None:
+    trainer = _trainer(config, run, report, progress, clip=True)
+    if choices is not None and trainer.is_global_zero:
         choices.save(folder.genotype)
-    trainer = _trainer(config, folder, report, progress, clip=True)
-    trainer.fit(module, datamodule=data, ckpt_path=_last_checkpoint(folder))
-    if trainer.interrupted:
-        raise KeyboardInterrupt
-    folder.write_metrics(_finite(module.scores))
+    with _stoppable(run.stop):
+        trainer.fit(module, datamodule=data, ckpt_path=_last_checkpoint(folder))
+        _score(trainer, module, data)
+    if trainer.is_global_zero:
+        folder.write_metrics(_finite(module.scores))
     return module.scores
 
 
-def _begin(config: Config, command: str) -> tuple[RunFolder, dict[str, Task], DataModule]:
+@dataclass
+class _Run:
+    """A run that has begun: its folder, locked, its tasks and data, and what was asked of it by signals."""
+
+    folder: RunFolder
+    tasks: dict[str, Task]
+    data: DataModule
+    stop: StopRequest
+
+
+@contextmanager
+def _begun(config: Config, command: str) -> Iterator[_Run]:
+    """Check the configuration, take the folder, and take signals while the block runs."""
     if config.output is None:
         raise InputError("output: missing: expected the run folder, in the configuration or by --out")
     tasks = make_tasks(config.tasks)
@@ -106,18 +137,41 @@ def _begin(config: Config, command: str) -> tuple[RunFolder, dict[str, Task], Da
     pl.seed_everything(config.seed, workers=True, verbose=False)
     data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
     folder = RunFolder(config.output)
-    if folder.finished:
-        raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
-    folder.begin(config, command)
-    return folder, tasks, data
+    with stop_on_signals() as stop, ExitStack() as stack:
+        if rank_zero_only.rank == 0:  # of several processes the first one looks after the folder
+            stack.enter_context(folder.held())
+            if folder.finished:
+                raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
+            folder.begin(config, command)
+        yield _Run(folder, tasks, data, stop)
 
 
-def _trainer(config: Config, folder: RunFolder, report: Report | None, progress: bool, clip: bool) -> pl.Trainer:
-    training = config.training
+@contextmanager
+def _stoppable(stop: StopRequest) -> Iterator[None]:
+    """Let a run that was asked to stop end as :class:`~nas_ctx.training.stopping.Interrupted`."""
+    try:
+        yield
+    except StopRun:
+        raise stop.end() from None
+    except SystemExit:  # Lightning's answer to a KeyboardInterrupt
+        raise stop.end() from None
+    finally:
+        stop.learning = False
+
+
+def _score(trainer: pl.Trainer, module: MultiTaskModule, data: DataModule) -> None:
+    """Validate the final weights, unless that was the last thing done: a run may have been killed in between."""
+    if module.scored_step != trainer.global_step:
+        trainer.validate(trainer.lightning_module, datamodule=data, verbose=False)
+
+
+def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, clip: bool) -> pl.Trainer:
+    training, folder = config.training, run.folder
     checkpoint_every = min(training.checkpoint_every or training.steps, training.steps)
     callbacks: list[pl.Callback] = [
+        StepSeeds(config.seed),
         Progress(folder, report),
-        Checkpoints(folder.checkpoints, checkpoint_every),
+        Checkpoints(folder.checkpoints, checkpoint_every, run.stop),
     ]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=5, leave=True))
@@ -149,7 +203,7 @@ def _trainer(config: Config, folder: RunFolder, report: Report | None, progress:
 def _last_checkpoint(folder: RunFolder) -> str | None:
     """The newest whole checkpoint of an unfinished run, to go on from; damaged ones are named and passed over."""
     path, refused = newest_whole(folder.checkpoints)
-    for line in refused:
+    for line in refused if rank_zero_only.rank == 0 else ():
         print(f"{line}; {'using ' + path.name if path else 'starting anew'}", file=sys.stderr)
     return None if path is None else str(path)
 

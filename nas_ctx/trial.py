@@ -19,7 +19,7 @@ import nni
 
 from nas_ctx.commands.options import add_run_options
 from nas_ctx.config import Config, load_config, parse_override
-from nas_ctx.errors import InputError
+from nas_ctx.errors import guarded
 from nas_ctx.genotype import Genotype
 from nas_ctx.training import RunFolder
 
@@ -30,15 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("kind", choices=["search", "train"])
     add_run_options(parser)
     options = parser.parse_args(arguments)
-    try:
-        parameters: dict[str, Any] = nni.get_next_parameter() or {}
-        result = run(options.kind, trial_config(options, parameters))
-        # NNI's own record may show another trial's parameters, see `nas_ctx.launch`.
-        nni.report_final_result({**result, "parameters": parameters})
-    except InputError as error:
-        print(f"nas_ctx.trial {options.kind}: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return guarded(f"nas_ctx.trial {options.kind}", lambda: _run_and_report(options))
+
+
+def _run_and_report(options: argparse.Namespace) -> None:
+    parameters: dict[str, Any] = nni.get_next_parameter() or {}
+    result = run(options.kind, trial_config(options, parameters))
+    # NNI's own record may show another trial's parameters, see `nas_ctx.launch`.
+    nni.report_final_result({**result, "parameters": parameters})
 
 
 def trial_config(options: argparse.Namespace, parameters: dict[str, Any]) -> Config:

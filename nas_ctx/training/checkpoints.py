@@ -59,7 +59,7 @@ class Checkpoints(Callback):
         path = self.folder / f"step={trainer.global_step}.ckpt"
         part = path.with_suffix(".part")
         try:
-            trainer.save_checkpoint(part)  # all processes take part, the first one writes
+            trainer.save_checkpoint(part, weights_only=False)  # all processes take part, the first one writes
             if trainer.is_global_zero:
                 sync(part)  # a power cut after the renaming must not leave an empty file under the good name
                 os.replace(part, path)
