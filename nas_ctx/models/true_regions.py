@@ -69,3 +69,8 @@ def true_region_map(partition: Tensor, regions: int, size: tuple[int, int]) -> T
     counts = torch.bincount(places[partition != IGNORE], minlength=batch * regions * size[0] * size[1])
     shares = counts.view(batch, regions, *size).float()
     return shares / shares.sum((2, 3), keepdim=True).clamp(min=1)
+
+
+def inner(network: nn.Module) -> nn.Module:
+    """The network itself, where labels are read around it."""
+    return network.network if isinstance(network, TrueRegions) else network

@@ -26,9 +26,10 @@ from torchmetrics import Metric
 
 from nas_ctx.data.loading import Loader
 from nas_ctx.errors import InputError
-from nas_ctx.models import MultiTaskNetwork, TrueRegions
+from nas_ctx.models import MultiTaskNetwork
 from nas_ctx.models.grid import label
 from nas_ctx.models.network import upsampled
+from nas_ctx.models.true_regions import inner
 from nas_ctx.tasks import Task
 from nas_ctx.training.module import outputs_of
 from nas_ctx.training.trained import Trained
@@ -119,7 +120,7 @@ def measure_importance(
     Raises:
         InputError: a network without blocks, fewer than two images, or less than one repetition.
     """
-    network = trained.model.network if isinstance(trained.model, TrueRegions) else trained.model
+    network = inner(trained.model)
     if not isinstance(network, MultiTaskNetwork) or network.grid is None:
         raise InputError(f"{trained.checkpoint.parents[1]}: {trained.config.model.blocks} has no blocks to permute")
     if repetitions < 1:

@@ -10,6 +10,7 @@ from nni.nas.evaluator.pytorch import LightningModule
 from torch import Tensor, nn
 
 from nas_ctx.config import TrainingConfig
+from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.tasks import Task
 from nas_ctx.training.optimizer import sgd_with_poly
 
@@ -60,6 +61,8 @@ class MultiTaskModule(LightningModule):
         self.scores: dict[str, float] = {}
         self.scored_step: int | None = None
         self._loss_sum, self._images = 0.0, 0
+        self.bad_steps = BadSteps(config.max_bad_steps, self._describe_step)
+        self._seen: tuple[dict[str, Tensor], list[str]] = ({}, [])
 
     def forward(self, image: Tensor) -> Outputs:
         return self.model(image)
@@ -67,13 +70,47 @@ class MultiTaskModule(LightningModule):
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         losses = task_losses(self.tasks, outputs_of(self.model, batch), batch)
         total = torch.stack(list(losses.values())).sum()
+        self._seen = ({name: loss.detach() for name, loss in losses.items()}, list(batch["id"]))
         if (self.trainer.global_step + 1) % self.config.log_every == 0:
             self.log("loss", total.detach(), prog_bar=True)
-            self.log_dict({f"loss/{name}": loss.detach() for name, loss in losses.items()})
+            self.log_dict({f"loss/{name}": loss for name, loss in self._seen[0].items()})
         return total
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip; and drop the gradient of a step where it, or a loss, is not finite. (A search does so itself.)"""
+        norm = clip((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
+        scaled = getattr(self.trainer.precision_plugin, "scaler", None) is not None
+        # With half precision gradients overflow while the scale of the loss is found; those steps are left out anyway.
+        good = all_finite(*self._seen[0].values(), *(() if scaled else (norm,)))
+        if self.trainer.world_size > 1:
+            good = self.trainer.strategy.reduce_boolean_decision(good, all=True)
+        if not good:
+            self.bad_steps.add(self.trainer.global_step + 1)
+            optimizer.zero_grad(set_to_none=True)
+
+    def _describe_step(self) -> str:
+        losses, names = self._seen
+        bad = [f"{name} is {float(loss)}" for name, loss in losses.items() if not all_finite(loss)]
+        what = f"the loss of {', '.join(bad)}" if bad else f"the gradient of {self._bad_parameter()} is not finite"
+        return f"{what}, for the images {', '.join(names)}"
+
+    def _bad_parameter(self) -> str:
+        """The parameter whose gradient is not finite, the one nearest to the loss where there are several."""
+        bad = [n for n, p in self.named_parameters() if p.grad is not None and not all_finite(p.grad)]
+        return bad[-1] if bad else "another process"
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["bad_steps"] = self.bad_steps.count
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.bad_steps.count = checkpoint.get("bad_steps", 0)
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         final = outputs_of(self.model, batch)["final"]
+        if not any(batch["id"]):
+            return  # it only keeps this process in step with the others, see `nas_ctx.data.loading`
         losses = task_losses(self.tasks, {"final": final, "auxiliary": {}}, batch)
         self._loss_sum += float(torch.stack(list(losses.values())).sum()) * len(batch["image"])
         self._images += len(batch["image"])
@@ -82,12 +119,16 @@ class MultiTaskModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self.scored_step = self.trainer.global_step
-        self.scores = {"loss": self._loss_sum / max(self._images, 1)}
+        loss_sum, images = self._loss_sum, self._images
+        if self.trainer.world_size > 1:
+            sums = torch.tensor([loss_sum, images], dtype=torch.float64, device=self.trainer.strategy.root_device)
+            loss_sum, images = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        self.scores = {"loss": loss_sum / max(images, 1)}
         self._loss_sum, self._images = 0.0, 0
         for name, metric in self.metrics.items():
             self.scores |= {f"{name}/{key}": float(value) for key, value in metric.compute().items()}
             metric.reset()
-        self.log_dict({f"val/{name}": value for name, value in self.scores.items()})
+        self.log_dict({f"val/{name}": value for name, value in self.scores.items()}, rank_zero_only=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
         return sgd_with_poly(self.model, self.config)

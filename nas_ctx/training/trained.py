@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nas_ctx.config import Config, check_config, read_yaml
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
+from nas_ctx.models.true_regions import inner
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training.checkpoints import newest_whole
 from nas_ctx.training.folder import RunFolder
@@ -88,6 +89,7 @@ def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
     """
     checkpoint, state = _newest_state(RunFolder(run))
     weights = _under(_PREFIX, state) or _under(_SEARCH_PREFIX, state)
+    network = inner(network)
     own = network.state_dict()
     shared = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
     lacking = next((name for name in own if name.startswith("backbone.") and name not in shared), None)

@@ -13,7 +13,7 @@ from nas_ctx.genotype import Genotype
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training.module import outputs_of, task_losses
 from nas_ctx.training.networks import block_choices, build_network
-from nas_ctx.training.trained import load_trained
+from nas_ctx.training.trained import load_trained, start_from
 from tests.rooms import tiny_config
 
 
@@ -69,3 +69,13 @@ def test_what_a_network_without_blocks_cannot_have_is_refused(rooms: Path, tmp_p
     config = tiny_config(rooms, tmp_path, **{f"model__{key}": key == "true_regions"})
     with pytest.raises(InputError, match=f"model.{key}: .*: baseline has no blocks"):
         build_network(config.model, make_tasks(config.tasks))
+
+
+def test_a_network_with_true_regions_starts_from_trained_weights(rooms: Path, tmp_path: Path) -> None:
+    runs.train(tiny_config(rooms, tmp_path / "t", training__steps=1), progress=False)
+    config = tiny_config(rooms, tmp_path, model__blocks="t-label", model__true_regions=True)
+    network = build_network(config.model, make_tasks(config.tasks))
+    start_from(network, tmp_path / "t")
+    before = load_trained(tmp_path / "t").model.state_dict()
+    after = network.state_dict()
+    assert all(torch.equal(after[f"network.{name}"], value) for name, value in before.items())

@@ -1,0 +1,131 @@
+"""The whole study on `rooms`: every row of the supplement's tables, three seeds each, in under an hour on two cores.
+
+    python experiments/rooms/study.py
+
+Writes the data, warms up a supernet, searches five times, votes, trains all rows from scratch, two at a time, and makes
+the tables and the importance of the blocks. Every step is a `nas-ctx` command, printed before it runs; what is finished
+is not run again, so an interrupted study goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+PROGRAM = Path(sys.executable).parent / "nas-ctx"
+HERE = Path("experiments/rooms")
+CONSENSUS = "report/consensus.json"
+WARM_UP = {"model.start_from": "null", "training.steps": 300, "training.lr": 0.03, "search.warmup_steps": 300,
+           "search.stop_margin": "null"}  # fmt: skip
+CLASSES = {"depth": "{mode: classification}", "normals": "{mode: classification}"}
+TASKS = {"semseg": "{classes: 14}", "depth": "{}", "normals": "{}", "edge": "{positive_weight: 0.8}"}
+
+
+def rows(work: Path) -> dict[str, list[str]]:
+    """Folder of a row -> what it changes in study.yaml."""
+    voted = f"model.blocks={work / CONSENSUS}"
+    return {
+        **{f"single/{task}": [f"tasks={{{task}: {options}}}"] for task, options in TASKS.items()},
+        "baseline": [],
+        **{f"everywhere/{name}": [f"model.blocks={name}"] for name in ("global", "local", "t-label", "s-label")},
+        "atrc": [voted],
+        "atrc-no-self-attention": [voted, "model.self_attention=false"],
+        **{f"true-{name}": [f"model.blocks={name}", "model.true_regions=true"] for name in ("t-label", "s-label")},
+        **{f"single-classes/{task}": [f"tasks={{{task}: {options}}}"] for task, options in CLASSES.items()},
+        "mti-net": ["model.blocks=mti-net"],
+        "psd": ["model.blocks=psd"],
+    }
+
+
+def main() -> None:
+    """Run what is missing of the study."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("work/rooms/study"), help="folder (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of a row (default: %(default)s)")
+    parser.add_argument("--searches", type=int, default=5, help="searches to vote (default: %(default)s)")
+    parser.add_argument("--together", type=int, default=2, help="runs side by side (default: %(default)s)")
+    parser.add_argument("--train", type=int, default=400, help="training rooms (default: %(default)s)")
+    parser.add_argument("--val", type=int, default=100, help="validation rooms (default: %(default)s)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="for searches and trainings alike"
+    )
+    options = parser.parse_args()
+    os.chdir(Path(__file__).resolve().parents[2])
+    began = time.monotonic()
+    work, common = options.work, [f"data.root={options.work / 'data'}", *options.set]
+
+    run(("data", "rooms", work / "data", "--train", options.train, "--val", options.val))
+    warm_up = work / "warm-up"
+    if not (warm_up / "metrics.json").exists():
+        settings = [*(f"{key}={value}" for key, value in WARM_UP.items()), *common]
+        run(("search", HERE / "search.yaml", "--quiet", "--out", warm_up, *changes(settings)))
+    searching = [f"model.start_from={warm_up}", *common]
+    searches = [work / "search" / f"seed-{seed}" for seed in range(options.searches)]
+    side_by_side(
+        options.together,
+        (
+            ("search", HERE / "search.yaml", "--quiet", "--out", folder, *changes([*searching, f"seed={seed}"]))
+            for seed, folder in enumerate(searches)
+            if not (folder / "metrics.json").exists()
+        ),
+    )
+    run(("report", *searches, "--ties", "probability", "--out", work / "report", "--title", "Rooms: the study"))
+    trainings = [
+        (work / "runs" / row / f"seed-{seed}", [*common, *of, f"seed={seed}"])
+        for row, of in rows(work).items()
+        for seed in range(options.seeds)
+    ]
+    side_by_side(
+        options.together,
+        (
+            ("train", HERE / "study.yaml", "--quiet", "--out", folder, *changes(of))
+            for folder, of in trainings
+            if not (folder / "metrics.json").exists()
+        ),
+    )
+    voted = work / "runs" / "atrc" / "seed-0"
+    run(("importance", voted, "--out", work / "importance"))
+    run(("predict", voted, "--out", work / "predictions.png"))
+    for layout in ("B-1", "E-1", "G-1"):
+        run(("table", work / "runs", "--layout", layout, "--format", "markdown", "--out", work / f"table-{layout}.md"))
+    run(("table", work / "runs", "--format", "csv", "--out", work / "table.csv"))
+    run(("table", work / "runs"))
+    print(f"\n{time.monotonic() - began:.0f} s")
+
+
+def changes(of: Iterable[str]) -> list[str]:
+    """``KEY=VALUE`` words as options of a command."""
+    return [word for change in of for word in ("--set", change)]
+
+
+def run(words: Sequence[object]) -> None:
+    """Run one `nas-ctx` command; a failure ends the study with its exit code."""
+    arguments = [str(word) for word in words]
+    print("$ nas-ctx " + shlex.join(arguments), flush=True)
+    done = subprocess.run(
+        [PROGRAM, *arguments], check=False, stdout=None if words[0] == "table" else subprocess.DEVNULL
+    )
+    if done.returncode:
+        raise SystemExit(done.returncode)
+
+
+def side_by_side(count: int, commands: Iterable[Sequence[object]]) -> None:
+    """Run commands, ``count`` at a time."""
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            for _ in pool.map(run, commands):
+                pass
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # those that run come to their end; the others do not begin
+            raise
+
+
+if __name__ == "__main__":
+    main()

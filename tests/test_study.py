@@ -1,0 +1,36 @@
+"""The study on rooms from start to end, shrunk to one step a run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+STUDY = PROJECT / "experiments" / "rooms" / "study.py"
+
+
+@pytest.mark.long
+def test_the_whole_study_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    settings = ["training.steps=1", "data.image_size=[32,48]", "data.batch_size=2", "data.eval_batch_size=2"]
+    command = [
+        sys.executable, str(STUDY), "--work", str(tmp_path), "--seeds", "2", "--searches", "2", "--train", "4",
+        "--val", "2", *(word for setting in settings for word in ("--set", setting)),
+    ]  # fmt: skip
+    first = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert first.returncode == 0, first.stderr
+    table = (tmp_path / "table-G-1.md").read_text()
+    for row in (
+        "single task", "multi-task baseline", "global everywhere", "local everywhere", "t-label everywhere",
+        "s-label everywhere", "consensus", "consensus, no self-attention", "t-label everywhere, true regions",
+        "s-label everywhere, true regions", "mti-net", "psd",
+    ):  # fmt: skip
+        assert f"| {row} | 2 |" in table, row
+    assert "tasks.depth.mode=classification, tasks.normals.mode=classification" in table
+    for name in ("importance/importance.png", "predictions.png", "table.csv", "report/report.html"):
+        assert (tmp_path / name).exists(), name
+    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "nas-ctx train" not in second.stdout
+    assert (tmp_path / "table-G-1.md").read_text() == table
