@@ -95,6 +95,7 @@ class TrainingConfig:
         lr: initial learning rate of SGD, decayed by ``(1 - step / steps) ** power``.
         head_lr_factor: the heads', the blocks' and the auxiliary heads' learning rate in multiples of ``lr``.
         gradient_clip: largest norm of the gradient; ``null`` leaves it as it is.
+        max_bad_steps: how many steps with a loss or gradient that is not finite are left out before the run ends.
         precision: Lightning's name of it, such as ``32-true``, ``bf16-mixed``, ``16-mixed``.
         validate_every: steps between validations; ``null`` validates at the end only.
         checkpoint_every: steps between checkpoints; ``null`` writes one at the end only.
@@ -111,6 +112,7 @@ class TrainingConfig:
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     power: Rate = 0.9
     gradient_clip: Rate | None = 10.0
+    max_bad_steps: Whole = 0
     precision: str = "32-true"
     validate_every: Positive | None = 2_000
     checkpoint_every: Positive | None = 2_000

@@ -26,7 +26,7 @@ def unknown_name(kind: str, name: object, known: Iterable[object]) -> InputError
 
 
 def guarded(name: str, command: Callable[[], object]) -> int:
-    """Run ``command`` and return its exit code; what a user can mend comes as one line on standard error, with ``name``.
+    """Run ``command`` and return its exit code; what a user can mend becomes one line on standard error.
 
     0 done; 2 wrong input, or a file that cannot be read or written; 130 interrupted by Ctrl-C, 143 by SIGTERM.
     A broken pipe is left to the caller.

@@ -116,6 +116,11 @@ def _train(config: Config, run: _Run, report: Report | None, progress: bool) -> 
     return module.scores
 
 
+def is_first_process() -> bool:
+    """Whether this is the process, of those of a distributed run, that writes and speaks for all."""
+    return bool(rank_zero_only.rank == 0)
+
+
 @dataclass
 class _Run:
     """A run that has begun: its folder, locked, its tasks and data, and what was asked of it by signals."""
@@ -138,7 +143,7 @@ def _begun(config: Config, command: str) -> Iterator[_Run]:
     data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
     folder = RunFolder(config.output)
     with stop_on_signals() as stop, ExitStack() as stack:
-        if rank_zero_only.rank == 0:  # of several processes the first one looks after the folder
+        if is_first_process():  # of several processes the first one looks after the folder
             stack.enter_context(folder.held())
             if folder.finished:
                 raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
@@ -189,6 +194,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
             accelerator=training.accelerator,
             devices=training.devices,
             strategy=training.strategy,
+            use_distributed_sampler=False,  # our loaders part the data among the processes themselves
             callbacks=callbacks,
             enable_checkpointing=False,  # ours is a callback
             logger=False,
@@ -203,7 +209,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
 def _last_checkpoint(folder: RunFolder) -> str | None:
     """The newest whole checkpoint of an unfinished run, to go on from; damaged ones are named and passed over."""
     path, refused = newest_whole(folder.checkpoints)
-    for line in refused if rank_zero_only.rank == 0 else ():
+    for line in refused if is_first_process() else ():
         print(f"{line}; {'using ' + path.name if path else 'starting anew'}", file=sys.stderr)
     return None if path is None else str(path)
 

@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_and_report(options: argparse.Namespace) -> None:
     parameters: dict[str, Any] = nni.get_next_parameter() or {}
     result = run(options.kind, trial_config(options, parameters))
+    if not result:
+        return  # of several processes the first one reports
     # NNI's own record may show another trial's parameters, see `nas_ctx.launch`.
     nni.report_final_result({**result, "parameters": parameters})
 
@@ -63,6 +65,8 @@ def run(kind: str, config: Config) -> dict[str, Any]:
     if not folder.finished:
         start = runs.search if kind == "search" else runs.train
         start(config, report=_report, progress=False)
+        if not runs.is_first_process():
+            return {}
     else:
         folder.begin(config, kind)  # refuses the run of another configuration
     result: dict[str, Any] = _with_default(folder.read_metrics())

@@ -25,5 +25,7 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx import runs
 
     genotype = runs.search(config, progress=not options.quiet)
+    if not runs.is_first_process():
+        return
     decided = len(genotype.meta["decided_at"])
     print(f"{config.output}: {decided} of {len(genotype)} blocks decided after {genotype.meta['steps']} steps")

@@ -25,5 +25,5 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx import runs
 
     scores = runs.train(config, progress=not options.quiet)
-    for name, value in scores.items():
+    for name, value in scores.items() if runs.is_first_process() else ():
         print(f"{name:24s} {value:.4f}")

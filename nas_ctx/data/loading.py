@@ -20,20 +20,24 @@ class BatchStream(Sampler[list[Draw]]):
     Every epoch is a permutation of all samples; those that fill no batch at its end are left out. One iteration gives
     an epoch's number of batches from ``position`` on, wherever in an epoch that is.
 
+    Of several processes each takes its part of every batch: ``ranks`` of them with batches of ``batch_size`` see in a
+    step what one with batches of ``ranks * batch_size`` sees.
+
     >>> stream = BatchStream(count=5, batch_size=2, seed=0)
     >>> row = [batch for _ in range(3) for batch in stream.at(0, 6)]
     >>> row[2:4] == list(stream.at(2, 2)), len({draw.index for batch in stream for draw in batch})
     (True, 4)
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+    def __init__(self, count: int, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
         self.count = count
         self.batch_size = batch_size
         self.seed = seed
+        self.rank, self.ranks = rank, ranks
         self.position = 0
 
     def __len__(self) -> int:
-        return self.count // self.batch_size
+        return self.count // (self.batch_size * self.ranks)
 
     def at(self, position: int, count: int) -> Iterator[list[Draw]]:
         """Batches ``position`` to ``position + count - 1`` of the row."""
@@ -42,11 +46,26 @@ class BatchStream(Sampler[list[Draw]]):
             epoch, number = divmod(k, len(self))
             if epoch != shuffled:
                 shuffled, order = epoch, np.random.default_rng([self.seed, epoch]).permutation(self.count)
-            chosen = order[number * self.batch_size : (number + 1) * self.batch_size]
+            part = number * self.ranks + self.rank
+            chosen = order[part * self.batch_size : (part + 1) * self.batch_size]
             yield [Draw(epoch, int(index)) for index in chosen]
 
     def __iter__(self) -> Iterator[list[Draw]]:
         return self.at(self.position, len(self))
+
+
+def batches_of(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> list[list[int | None]]:
+    """All samples in order, in batches, of which process ``rank`` of ``ranks`` takes every ``ranks``-th.
+
+    All processes get equally many: they have to call the network equally often. A None stands for a sample that comes
+    without an id, and counts nothing.
+
+    >>> batches_of(5, 2), batches_of(5, 2, rank=1, ranks=2)
+    ([[0, 1], [2, 3], [4]], [[2, 3], [None]])
+    """
+    batches: list[list[int | None]] = [list(range(i, min(i + batch_size, count))) for i in range(0, count, batch_size)]
+    batches += [[None]] * (-len(batches) % ranks)
+    return batches[rank::ranks]
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,7 @@ class _Carrying(Dataset[Any]):
 
     def __getitem__(self, which: Any) -> Any:
         try:
-            return self.inner[which]
+            return self.inner[which] if which is not None else {**self.inner[0], "id": ""}
         except InputError as error:
             return _Damaged(str(error))
 
@@ -138,10 +157,13 @@ class TrainLoader(Loader):
         batch_size: samples a batch.
         workers: processes that read ahead; 0 reads in this process.
         seed: of the order.
+        rank, ranks: which of how many processes this is; each loads its part.
     """
 
-    def __init__(self, dataset: DenseDataset, batch_size: int, workers: int, seed: int) -> None:
-        self.stream = BatchStream(len(dataset), batch_size, seed)
+    def __init__(
+        self, dataset: DenseDataset, batch_size: int, workers: int, seed: int, rank: int = 0, ranks: int = 1
+    ) -> None:
+        self.stream = BatchStream(len(dataset), batch_size, seed, rank, ranks)
         super().__init__(dataset, workers, stream=self.stream)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]

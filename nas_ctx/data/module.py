@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytorch_lightning as pl
 
 from nas_ctx.data.base import DATASETS, DenseDataset
-from nas_ctx.data.loading import Loader, TrainLoader
+from nas_ctx.data.loading import Loader, TrainLoader, batches_of
 from nas_ctx.data.transforms import EvalTransform, TrainTransform
 from nas_ctx.errors import InputError
 
@@ -25,7 +25,7 @@ class DataModule(pl.LightningDataModule):
         root: folder of the data set.
         tasks: task name -> task; decides which labels are read.
         image_size: height and width of training crops, and what smaller validation pictures are padded to.
-        batch_size, eval_batch_size: pictures a batch.
+        batch_size, eval_batch_size: pictures a batch, of each process where there are several.
         workers: processes that read ahead, for training and for validation each; 0 reads in the main process.
         seed: order and augmentation depend on it, and on nothing else: not on the number of workers.
         augment: False trains on whole pictures as they are validated on.
@@ -67,8 +67,12 @@ class DataModule(pl.LightningDataModule):
         dataset = self._read("train", self.limit_train)
         if self.augment:
             dataset.transform = TrainTransform(self.tasks, self.image_size, self.seed, dataset.crop_by)
-        if len(dataset) < self.batch_size:
-            raise InputError(f"{self.root}: {len(dataset)} training images are fewer than batch_size {self.batch_size}")
+        _, ranks = self._place()
+        if len(dataset) < self.batch_size * ranks:
+            times = f" times {ranks} processes" if ranks > 1 else ""
+            raise InputError(
+                f"{self.root}: {len(dataset)} training images are fewer than batch_size {self.batch_size}{times}"
+            )
         return dataset
 
     def val_set(self) -> DenseDataset:
@@ -82,8 +86,15 @@ class DataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> TrainLoader:
         """Shuffled, augmented batches; a last batch that is not full is left out."""
-        return TrainLoader(self.train_set(), self.batch_size, self.workers, self.seed)
+        return TrainLoader(self.train_set(), self.batch_size, self.workers, self.seed, *self._place())
 
     def val_dataloader(self) -> Loader:
         """All validation pictures, in the order of the data set."""
-        return Loader(self.val_set(), self.workers, self.eval_batch_size)
+        dataset, (rank, ranks) = self.val_set(), self._place()
+        if ranks == 1:
+            return Loader(dataset, self.workers, self.eval_batch_size)
+        return Loader(dataset, self.workers, stream=batches_of(len(dataset), self.eval_batch_size, rank, ranks))
+
+    def _place(self) -> tuple[int, int]:
+        """Which of how many processes this is."""
+        return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from nni.nas.evaluator.pytorch import LightningModule
 from nni.nas.oneshot.pytorch.base_lightning import BaseOneShotLightningModule
-from torch import Tensor, nn, optim
+from torch import Tensor, optim
 
 from nas_ctx.search.choice import Choice, Choices
+from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.search.history import History
 from nas_ctx.search.schedule import Linear
 from nas_ctx.search.settings import SearchSettings
@@ -40,6 +41,8 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         self.settings = settings
         self.gradient_clip = gradient_clip
         self.history = history
+        # The evaluator's module may bring a count of its own, which knows the batch and how many are allowed.
+        self.bad_steps: BadSteps = getattr(training_module, "bad_steps", None) or BadSteps()
         self._expected_cost = expected_cost
         self._temperature = Linear(*settings.temperature)
         self._entropy_weight = Linear(*settings.entropy_weight)
@@ -63,7 +66,7 @@ class GumbelSearchModule(BaseOneShotLightningModule):
 
         alphas = self._alpha_optimizer()
         alphas.zero_grad()
-        self._step(regularised, alphas, batch_idx, move_alpha=step >= settings.warmup_steps)
+        self._step(regularised, alphas, step, batch_idx)
         self.choices.forget()
         if settings.stop_margin is not None:
             newly = self.choices.decide(settings.stop_margin, step + 1, on=settings.stop_on)
@@ -74,8 +77,8 @@ class GumbelSearchModule(BaseOneShotLightningModule):
             self.trainer.should_stop = True
         return output
 
-    def _step(self, loss: Tensor, alphas: optim.Optimizer, batch_idx: int, move_alpha: bool) -> None:
-        """Backward once; clip; step alpha, the weights and their learning rate."""
+    def _step(self, loss: Tensor, alphas: optim.Optimizer, step: int, batch_idx: int) -> None:
+        """Backward once; clip; step alpha, the weights and their learning rate. A bad step moves neither."""
         weights = next(o for o in self._lightning_optimizers() if not getattr(o, "is_arch_optimizer", False))
         hooks = self.training_module
         hooks.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, weights)
@@ -85,10 +88,21 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None:
             scaler.unscale_(weights.optimizer)
-        if self.gradient_clip is not None:
-            parameters = [p for group in weights.param_groups for p in group["params"]]
-            nn.utils.clip_grad_norm_(parameters, self.gradient_clip)
-        if move_alpha and any(choice.alpha.grad is not None for choice in self.choices):
+        parameters = [p for group in weights.param_groups for p in group["params"]]
+        seen = [loss]
+        if scaler is None:  # it finds its scale by overflows, and leaves those steps out itself
+            seen += [choice.alpha.grad for choice in self.choices if choice.alpha.grad is not None]
+            seen.append(clip(parameters, self.gradient_clip))
+        elif self.gradient_clip is not None:
+            clip(parameters, self.gradient_clip)
+        good = all_finite(*seen)
+        if self.trainer.world_size > 1:
+            good = self.trainer.strategy.reduce_boolean_decision(good, all=True)
+        if not good:
+            self.bad_steps.add(step + 1)
+            for parameter in (*parameters, *(choice.alpha for choice in self.choices)):
+                parameter.grad = None
+        elif step >= self.settings.warmup_steps and any(choice.alpha.grad is not None for choice in self.choices):
             # The raw step: through Lightning's it would count as a step of the trainer.
             scaler.step(alphas) if scaler is not None else alphas.step()
         hooks.optimizer_step(self.trainer.current_epoch, batch_idx, weights)

@@ -107,6 +107,12 @@ class MultiTaskModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.bad_steps.count = checkpoint.get("bad_steps", 0)
 
+    def on_validation_epoch_start(self) -> None:
+        """Of several processes all validate one network: batch-norm statistics are those of the first one."""
+        if self.trainer.world_size > 1:
+            for buffer in self.model.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
         final = outputs_of(self.model, batch)["final"]
         if not any(batch["id"]):

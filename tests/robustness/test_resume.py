@@ -101,7 +101,7 @@ def disturbed(kind: str, rooms: Path, place: Path, expected: dict[str, Any], fau
     return met
 
 
-@pytest.mark.parametrize("faults", [12, pytest.param(150, marks=pytest.mark.long)])
+@pytest.mark.parametrize("faults", [8, pytest.param(150, marks=pytest.mark.long)])
 def test_ended_at_random_moments(kind: str, unbroken: Path, rooms: Path, tmp_path: Path, faults: int) -> None:
     met = disturbed(kind, rooms, tmp_path, contents(unbroken), faults, seed=faults)
     assert sum(met.values()) >= faults
