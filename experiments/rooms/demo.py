@@ -1,4 +1,4 @@
-"""The whole job on `rooms`, in minutes: data, five searches, a report, the voted network against its baseline.
+"""The whole job on `rooms`, in minutes: data, warm-up, five searches, a report, the voted network and its baseline.
 
 `make demo` runs this. Every step is a command that users can type, printed before it runs; what a former call has
 finished is reused.
@@ -24,6 +24,7 @@ from nas_ctx.tasks import make_tasks
 WORK = Path("work/rooms")
 HERE = Path("experiments/rooms")
 SEEDS = range(5)
+WARM_UP_STEPS = 300
 TRAINED = ("baseline", "consensus")
 PROGRAM = str(Path(sys.executable).parent / "nas-ctx")
 
@@ -38,20 +39,36 @@ def main() -> int:
     # NNI checks the working folder; the commands are written as from the project's folder.
     os.chdir(Path(__file__).resolve().parents[2])
 
-    step("1/4  writing the data set")
-    command("data", "rooms", WORK / "data", "--train", 160, "--val", 40)
+    step("1/5  writing the data set")
+    command("data", "rooms", WORK / "data", "--train", 200, "--val", 40)
 
-    step("2/4  five searches under nnictl")
+    step("2/5  warming up the weights of the supernet, every choice still open")
+    warm_up = WORK / "warm-up"
+    settings = {
+        "model.start_from": "null",
+        "training.steps": WARM_UP_STEPS,
+        "training.lr": 0.03,
+        "training.threads": 2,
+        "search.warmup_steps": WARM_UP_STEPS,
+        "search.stop_margin": "null",
+    }
+    if (warm_up / "metrics.json").exists():
+        print("  done before: reused")
+    else:
+        overrides = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        command("search", HERE / "search.yaml", "--out", warm_up, *overrides)
+
+    step("3/5  five searches under nnictl")
     searches = [WORK / "search" / f"seed-{seed}" for seed in SEEDS]
     if all((folder / "metrics.json").exists() for folder in searches):
         print("  done before: reused")
     else:
         command("launch", HERE / "search.nni.yaml", "--home", WORK / "nni")
 
-    step("3/4  how far do they agree?")
+    step("4/5  how far do they agree?")
     command("report", *searches, "--ties", "probability", "--out", WORK / "report", "--title", "Rooms: five searches")
 
-    step("4/4  training the voted network and the multi-task baseline")
+    step("5/5  training the voted network and the multi-task baseline")
     consensus = WORK / "report" / "consensus.json"
     blocks = {"baseline": "baseline", "consensus": consensus}
     unfinished = [name for name in TRAINED if not (WORK / "train" / name / "metrics.json").exists()]
