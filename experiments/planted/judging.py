@@ -36,7 +36,7 @@ def judge(planted: Mapping[str, str], found: Sequence[Mapping[str, str]]) -> dic
         for block in blocks:
             row = confusion[planted[block]]
             row[run[block]] = row.get(run[block], 0) + 1
-    several = len(found) > 1
+    several = len(found) > 1 and len(blocks) > 1  # agreement needs two of both
     return {
         "recovery_vote": float(np.mean(right_votes)),
         "recovery_vote_interval": _wilson(right_votes),
