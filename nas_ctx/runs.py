@@ -15,7 +15,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from nni.nas.evaluator.pytorch import Lightning, Trainer
-from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nas_ctx.config import Config
@@ -29,6 +28,7 @@ from nas_ctx.training import MultiTaskModule, RunFolder
 from nas_ctx.training.callbacks import Progress, Report, StepSeeds
 from nas_ctx.training.checkpoints import Checkpoints, newest_whole
 from nas_ctx.training.networks import block_choices, build_network, make_backbone
+from nas_ctx.training.stepbar import StepBar
 from nas_ctx.training.stopping import StopRequest, StopRun, stop_on_signals
 from nas_ctx.training.trained import start_from
 from search_spaces.relational import RelationalSpace
@@ -179,7 +179,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
         Checkpoints(folder.checkpoints, checkpoint_every, run.stop),
     ]
     if progress:
-        callbacks.append(TQDMProgressBar(refresh_rate=5, leave=True))
+        callbacks.append(StepBar())
     _quieten()
     try:
         return Trainer(
@@ -198,7 +198,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
             callbacks=callbacks,
             enable_checkpointing=False,  # ours is a callback
             logger=False,
-            enable_progress_bar=progress,
+            enable_progress_bar=False,  # ours is a callback
             enable_model_summary=False,
             default_root_dir=folder.path,
         )
