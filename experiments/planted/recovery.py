@@ -85,7 +85,7 @@ def line(name: str, judged: dict[str, Any]) -> str:
 
     def figure(key: str) -> str:
         value, interval = judged[key], judged[f"{key}_interval"]
-        low_high = "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
+        low_high = "" if interval is None or value is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
         return "undefined" if value is None else f"{value:.2f}{low_high}"
 
     figures = [figure(k) for k in ("recovery_vote", "recovery_runs", "lights_kappa", "percentage_agreement")]

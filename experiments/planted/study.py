@@ -1,0 +1,152 @@
+"""What makes a search right, and what an agreement means: one table per question, over several small worlds.
+
+    python experiments/planted/study.py levers       # each setting with and without
+    python experiments/planted/study.py noise        # rising noise, then null worlds; --figure draws it
+    python experiments/planted/study.py strategies   # NNI's own, at an equal number of forward passes
+
+A row searches each of several worlds of 2 tasks several times. The blocks of all worlds together are one table of
+ratings, so that an agreement rests on more than four blocks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from judging import judge
+from recovery import HEAD, line, search_all
+from searching import SHARP, STRATEGIES, Plan
+
+from nas_ctx.files import write_text, written_whole
+from search_spaces.planted import random_world
+
+NOISES = (0.1, 1.0, 2.0, 4.0, 8.0)
+
+
+class Row(NamedTuple):
+    """A row of a table: how its worlds are made, and how they are searched."""
+
+    plan: Plan
+    noise: float
+    null: bool = False
+
+
+def levers(plan: Plan, noise: float) -> dict[str, Row]:
+    """The paper's settings, those found best here, and those with one of them changed."""
+    changes: dict[str, dict[str, Any]] = {
+        "sharp": {},
+        "no warm-up": {"warmup_steps": 0},
+        "no cost term": {"resource_weight": 0.0},
+        "no entropy term": {"entropy_weight": (0.0, 0.0)},
+        "temperature stays 1": {"temperature": (1.0, 1.0)},
+        "temperature from 0.3": {"temperature": (0.3, 0.05)},
+        "never decided": {"stop_margin": None},
+        "decided on logits": {"stop_on": "logits"},
+        "architecture rate 0.005": {"arch_lr": 0.005},
+        "architecture rate 0.05": {"arch_lr": 0.05},
+        "sparse evaluation": {"evaluate": "sparse"},
+    }
+    sharp = {**SHARP, "warmup_steps": plan.passes // 4}
+    rows = {
+        "paper": Row(replace(plan, settings={}), noise),
+        "paper, architecture rate 0.02": Row(replace(plan, settings={"arch_lr": 0.02}), noise),
+    }
+    rows |= {name: Row(replace(plan, settings={**sharp, **change}), noise) for name, change in changes.items()}
+    return {**rows, "affine last norms": Row(replace(plan, settings=sharp, affine=True), noise)}
+
+
+def noises(plan: Plan, noise: float) -> dict[str, Row]:
+    """Rising noise, and null worlds."""
+    sharp = replace(plan, settings={**SHARP, "warmup_steps": plan.passes // 4})
+    rows = {f"noise {level:g}": Row(sharp, level) for level in NOISES}
+    return {**rows, "null": Row(sharp, noise, null=True)}
+
+
+def strategies(plan: Plan, noise: float) -> dict[str, Row]:
+    """Every strategy, with the same passes and, where it has one, the same architecture rate."""
+    settings = {**SHARP, "warmup_steps": plan.passes // 4}
+    return {name: Row(replace(plan, strategy=name, settings=settings), noise) for name in STRATEGIES}
+
+
+QUESTIONS = {"levers": levers, "noise": noises, "strategies": strategies}
+
+
+def judged(row: Row, worlds: Sequence[int], runs: int, tasks: int, jobs: int) -> dict[str, Any]:
+    """Search all worlds of a row and judge their blocks together."""
+    made = {seed: random_world(tasks, seed=seed, noise=row.noise, null=row.null) for seed in worlds}
+    found = search_all([(world, row.plan, 1000 * s + r) for r in range(runs) for s, world in made.items()], jobs)
+    by_run = [found[r * len(worlds) : (r + 1) * len(worlds)] for r in range(runs)]
+
+    def together(choices: Sequence[Mapping[str, str]]) -> dict[str, str]:
+        of_worlds = zip(worlds, choices, strict=True)
+        return {f"world{seed}:{block}": name for seed, world in of_worlds for block, name in world.items()}
+
+    planted = together([world.planted for world in made.values()])
+    return {
+        **judge(planted, [together([one.choices for one in run]) for run in by_run]),
+        "decided": sum(len(one.decided_at) for one in found) / (runs * len(planted)),
+        "passes": row.plan.passes,
+        "seconds_per_run": sum(one.seconds for one in found) / len(found),
+        "processor_seconds_per_run": sum(one.processor_seconds for one in found) / len(found),
+    }
+
+
+def draw(table: Mapping[str, dict[str, Any]], path: Path) -> None:
+    """Recovery of the vote against Light's kappa, a point per row."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
+    for name, row in table.items():
+        if row["lights_kappa"] is None:
+            continue
+        x, y = row["lights_kappa"], row["recovery_vote"]
+        spans = [row["lights_kappa_interval"] or [x, x], row["recovery_vote_interval"]]
+        errors = [[[max(v - low, 0)], [max(high - v, 0)]] for v, (low, high) in zip((x, y), spans, strict=True)]
+        axes.errorbar(x, y, xerr=errors[0], yerr=errors[1], fmt="o", capsize=2, label=name)
+    axes.set(xlabel="Light's kappa of the runs", ylabel="blocks whose vote is the planted type", ylim=(-0.03, 1.03))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=130, format=path.suffix[1:])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("question", choices=list(QUESTIONS))
+    parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these rows")
+    parser.add_argument("--worlds", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--tasks", type=int, default=2)
+    parser.add_argument("--noise", type=float, default=0.1)
+    parser.add_argument("--passes", type=int, default=80)
+    parser.add_argument("--batch", type=int, default=Plan.batch)
+    parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--out", type=Path, help="a JSON file for all figures")
+    parser.add_argument("--figure", type=Path, help="a PNG or SVG file for recovery against Light's kappa")
+    options = parser.parse_args()
+    rows = QUESTIONS[options.question](Plan(passes=options.passes, batch=options.batch), options.noise)
+    for name in options.rows or []:
+        if name not in rows:
+            parser.error(f"--rows {name}: known rows are {', '.join(rows)}")
+    table = {}
+    print(HEAD.replace("strategy", "row"))
+    for name, row in rows.items():
+        if options.rows is None or name in options.rows:
+            table[name] = judged(row, range(options.worlds), options.runs, options.tasks, options.jobs)
+            print(line(name, table[name]), flush=True)
+    if options.out is not None:
+        write_text(options.out, json.dumps(table, indent=1) + "\n")
+    if options.figure is not None:
+        draw(table, options.figure)
+
+
+if __name__ == "__main__":
+    main()
