@@ -24,7 +24,7 @@ from nas_ctx.tasks import make_tasks
 WORK = Path("work/rooms")
 HERE = Path("experiments/rooms")
 SEEDS = range(5)
-WARM_UP_STEPS = 300
+WARM_UP_STEPS = 240
 TRAINED = ("baseline", "consensus")
 PROGRAM = str(Path(sys.executable).parent / "nas-ctx")
 
@@ -48,7 +48,6 @@ def main() -> int:
         "model.start_from": "null",
         "training.steps": WARM_UP_STEPS,
         "training.lr": 0.03,
-        "training.threads": 2,
         "search.warmup_steps": WARM_UP_STEPS,
         "search.stop_margin": "null",
     }

@@ -22,7 +22,7 @@ from pathlib import Path
 PROGRAM = Path(sys.executable).parent / "nas-ctx"
 HERE = Path("experiments/rooms")
 CONSENSUS = "report/consensus.json"
-WARM_UP = {"model.start_from": "null", "training.steps": 300, "training.lr": 0.03, "search.warmup_steps": 300,
+WARM_UP = {"model.start_from": "null", "training.steps": 240, "training.lr": 0.03, "search.warmup_steps": 240,
            "search.stop_margin": "null"}  # fmt: skip
 CLASSES = {"depth": "{mode: classification}", "normals": "{mode: classification}"}
 TASKS = {"semseg": "{classes: 14}", "depth": "{}", "normals": "{}", "edge": "{positive_weight: 0.8}"}
