@@ -12,6 +12,7 @@ from nas_ctx.analysis._record import Reliability
 from nas_ctx.analysis._statistics import PERCENTAGE
 from nas_ctx.analysis._votes import BlockVote
 from nas_ctx.analysis._words import CAUTION, comparison_verdict, enough_words, number, percent, span, verdict
+from nas_ctx.files import inert
 
 Row = Sequence[object]
 
@@ -107,7 +108,7 @@ def _csv(rows: Iterable[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
-        writer.writerow(["" if value is None or value != value else value for value in row])
+        writer.writerow(["" if value is None or value != value else inert(value) for value in row])
     return text.getvalue()
 
 

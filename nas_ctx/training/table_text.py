@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from nas_ctx.files import inert
 from nas_ctx.registry import Registry
 from nas_ctx.training.table import DELTA, Cell, Comparison, ResultTable
 
@@ -119,7 +120,7 @@ def as_csv(table: ResultTable, layout: Layout) -> str:
             if other is not None:
                 line += [table.reference, other.seeds, other.difference, other.p, other.adjusted]
             line += [""] * (10 - len(line))
-            writer.writerow(["" if isinstance(value, float) and math.isnan(value) else value for value in line])
+            writer.writerow(["" if isinstance(value, float) and math.isnan(value) else inert(value) for value in line])
     return text.getvalue()
 
 
