@@ -60,10 +60,11 @@ def levers(plan: Plan, noise: float) -> dict[str, Row]:
 
 
 def noises(plan: Plan, noise: float) -> dict[str, Row]:
-    """Rising noise, and null worlds."""
+    """Rising noise, and null worlds with and without the term that makes *none* the answer there."""
     sharp = replace(plan, settings={**SHARP, "warmup_steps": plan.passes // 4})
     rows = {f"noise {level:g}": Row(sharp, level) for level in NOISES}
-    return {**rows, "null": Row(sharp, noise, null=True)}
+    tied = replace(sharp, settings={**sharp.settings, "resource_weight": 0.0})
+    return {**rows, "null": Row(sharp, noise, null=True), "null, no cost term": Row(tied, noise, null=True)}
 
 
 def strategies(plan: Plan, noise: float) -> dict[str, Row]:
@@ -86,8 +87,10 @@ def judged(row: Row, worlds: Sequence[int], runs: int, tasks: int, jobs: int) ->
         return {f"world{seed}:{block}": name for seed, world in of_worlds for block, name in world.items()}
 
     planted = together([world.planted for world in made.values()])
+    choices = [together([one.choices for one in run]) for run in by_run]
     return {
-        **judge(planted, [together([one.choices for one in run]) for run in by_run]),
+        **judge(planted, choices),
+        "choices": choices,
         "decided": sum(len(one.decided_at) for one in found) / (runs * len(planted)),
         "passes": row.plan.passes,
         "seconds_per_run": sum(one.seconds for one in found) / len(found),
