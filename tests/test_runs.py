@@ -12,13 +12,14 @@ import torch
 import yaml
 
 from nas_ctx import runs
+from nas_ctx.cli import main
 from nas_ctx.config import load_config
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training import RunFolder
 from nas_ctx.training.networks import make_backbone
-from tests.rooms import tiny_config
+from tests.rooms import tiny, tiny_config
 
 BLOCKS = {"semseg/semseg", "semseg/depth", "depth/semseg", "depth/depth"}
 
@@ -131,6 +132,17 @@ def test_a_search_can_start_from_trained_weights(rooms: Path, tmp_path: Path) ->
             tiny_config(rooms, tmp_path / "o", model__start_from=str(tmp_path / "t"), model__backbone="test_resnet"),
             progress=False,
         )
+
+
+def test_a_search_that_may_stop_early_says_what_that_saved(
+    rooms: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    early = {"search__stop_when_decided": True, "search__arch_lr": 5.0, "training__steps": 30}
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(tiny(rooms, tmp_path / "s", **early)))
+    assert main(["search", str(tmp_path / "c.yaml"), "--quiet"]) == 0
+    steps = Genotype.load(tmp_path / "s" / "genotype.json").meta["steps"]
+    assert steps < 30
+    assert f"{30 - steps} of 30 steps were not needed" in capfd.readouterr().out
 
 
 def test_reports_come_after_every_validation(rooms: Path, tmp_path: Path) -> None:
