@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 
 from nas_ctx.errors import InputError
+from nas_ctx.files import write_text
 
 FINISHED = {"DONE", "STOPPED", "ERROR", "VIEWED"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -155,6 +156,10 @@ def run(
 ) -> tuple[Experiment, list[Trial]]:
     """Run an experiment to its end and stop its manager, also when interrupted.
 
+    Called again after it was killed, it goes on: it joins the experiment where the manager still runs, and starts a new
+    one else, whose trials take finished runs from their folders and go on with the others from their checkpoints. For
+    that the trials' ``output`` must be a folder that depends on their parameters alone, such as ``work/{seed}``.
+
     Args:
         config, home, port: see :func:`create`.
         follow: called every ``interval`` seconds with the trials so far.
@@ -163,7 +168,8 @@ def run(
         The experiment, its record in ``.folder``, and its trials.
     """
     with _interruptible():
-        experiment = create(config, home, port)
+        experiment = _still_running(config, home) or create(config, home, port)
+        _note(config, home, experiment)
         try:
             silent_since: float | None = None
             trials: list[Trial] = []
@@ -185,6 +191,44 @@ def run(
                 time.sleep(interval)
         finally:
             experiment.stop()
+
+
+_NOTES = "launched.json"
+
+
+def _note(config: Path, home: Path, experiment: Experiment) -> None:
+    """Remember which experiment belongs to a configuration file, and that this process looks after it."""
+    notes = _notes(home)
+    notes[str(config.resolve())] = {
+        "experiment": experiment.id, "port": experiment.port, "launcher": os.getpid(), "text": config.read_text("utf-8")
+    }  # fmt: skip
+    write_text(home / _NOTES, json.dumps(notes, indent=1) + "\n")
+
+
+def _notes(home: Path) -> dict[str, Any]:
+    try:
+        notes = json.loads((home / _NOTES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return notes if isinstance(notes, dict) else {}
+
+
+def _still_running(config: Path, home: Path) -> Experiment | None:
+    """The experiment of a configuration whose launcher was killed, while its manager and trials went on."""
+    note = _notes(home).get(str(config.resolve()))
+    if not isinstance(note, dict) or not {"experiment", "port", "launcher", "text"} <= note.keys():
+        return None
+    experiment = _known(str(note["experiment"]), int(note["port"]), home, _environment(home))
+    if experiment.pid is None or not psutil.pid_exists(experiment.pid) or not _answers(experiment):
+        return None
+    if note["launcher"] != os.getpid() and psutil.pid_exists(note["launcher"]):
+        raise InputError(f"{config}: process {note['launcher']} runs it, as experiment {experiment.id}")
+    if note["text"] != config.read_text("utf-8"):
+        raise InputError(
+            f"{config}: has changed since experiment {experiment.id} was started, which still runs; "
+            f"stop that first: HOME={home.resolve()} nnictl stop {experiment.id}"
+        )
+    return experiment
 
 
 def free_port() -> int:

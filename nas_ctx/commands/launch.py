@@ -4,6 +4,9 @@ The experiment file is NNI's own (see `nnictl create --config`). The manager's w
 its address is printed, and it is there while the experiment runs. Finished or interrupted, the manager is stopped; the
 experiment's record stays in the state folder, and `nnictl view` shows its page again.
 
+The same command goes on after a crash: it joins an experiment whose manager still runs; otherwise a new experiment
+takes finished runs from their folders (so give the trials an `output` such as work/{seed}) and resumes the others.
+
 examples:
   nas-ctx launch experiments/rooms/search.nni.yaml
   nas-ctx launch experiments/rooms/search.nni.yaml --home work/nni --port 8081

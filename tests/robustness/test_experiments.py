@@ -1,0 +1,75 @@
+"""Experiments of NNI that are killed and launched again; on this machine, and on two others over SSH."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+
+from nas_ctx import launch, runs
+from nas_ctx.analysis import load_runs
+from nas_ctx.errors import InputError
+from tests.robustness.processes import contents, same
+from tests.rooms import tiny, tiny_config
+from tests.test_launch import experiment_file, processes_of
+
+STEPS = {"training__steps": 30, "training__checkpoint_every": 5, "training__validate_every": 10}
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill these processes, all of which this test started."""
+    for process in processes:
+        process.kill()
+    psutil.wait_procs(processes, timeout=20)
+
+
+@pytest.mark.long
+def test_an_experiment_goes_on_whatever_was_killed(rooms: Path, tmp_path: Path) -> None:
+    """First the launcher is killed, then all: manager, trials; then it comes to its end as if nothing had been."""
+    home, output = tmp_path / "home", tmp_path / "run-{seed}"
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump(tiny(rooms, output, **STEPS), sort_keys=False))
+    path = experiment_file(tmp_path, "python -m nas_ctx.trial search search.yaml", [0, 1, 2])
+    path.write_text(path.read_text().replace("trialConcurrency: 2", "trialConcurrency: 1"))
+    command = [str(Path(sys.executable).parent / "nas-ctx"), "launch", str(path), "--home", str(home)]
+    launcher = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert launcher.stdout is not None
+        first = next(line for line in launcher.stdout if line.startswith("experiment "))
+        with pytest.raises(InputError, match=f"process {launcher.pid} runs it"):
+            launch.run(path, home)
+        for line in launcher.stdout:  # the first of three trials is done
+            if "1 trials done" in line:
+                break
+        launcher.kill()
+        launcher.communicate()
+
+        joined: list[str] = []
+
+        def kill_all(experiment: launch.Experiment, trials: list[launch.Trial]) -> None:
+            joined.append(experiment.id)
+            if (tmp_path / "run-1" / "checkpoints" / "step=10.ckpt").exists():
+                kill(processes_of(home))
+
+        with pytest.raises(launch.LaunchError, match="does not answer"):
+            launch.run(path, home, follow=kill_all, interval=0.05)
+        assert joined[0] == first.split()[1]
+        assert not (tmp_path / "run-1" / "metrics.json").exists()
+        before = (tmp_path / "run-0" / "history.csv").stat().st_mtime_ns
+
+        experiment, trials = launch.run(path, home)
+    finally:
+        launcher.kill()
+        kill(processes_of(home))
+    assert [trial.status for trial in trials] == ["SUCCEEDED"] * 3
+    assert experiment.id != joined[0]
+    assert (tmp_path / "run-0" / "history.csv").stat().st_mtime_ns == before
+    record = load_runs([experiment.folder])
+    assert sorted(run.settings["seed"] for run in record) == [0, 1, 2]
+    for seed in (0, 1, 2):
+        config = tiny_config(rooms, tmp_path / f"alone-{seed}", seed=seed, **STEPS)
+        runs.search(config, progress=False)
+        same(contents(tmp_path / f"run-{seed}"), contents(tmp_path / f"alone-{seed}"))
