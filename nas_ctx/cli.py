@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "say how far repeated searches agree, and what they vote for",
     "compare": "compare the reliability of two sets of searches",
     "table": "put the results of training runs into one table",
+    "doctor": "look at the installation, and say how to mend it",
 }
 
 

@@ -178,6 +178,8 @@ def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
         run.data.train_set(), run.data.val_set()
         return Genotype({"a/a": "none"}, {"decided_at": {}, "steps": 0})
 
+    # Without `pretrained: false` timm would ask the network, again and again.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr(runs, "_search", prepare)
     monkeypatch.setattr(runs, "_train", lambda *given: dict.fromkeys(prepare(*given), 0.0))
 
