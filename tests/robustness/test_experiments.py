@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -13,6 +17,7 @@ import yaml
 from nas_ctx import launch, runs
 from nas_ctx.analysis import load_runs
 from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
 from tests.robustness.processes import contents, same
 from tests.rooms import tiny, tiny_config
 from tests.test_launch import experiment_file, processes_of
@@ -73,3 +78,82 @@ def test_an_experiment_goes_on_whatever_was_killed(rooms: Path, tmp_path: Path) 
         config = tiny_config(rooms, tmp_path / f"alone-{seed}", seed=seed, **STEPS)
         runs.search(config, progress=False)
         same(contents(tmp_path / f"run-{seed}"), contents(tmp_path / f"alone-{seed}"))
+
+
+SSHD = """
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/user.pub
+PidFile {folder}/pid
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+Subsystem sftp internal-sftp
+SetEnv HOME={home} OMP_NUM_THREADS=1
+"""
+
+
+@pytest.fixture
+def machines(tmp_path: Path) -> Iterator[list[tuple[int, Path, Path]]]:
+    """Two machines: an sshd each on loopback, with its own keys and home; (port, user's key, home)."""
+    sshd = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if sshd is None or shutil.which("ssh-keygen") is None:
+        pytest.skip("no sshd here (Debian: openssh-server)")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # sshd insists on it
+    daemons, found = [], []
+    try:
+        for name in ("one", "two"):
+            folder, home, port = tmp_path / f"sshd-{name}", tmp_path / f"home-{name}", launch.free_port()
+            folder.mkdir()
+            home.mkdir()
+            for key in ("host", "user"):
+                subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)], check=True)
+            (folder / "config").write_text(SSHD.format(port=port, folder=folder, home=home))
+            log = (folder / "log").open("w")
+            daemons.append(subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "config")], stderr=log))
+            found.append((port, folder / "user", home))
+        yield found
+    finally:
+        for daemon in daemons:
+            kill([*psutil.Process(daemon.pid).children(recursive=True), psutil.Process(daemon.pid)])
+        for _, _, home in found:
+            kill(processes_of(home))
+
+
+@pytest.mark.long
+def test_two_machines_over_ssh(rooms: Path, tmp_path: Path, machines: list[tuple[int, Path, Path]]) -> None:
+    """Five seeds on two machines; the report is made from the experiment's record alone."""
+    code = tmp_path / "code"
+    code.mkdir()
+    # No output: a run lies in its trial's folder on the machine that it ran on.
+    (code / "search.yaml").write_text(yaml.safe_dump(tiny(rooms, None), sort_keys=False))
+    path = experiment_file(tmp_path, "python -m nas_ctx.trial search search.yaml", [0, 1, 2, 3, 4])
+    content = yaml.safe_load(path.read_text()) | {"trialCodeDirectory": "code", "nniManagerIp": "127.0.0.1"}
+    content["trainingService"] = {
+        "platform": "remote",
+        "machineList": [
+            {
+                "host": "127.0.0.1",
+                "port": port,
+                "user": getpass.getuser(),
+                "sshKeyFile": str(key),
+                "pythonPath": str(Path(sys.executable).parent),
+            }
+            for port, key, _ in machines
+        ],
+    }
+    path.write_text(yaml.safe_dump(content))
+    experiment, trials = launch.run(path, tmp_path / "home")
+    assert [trial.status for trial in trials] == ["SUCCEEDED"] * 5
+    for _, _, home in machines:
+        assert list(home.rglob("genotype.json")), "a machine had nothing to do"
+        shutil.rmtree(home)
+    record = load_runs([experiment.folder])
+    assert sorted(run.settings["seed"] for run in record) == [0, 1, 2, 3, 4]
+    runs.search(tiny_config(rooms, tmp_path / "here", seed=3), progress=False)
+    there = next(run for run in record if run.settings["seed"] == 3)
+    assert dict(there.genotype) == dict(Genotype.load(tmp_path / "here" / "genotype.json"))
+    assert processes_of(tmp_path / "home") == []
