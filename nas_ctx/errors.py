@@ -40,10 +40,10 @@ def guarded(name: str, command: Callable[[], object]) -> int:
         raise
     except OSError as error:
         # A full disk, a folder that is read-only or a file: nothing of ours to show a traceback of.
-        if error.filename is None and error.strerror is None:
+        if error.filename is None and error.strerror is None and not str(error):
             raise
         where = f"{error.filename}: " if error.filename is not None else ""
-        print(f"{name}: {where}{error.strerror or error}", file=sys.stderr)
+        print(f"{name}: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         print(f"\n{name}: {stop or 'interrupted'}", file=sys.stderr)

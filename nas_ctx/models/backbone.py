@@ -44,7 +44,7 @@ class Backbone(nn.Module):
             arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
         try:
             model = timm.create_model(name, features_only=True, pretrained=pretrained, **arguments)
-        except (RuntimeError, TypeError, ValueError) as error:
+        except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
             raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}") from error
         strides = list(model.feature_info.reduction())
         self.model = model
