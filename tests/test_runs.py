@@ -12,12 +12,12 @@ import torch
 import yaml
 
 from nas_ctx import runs
+from nas_ctx.analysis import load_runs
 from nas_ctx.cli import main
 from nas_ctx.config import load_config
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.tasks import make_tasks
-from nas_ctx.training import RunFolder
 from nas_ctx.training.networks import make_backbone
 from tests.rooms import tiny, tiny_config
 
@@ -179,8 +179,18 @@ def test_a_finished_folder_and_a_foreign_one_are_refused(rooms: Path, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
 
+def test_a_run_that_was_refused_at_its_start_gives_way_to_the_corrected_one(rooms: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such"):
+        runs.search(tiny_config(rooms, tmp_path / "s", data__root=str(tmp_path / "nowhere")), progress=False)
+    with pytest.raises(InputError, match="has not finished"):
+        load_runs([tmp_path / "s"])
+    runs.search(tiny_config(rooms, tmp_path / "s", training__steps=2), progress=False)
+    assert len(load_runs([tmp_path / "s"])) == 1
+
+
 def test_an_unfinished_run_of_another_configuration_is_refused(rooms: Path, tmp_path: Path) -> None:
-    RunFolder(tmp_path / "s").begin(tiny_config(rooms, tmp_path / "s", seed=3), "search")
+    runs.search(tiny_config(rooms, tmp_path / "s", seed=3), progress=False)
+    (tmp_path / "s" / "metrics.json").unlink()
     with pytest.raises(InputError, match=r"another configuration \(seed, training.lr differ\)"):
         runs.search(tiny_config(rooms, tmp_path / "s", seed=4, training__lr=0.5), progress=False)
 

@@ -190,6 +190,8 @@ def _from_table(text: str, name: str, transposed: bool, suffix: str) -> list[Run
 
 def _from_run_folder(folder: Path) -> Run:
     file = folder / "genotype.json"
+    if not file.exists() and (folder / "config.yaml").exists():
+        raise InputError(f"{folder}: a run that has not finished, or no search: it has no genotype.json")
     if not file.exists():
         raise InputError(
             f"{folder}: neither a run folder (it has no genotype.json) nor an NNI experiment (it has no db/nni.sqlite)"

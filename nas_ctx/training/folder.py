@@ -19,6 +19,7 @@ from typing import Any
 from nas_ctx.config import Config, check_config, flattened, read_yaml, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text, written_whole
+from nas_ctx.training.checkpoints import checkpoints_in
 from nas_ctx.training.lock import NAME as LOCK
 from nas_ctx.training.lock import locked
 
@@ -50,14 +51,15 @@ class RunFolder:
         """Take the folder for a run of ``config``, new or resumed.
 
         Raises:
-            InputError: the folder holds a run of another configuration, or other files.
+            InputError: the folder holds a run of another configuration that has got somewhere, or other files.
         """
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
         if self.config.exists():
             there = check_config(read_yaml(self.config), str(self.config))
             different = _differences(there, config)
-            if different:
+            # A run that was refused before its first step left nothing to keep: the corrected one takes its place.
+            if different and (self.finished or checkpoints_in(self.checkpoints) or self.rows(self.history.name)):
                 raise InputError(
                     f"output: {self.path}: holds a run of another configuration "
                     f"({', '.join(different)} differ); name another folder or remove it"
