@@ -24,7 +24,7 @@ from searching import SHARP, STRATEGIES, Plan
 from nas_ctx.files import write_text, written_whole
 from search_spaces.planted import random_world
 
-NOISES = (0.1, 1.0, 2.0, 4.0, 8.0)
+NOISES = (0.1, 4.0, 8.0, 16.0, 32.0)
 
 
 class Row(NamedTuple):
