@@ -29,7 +29,14 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit code:
     0 done, 2 wrong input or a file that cannot be written, 130 or 143 interrupted."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _main(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt:  # before there was a command to say so itself
+        print("\nnas-ctx: interrupted", file=sys.stderr)
+        return 130
+
+
+def _main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="nas-ctx",
         description="Search relational contexts for multi-task dense prediction, and say how far to trust them.",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable
+from types import FrameType
 
 
 class InputError(ValueError):
@@ -31,6 +34,16 @@ def guarded(name: str, command: Callable[[], object]) -> int:
     0 done; 2 wrong input, or a file that cannot be read or written; 130 interrupted by Ctrl-C, 143 by SIGTERM.
     A broken pipe is left to the caller.
     """
+    struck: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        struck.append(number)
+        raise KeyboardInterrupt
+
+    # Python's own handler, which also notes that it was called: a library may wrap the exception into one of its own.
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler and in_main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         command()
     except InputError as error:
@@ -46,6 +59,19 @@ def guarded(name: str, command: Callable[[], object]) -> int:
         print(f"{name}: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"\n{name}: {stop or 'interrupted'}", file=sys.stderr)
+        print(f"\n{name}: {str(stop) or 'interrupted'}", file=sys.stderr)
         return int(getattr(stop, "exit_code", 130))
+    except Exception:
+        if not struck:
+            raise
+        print(f"\n{name}: interrupted", file=sys.stderr)
+        return 130
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     return 0
+
+
+def in_main_thread() -> bool:
+    """Whether signals can be taken here."""
+    return threading.current_thread() is threading.main_thread()

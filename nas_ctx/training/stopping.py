@@ -6,10 +6,11 @@ Neither Lightning's nor Python's own handling saves anything on SIGTERM, which i
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from nas_ctx.errors import InputError, in_main_thread
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -58,7 +59,7 @@ class StopRequest:
 
     def install(self) -> None:
         """Take the signals. Lightning puts a handler of its own before ours when it starts, so do it again then."""
-        if threading.current_thread() is threading.main_thread():
+        if in_main_thread():
             for number in SIGNALS:
                 signal.signal(number, self.handle)
 
@@ -74,6 +75,8 @@ class StopRequest:
 def stop_on_signals() -> Iterator[StopRequest]:
     """Turn SIGINT and SIGTERM into a :class:`StopRequest` for as long as the block runs.
 
+    Whatever the block raises after a signal becomes :class:`Interrupted`, input errors aside.
+
     >>> with stop_on_signals() as request:
     ...     request.learning = True
     ...     signal.raise_signal(signal.SIGTERM)
@@ -85,7 +88,14 @@ def stop_on_signals() -> Iterator[StopRequest]:
     request.install()
     try:
         yield request
+    except InputError:
+        raise
+    except Exception:
+        # A library in whose midst the signal struck may have wrapped our exception into one of its own.
+        if request.number is not None:
+            raise request.end() from None
+        raise
     finally:
-        if threading.current_thread() is threading.main_thread():
+        if in_main_thread():
             for number, handler in before.items():
                 signal.signal(number, handler)
