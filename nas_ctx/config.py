@@ -17,7 +17,7 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from nas_ctx.errors import InputError
-from nas_ctx.search.settings import SearchSettings
+from nas_ctx.settings import SearchSettings
 
 Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]

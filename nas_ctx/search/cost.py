@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nas_ctx.search.choice import Choices
-from nas_ctx.search.settings import Resource
 from nas_ctx.search.supernet import MixedLayer
+from nas_ctx.settings import Resource
 
 
 class ExpectedCost:

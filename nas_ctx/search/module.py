@@ -15,8 +15,8 @@ from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.search.history import History
 from nas_ctx.search.schedule import Linear
-from nas_ctx.search.settings import SearchSettings
 from nas_ctx.search.supernet import MixedLayer
+from nas_ctx.settings import SearchSettings
 
 
 class GumbelSearchModule(BaseOneShotLightningModule):

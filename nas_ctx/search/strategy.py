@@ -17,8 +17,8 @@ from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.cost import expected_cost
 from nas_ctx.search.history import History
 from nas_ctx.search.module import GumbelSearchModule
-from nas_ctx.search.settings import SearchSettings
 from nas_ctx.search.supernet import MixedInput, MixedLayer
+from nas_ctx.settings import SearchSettings
 
 
 class GumbelSearch(OneShotStrategy):

@@ -1,4 +1,7 @@
-"""The settings of a search, checked once, with the paper's values as defaults."""
+"""The settings of a search, checked once, with the paper's values as defaults.
+
+They stand outside :mod:`nas_ctx.search`, whose import loads torch and NNI, so that a configuration is checked at once.
+"""
 
 from __future__ import annotations
 
