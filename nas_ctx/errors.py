@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import signal
 import sys
 import threading
@@ -20,12 +21,23 @@ class InputError(ValueError):
 
 
 def unknown_name(kind: str, name: object, known: Iterable[object]) -> InputError:
-    """The error for a name that nothing is registered under: it lists the known ones.
+    """The error for a name that nothing is registered under: it lists the known ones, and the one probably meant.
 
     >>> print(unknown_name("task", "sem", ["depth", "semseg"]))
-    unknown task 'sem'; known: depth, semseg
+    unknown task 'sem'; known: depth, semseg; did you mean 'semseg'?
     """
-    return InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(map(str, known)))}")
+    names = sorted(map(str, known))
+    return InputError(f"unknown {kind} {name!r}; known: {', '.join(names) or 'none'}{suggestion(name, names)}")
+
+
+def suggestion(name: object, known: Iterable[object]) -> str:
+    """``"; did you mean 'depth'?"``, or nothing where no known name is like ``name``.
+
+    >>> suggestion("dept", ["depth", "semseg"]), suggestion("far", ["depth", "semseg"])
+    ("; did you mean 'depth'?", '')
+    """
+    alike = difflib.get_close_matches(str(name), list(map(str, known)), 1)
+    return f"; did you mean {alike[0]!r}?" if alike else ""
 
 
 def guarded(name: str, command: Callable[[], object]) -> int:
