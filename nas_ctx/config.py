@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, get_type_hints
 
 import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, suggestion
 from nas_ctx.settings import SearchSettings
+from nas_ctx.templates import filled
 
 Whole = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
@@ -128,7 +130,7 @@ class Config:
     """A whole run.
 
     Attributes:
-        output: the run folder; ``{seed}`` in it stands for the seed.
+        output: the run folder; ``{seed}``, ``{training.lr}`` and every other dotted key in it stand for their values.
         seed: of weights, data order, augmentation and Gumbel noise.
         tasks: task -> its options, in the order of the grid.
     """
@@ -144,7 +146,10 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.output is not None:
-            self.output = self.output.replace("{seed}", str(self.seed))
+            try:
+                self.output = filled(self.output, {k: v for k, v in flattened(self).items() if k != "output"})
+            except InputError as error:
+                raise InputError(f"output: {self.output!r}: {error}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -180,8 +185,14 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def load_config(path: str | Path, overrides: Mapping[str, Any] | Iterable[tuple[str, Any]] = ()) -> Config:
+def load_config(
+    path: str | Path,
+    overrides: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
+    origins: Mapping[str, str] = MappingProxyType({}),
+) -> Config:
     """Read a configuration file, put ``overrides`` (dotted key -> value) over it, and check everything.
+
+    ``origins`` says where an override comes from, so that an error blames what is to be mended: ``--set`` by default.
 
     A file may begin where another ends: ``extends: other.yaml``, found beside it. Its sections ``data``, ``model``,
     ``training`` and ``search`` change single keys of the other's; whatever else it has, ``tasks`` too, takes the
@@ -192,9 +203,14 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | Iterable[tuple[
     """
     path = Path(path)
     content = _extended(path, ())
-    for key, value in dict(overrides).items():
-        set_dotted(content, key, value)
-    return check_config(content, str(path))
+    overrides = dict(overrides)
+    origins = {key: origins.get(key, "--set") for key in overrides}
+    for key, value in overrides.items():
+        try:
+            set_dotted(content, key, value)
+        except InputError as error:
+            raise InputError(f"{origins[key]} {error}") from None
+    return check_config(content, str(path), origins)
 
 
 def _extended(path: Path, before: tuple[Path, ...]) -> dict[str, Any]:
@@ -216,40 +232,66 @@ def _extended(path: Path, before: tuple[Path, ...]) -> dict[str, Any]:
     return extended
 
 
-def check_config(content: Mapping[str, Any], name: str) -> Config:
+def check_config(content: Mapping[str, Any], name: str, origins: Mapping[str, str] = MappingProxyType({})) -> Config:
     """Check a configuration given as nested mappings; ``name`` says in errors where it came from.
 
-    >>> check_config({"data": {"root": "d"}, "tasks": {"depth": {}}, "sead": 1}, "x.yaml")
+    ``origins`` says it of single dotted keys that came from elsewhere.
+
+    >>> check_config({"data": {"rot": "d"}, "tasks": {"depth": {}}}, "x.yaml")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    nas_ctx.errors.InputError: x.yaml: sead: unknown key; known: data, model, output, search, seed, tasks, training
+    nas_ctx.errors.InputError: x.yaml: data.rot: unknown key; known: augment, ...; did you mean 'root'?
     """
     try:
         # By way of JSON, since YAML's lists are to become tuples while a number stays no text and a text no number.
         return TypeAdapter(Config).validate_json(json.dumps(content))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{name}: {_explained(first)}") from None
+        # A misspelt key first: it is also why another one is missing.
+        first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
+        place, what = _explained(first)
+        origin = next((said for key, said in origins.items() if _within(place, key) or _within(key, place)), None)
+        where = f"{name}: " if origin is None else f"{origin} "
+        raise InputError(f"{where}{place}: {what}") from None
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{name}: {error}") from None
 
 
-def _explained(error: Any) -> str:
+def _explained(error: Any) -> tuple[str, str]:
+    """The dotted key that an error of pydantic is about, and what is wrong with it."""
     place = ".".join(str(part) for part in error["loc"])
     if error["type"] == "unexpected_keyword_argument":
-        return f"{place}: unknown key; known: {', '.join(_known_keys(error['loc'][:-1]))}"
+        *section, key = map(str, error["loc"])
+        known = [name.removeprefix(".".join([*section, ""])) for name in known_keys(section)]
+        elsewhere = [name for name in known_keys() if name.endswith(f".{key}")]
+        meant = f"; did you mean {elsewhere[0]!r}?" if elsewhere else suggestion(key, known)
+        return place, f"unknown key; known: {', '.join(known)}{meant}"
     if error["type"] in ("missing", "missing_argument"):
-        return f"{place}: missing"
+        return place, "missing"
     message = error["msg"].removeprefix("Value error, ")
-    if isinstance(error.get("ctx", {}).get("error"), InputError):
-        return f"{place}.{message}"
-    return f"{place}: {error['input']!r}: {message[:1].lower()}{message[1:]}"
+    if isinstance(error.get("ctx", {}).get("error"), InputError):  # it begins with a key of its own
+        key, _, what = message.partition(": ")
+        return f"{place}.{key}".lstrip("."), what
+    return place, f"{error['input']!r}: {message[:1].lower()}{message[1:]}"
 
 
-def _known_keys(place: Sequence[str | int]) -> list[str]:
+def _within(key: str, section: str) -> bool:
+    """Whether a dotted key is ``section`` or stands in it."""
+    return f"{key}.".startswith(f"{section}.")
+
+
+def known_keys(section: Sequence[str] | None = None) -> list[str]:
+    """The dotted keys of a section, ``()`` for the sections themselves; of all sections by default, without these.
+
+    >>> known_keys(())[:2], known_keys(["search"])[:1], "training.lr" in known_keys()
+    (['data', 'model'], ['search.arch_lr'], True)
+    """
+    if section is None:
+        inside = [known_keys([name]) for name, kind in get_type_hints(Config).items() if dataclasses.is_dataclass(kind)]
+        plain = [name for name in known_keys(()) if not any(keys[0].startswith(f"{name}.") for keys in inside)]
+        return sorted([*plain, *(key for keys in inside for key in keys)])
     kind: Any = Config
-    for part in place:
-        kind = get_type_hints(kind)[str(part)]
-    return sorted(f.name for f in dataclasses.fields(kind))
+    for part in section:
+        kind = get_type_hints(kind)[part]
+    return sorted(".".join([*section, field.name]) for field in dataclasses.fields(kind))
 
 
 def set_dotted(content: dict[str, Any], key: str, value: Any) -> None:

@@ -48,9 +48,9 @@ def trial_config(options: argparse.Namespace, parameters: dict[str, Any]) -> Con
     Without an ``output`` the run folder is ``run`` in the trial's own folder.
     """
     overrides = dict(parse_override(text) for text in options.overrides) | dict(parameters)
-    config = load_config(options.config, overrides)
     if options.out is not None:
-        config.output = options.out
+        overrides["output"] = options.out
+    config = load_config(options.config, overrides, dict.fromkeys(parameters, "trial parameter"))
     if config.output is None:
         config.output = str(Path(os.environ.get("NNI_OUTPUT_DIR", ".")) / "run")
     return config

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,7 +32,6 @@ def test_defaults_are_the_papers() -> None:
     [
         ("sead", 1, "sead: unknown key; known: data, model, output, search, seed, tasks, training"),
         ("data.rot", "d", "data.rot: unknown key; known: augment, batch_size"),
-        ("search.gradient_clip", 1.0, "search.gradient_clip: unknown key"),
         ("training.lr", "fast", "training.lr: 'fast': input should be a valid number"),
         ("training.lr", -1, "training.lr: -1: input should be greater than 0"),
         ("training.lr", float("nan"), "training.lr: nan: input should be a finite number"),
@@ -52,6 +53,71 @@ def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, line: s
     with pytest.raises(InputError) as caught:
         load_config(path)
     assert str(caught.value).startswith(f"{path}: {line}")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("sead", "seed"), ("data.rot", "root"), ("search.gradient_clip", "training.gradient_clip"), ("zzz", None)],
+)
+def test_who_misspells_a_key_is_told_what_was_meant(key: str, meant: str | None) -> None:
+    content = yaml.safe_load(yaml.safe_dump(MINIMAL))
+    set_dotted(content, key, 1)
+    with pytest.raises(InputError) as caught:
+        check_config(content, "x")
+    said = str(caught.value).partition("; did you mean ")[2]
+    assert said == ("" if meant is None else f"{meant!r}?")
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("training.lr=fast", "--set training.lr: 'fast': input should be a valid number"),
+        ("trainin.lr=1", "--set trainin: unknown key;"),
+        ("training.lrr=1", "--set training.lrr: unknown key;"),
+        ("data={}", "--set data.root: missing"),
+        ("search.temperature=[1, 0]", "--set search.temperature: (1.0, 0.0): expected two positive numbers"),
+        ("data.root.x=1", "--set data.root.x: data.root is 'd', which has no keys"),
+        ("output=runs/{sede}", "--set output: 'runs/{sede}': {sede}: no such key; did you mean 'seed'?"),
+    ],
+)
+def test_the_override_is_blamed_for_its_own_mistakes_and_the_file_for_the_others(
+    tmp_path: Path, override: str, line: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL))
+    with pytest.raises(InputError) as caught:
+        load_config(path, [parse_override(override)])
+    assert str(caught.value).startswith(line)
+    with pytest.raises(InputError) as caught:
+        load_config(path, [parse_override(override)], {parse_override(override)[0]: "trial parameter"})
+    assert str(caught.value).startswith(line.replace("--set", "trial parameter"))
+    path.write_text(yaml.safe_dump({**MINIMAL, "seed": -1}))
+    with pytest.raises(InputError) as caught:
+        load_config(path, [parse_override("training.lr=1")])
+    assert str(caught.value).startswith(f"{path}: seed: -1")
+
+
+def test_a_folder_is_named_after_any_key() -> None:
+    content = {**MINIMAL, "seed": 3, "training": {"lr": 5e-4}, "model": {"blocks": "a/b.json", "start_from": None}}
+    template = "w/{training.lr}/{seed}-{model.blocks}-{model.start_from}-{model.pretrained}"
+    assert check_config({**content, "output": template}, "x").output == "w/0.0005/3-a_b.json-null-true"
+    for wrong in ("{data.image_size}", "{tasks}", "{output}", "{}"):
+        with pytest.raises(InputError, match=r"^x: output: .*(no such key|single value)"):
+            check_config({**content, "output": wrong}, "x")
+
+
+def test_a_refused_configuration_costs_no_import_of_torch_or_nni(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL))
+    code = (
+        "import sys; from nas_ctx.cli import main\n"
+        f"assert main([sys.argv[1], {str(path)!r}, '--set', 'training.lr=fast']) == 2\n"
+        "print({'torch', 'nni'} & set(sys.modules))"
+    )
+    for command in ("search", "train"):
+        done = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, check=False)
+        assert done.stdout == "set()\n", done.stderr
+        assert done.stderr.startswith(f"nas-ctx {command}: --set training.lr: 'fast'")
 
 
 def test_a_missing_key_is_named() -> None:

@@ -31,4 +31,4 @@ def load_run_config(options: argparse.Namespace) -> Config:
     overrides = dict(parse_override(text) for text in options.overrides)
     if options.out is not None:
         overrides["output"] = options.out
-    return load_config(options.config, overrides)
+    return load_config(options.config, overrides, {} if options.out is None else {"output": "--out"})
