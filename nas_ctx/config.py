@@ -26,6 +26,9 @@ Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
+PLACES = ("output", "plugin_folder")
+"""Keys that say where things lie, not what is run."""
+
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
@@ -61,9 +64,12 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        backbone: a timm model that can give feature maps.
+        backbone: a timm model that can give feature maps, or one's own, see ``docs/your-own.md``.
         pretrained: load timm's weights for it.
-        backbone_options: further arguments of ``timm.create_model``.
+        backbone_options: further arguments of ``timm.create_model``, or of one's own backbone.
+        head: what makes a task's features from the backbone's, a name in ``nas_ctx.models.HEADS``.
+        space: what a search searches, a name in ``nas_ctx.spaces.SPACES``; a genotype is trained in it too.
+        space_options: the space's own options.
         start_from: the folder of a training or a search whose weights the network starts from, as far as names and
             shapes are the same; ``null`` starts anew.
         contexts: the candidates of a search.
@@ -79,6 +85,9 @@ class ModelConfig:
     pretrained: bool = True
     backbone_options: dict[str, Any] = field(default_factory=dict)
     start_from: str | None = None
+    head: str = "conv"
+    space: str = "relational"
+    space_options: dict[str, Any] = field(default_factory=dict)
     contexts: Annotated[list[str], Field(min_length=1)] = field(
         default_factory=lambda: ["none", "global", "local", "t-label", "s-label"]
     )
@@ -132,7 +141,11 @@ class Config:
     Attributes:
         output: the run folder; ``{seed}``, ``{training.lr}`` and every other dotted key in it stand for their values.
         seed: of weights, data order, augmentation and Gumbel noise.
-        tasks: task -> its options, in the order of the grid.
+        tasks: task -> its options, in the order of the grid. The option ``type`` says which task it is where that is
+            not its name.
+        plugins: modules with parts of one's own, imported before anything is looked up.
+        plugin_folder: where modules are looked for that are not installed, before the working folder; by default the
+            folder of the configuration file, if it names code.
     """
 
     __pydantic_config__ = STRICT
@@ -140,6 +153,8 @@ class Config:
     tasks: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     output: str | None = None
     seed: Whole = 0
+    plugins: list[str] = field(default_factory=list)
+    plugin_folder: str | None = None
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     search: SearchSettings = field(default_factory=SearchSettings)
@@ -210,7 +225,18 @@ def load_config(
             set_dotted(content, key, value)
         except InputError as error:
             raise InputError(f"{origins[key]} {error}") from None
-    return check_config(content, str(path), origins)
+    config = check_config(content, str(path), origins)
+    if config.plugin_folder is not None or names_code(config):
+        config.plugin_folder = str((path.parent / (config.plugin_folder or ".")).resolve())
+    return config
+
+
+def names_code(config: Config) -> bool:
+    """Whether a configuration names modules, or parts by their path ``module:Name``."""
+    model = config.model
+    types = [str(options.get("type", "")) for options in config.tasks.values()]
+    parts = [config.data.name, model.backbone, model.head, model.space, model.blocks, *model.contexts, *types]
+    return bool(config.plugins) or any(":" in part for part in parts)
 
 
 def _extended(path: Path, before: tuple[Path, ...]) -> dict[str, Any]:

@@ -18,20 +18,19 @@ from nni.nas.evaluator.pytorch import Lightning, Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nas_ctx.config import Config
-from nas_ctx.contexts import CONTEXTS
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
+from nas_ctx.plugins import load_plugins
 from nas_ctx.search import GumbelSearch
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training import MultiTaskModule, RunFolder
 from nas_ctx.training.callbacks import Progress, Report, StepSeeds
 from nas_ctx.training.checkpoints import Checkpoints, newest_whole
-from nas_ctx.training.networks import block_choices, build_network, make_backbone
+from nas_ctx.training.networks import block_choices, build_network, make_backbone, make_search_space
 from nas_ctx.training.stepbar import StepBar
 from nas_ctx.training.stopping import StopRequest, StopRun, stop_on_signals
 from nas_ctx.training.trained import start_from
-from search_spaces.relational import RelationalSpace
 
 
 def search(config: Config, *, report: Report | None = None, progress: bool = True) -> Genotype:
@@ -54,11 +53,9 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
 
 def _search(config: Config, run: _Run, report: Report | None, progress: bool) -> Genotype:
     folder, tasks, data = run.folder, run.tasks, run.data
-    for name in config.model.contexts:
-        CONTEXTS[name]
-    space = RelationalSpace(make_backbone(config.model), tasks, config.model.contexts)
+    space = make_search_space(config.model, make_backbone(config.model), tasks)
     if config.model.start_from is not None:
-        start_from(space.network, config.model.start_from)
+        start_from(getattr(space, "network", space), config.model.start_from)
     strategy = GumbelSearch(
         gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history, **vars(config.search)
     )
@@ -136,6 +133,7 @@ def _begun(config: Config, command: str) -> Iterator[_Run]:
     """Check the configuration, take the folder, and take signals while the block runs."""
     if config.output is None:
         raise InputError("output: missing: expected the run folder, in the configuration or by --out")
+    load_plugins(config)
     tasks = make_tasks(config.tasks)
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)

@@ -9,7 +9,8 @@ from nni.nas.nn.pytorch import LayerChoice, ModelSpace
 from torch import Tensor, nn
 
 from nas_ctx.contexts import CONTEXTS, candidates
-from nas_ctx.models import Backbone, MultiTaskNetwork, TaskShape
+from nas_ctx.models import Backbone, MakeHead, MultiTaskNetwork, TaskShape
+from nas_ctx.models.heads import task_head
 
 PAPER = ("none", "global", "local", "t-label", "s-label")
 
@@ -24,6 +25,7 @@ class RelationalSpace(ModelSpace):
         backbone: gives the features.
         tasks: what the network predicts.
         contexts: the candidates, names in :data:`nas_ctx.contexts.CONTEXTS`.
+        make_head: makes a task's head.
 
     >>> from types import SimpleNamespace
     >>> tasks = {"semseg": SimpleNamespace(channels=9, regions=9), "depth": SimpleNamespace(channels=1, regions=40)}
@@ -32,7 +34,14 @@ class RelationalSpace(ModelSpace):
     ['depth/depth', 'depth/semseg', 'semseg/depth', 'semseg/semseg']
     """
 
-    def __init__(self, backbone: Backbone, tasks: Mapping[str, TaskShape], contexts: Sequence[str] = PAPER) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        tasks: Mapping[str, TaskShape],
+        contexts: Sequence[str] = PAPER,
+        *,
+        make_head: MakeHead = task_head,
+    ) -> None:
         super().__init__()
 
         def choice(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
@@ -41,7 +50,7 @@ class RelationalSpace(ModelSpace):
             with label_scope(target):  # the way to a label with a slash: "<target>/<source>"
                 return LayerChoice(modules, label=source)
 
-        self.network = MultiTaskNetwork(backbone, tasks, choice, dropout=0.0)
+        self.network = MultiTaskNetwork(backbone, tasks, choice, dropout=0.0, make_head=make_head)
 
     def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
         """See :meth:`nas_ctx.models.MultiTaskNetwork.forward`."""

@@ -14,9 +14,13 @@ from torch import Tensor, nn
 
 from nas_ctx.contexts.projection import Activation, projection
 from nas_ctx.contexts.sharing import Shared
-from nas_ctx.registry import Registry
+from nas_ctx.registry import Registry, called_with
 
-CONTEXTS: Registry[type[nn.Module]] = Registry("context")
+CONTEXTS: Registry[type[nn.Module]] = Registry(
+    "context",
+    group="nas_ctx.contexts",
+    refusal=called_with("in_channels", "channels", "affine=", made=nn.Module),
+)
 register_context = CONTEXTS.register
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nas_ctx.data.base import DATASETS, DenseDataset, Draw
+from nas_ctx.data.base import DATASETS, DenseDataset, Draw, register_dataset
 from nas_ctx.data.nyud import NYUD
 from nas_ctx.data.pascal import PASCAL
 
 if TYPE_CHECKING:
     from nas_ctx.data.module import DataModule as DataModule
 
-__all__ = ["DATASETS", "NYUD", "PASCAL", "DataModule", "DenseDataset", "Draw"]
+__all__ = ["DATASETS", "NYUD", "PASCAL", "DataModule", "DenseDataset", "Draw", "register_dataset"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nas_ctx.data.reading import read_image, read_lines
 from nas_ctx.errors import InputError, unknown_name
-from nas_ctx.registry import Registry
+from nas_ctx.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
     from nas_ctx.tasks import Task
@@ -139,4 +139,7 @@ def finite(label: NDArray[Any]) -> NDArray[np.float32]:
     return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.float32(0))
 
 
-DATASETS: Registry[type[DenseDataset]] = Registry("data set")
+DATASETS: Registry[type[DenseDataset]] = Registry(
+    "data set", group="nas_ctx.datasets", refusal=subclass_of(DenseDataset)
+)
+register_dataset = DATASETS.register

@@ -50,7 +50,7 @@ class DataModule(pl.LightningDataModule):
         limit_val: int | None = None,
     ) -> None:
         super().__init__()
-        self.dataset_type = DATASETS[name]
+        self.dataset_type = DATASETS.resolve(name, "data.name")
         self.root = root
         self.tasks = tasks
         self.image_size = image_size

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
+from nas_ctx.models.heads import HEADS, MakeHead, register_head
 from nas_ctx.models.mti_net import MTINet
 from nas_ctx.models.network import MultiTaskNetwork
 from nas_ctx.models.psd import PSDNet
@@ -15,14 +16,17 @@ from nas_ctx.models.registry import NETWORKS, TaskShape, register_network
 from nas_ctx.models.true_regions import TrueRegions
 
 __all__ = [
+    "HEADS",
     "NETWORKS",
     "Backbone",
     "ContextGrid",
     "MTINet",
     "MakeBlock",
+    "MakeHead",
     "MultiTaskNetwork",
     "PSDNet",
     "TaskShape",
     "TrueRegions",
+    "register_head",
     "register_network",
 ]

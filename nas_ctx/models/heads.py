@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from nas_ctx.contexts.projection import conv_norm
+from nas_ctx.registry import Registry, called_with
+
+MakeHead = Callable[[int, int], nn.Module]
+"""(in_channels, channels) to a module from the backbone's features (B, in_channels, h, w) to (B, channels, h, w)."""
+
+HEADS: Registry[MakeHead] = Registry(
+    "head", group="nas_ctx.heads", refusal=called_with("in_channels", "channels", made=nn.Module)
+)
+register_head = HEADS.register
 
 
+@register_head("conv")
 def task_head(in_channels: int, channels: int) -> nn.Sequential:
     """The 3x3 Conv-BN-ReLU that makes a task's features from the backbone's."""
     return conv_norm(in_channels, channels, kernel=3, activation=nn.ReLU)

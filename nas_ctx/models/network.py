@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nas_ctx.contexts.attention import region_map
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
-from nas_ctx.models.heads import AuxiliaryHead, task_head
+from nas_ctx.models.heads import AuxiliaryHead, MakeHead, task_head
 from nas_ctx.models.registry import TaskShape, register_network
 
 
@@ -26,6 +26,7 @@ class MultiTaskNetwork(nn.Module):
         tasks: what to predict, in the order of the grid.
         make_block: ``(target, source, in_channels, channels) -> module``, or None.
         dropout: before the logits; the paper's trained network has 0.05, a search none.
+        make_head: makes the head of a task, from the backbone's features to the task's.
         auxiliary: False for a network that will be given its region maps: it has no auxiliary heads.
         recompute: save memory for time in the grid, see :class:`nas_ctx.models.grid.ContextGrid`.
 
@@ -46,13 +47,14 @@ class MultiTaskNetwork(nn.Module):
         make_block: MakeBlock | None,
         dropout: float = 0.05,
         *,
+        make_head: MakeHead = task_head,
         auxiliary: bool = True,
         recompute: bool = False,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         channels = backbone.channels // 4
-        self.heads = nn.ModuleDict({name: task_head(backbone.channels, channels) for name in tasks})
+        self.heads = nn.ModuleDict({name: make_head(backbone.channels, channels) for name in tasks})
         self.auxiliary_heads: nn.ModuleDict | None = None
         self.grid: ContextGrid | None = None
         if make_block is not None:
@@ -93,9 +95,11 @@ class MultiTaskNetwork(nn.Module):
 
 
 @register_network("baseline")
-def baseline(backbone: Backbone, tasks: Mapping[str, TaskShape], /, dropout: float) -> MultiTaskNetwork:
+def baseline(
+    backbone: Backbone, tasks: Mapping[str, TaskShape], /, dropout: float, make_head: MakeHead = task_head
+) -> MultiTaskNetwork:
     """A head per task on a shared backbone; with one task, the single-task baseline."""
-    return MultiTaskNetwork(backbone, tasks, None, dropout)
+    return MultiTaskNetwork(backbone, tasks, None, dropout, make_head=make_head)
 
 
 def upsampled(logits: Tensor, image: Tensor) -> Tensor:

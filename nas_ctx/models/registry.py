@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import nn
 
 from nas_ctx.models.backbone import Backbone
-from nas_ctx.registry import Registry
+from nas_ctx.registry import Registry, called_with
 
 
 class TaskShape(Protocol):
@@ -24,5 +24,7 @@ class MakeNetwork(Protocol):
     def __call__(self, backbone: Backbone, tasks: Mapping[str, TaskShape], /, dropout: float) -> nn.Module: ...
 
 
-NETWORKS: Registry[MakeNetwork] = Registry("network")
+NETWORKS: Registry[MakeNetwork] = Registry(
+    "network", group="nas_ctx.networks", refusal=called_with("backbone", "tasks", "dropout=")
+)
 register_network = NETWORKS.register

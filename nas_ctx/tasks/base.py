@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from nas_ctx.metrics.values import IGNORE
-from nas_ctx.registry import Registry
+from nas_ctx.registry import Registry, subclass_of
 from nas_ctx.tasks import losses
 
 Array = NDArray[Any]
@@ -84,7 +84,7 @@ class Task(ABC):
         """The label as it stands in a batch, without the batch dimension."""
 
 
-TASKS: Registry[type[Task]] = Registry("task")
+TASKS: Registry[type[Task]] = Registry("task", group="nas_ctx.tasks", refusal=subclass_of(Task))
 register_task = TASKS.register
 
 

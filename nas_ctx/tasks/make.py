@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, suggestion
+from nas_ctx.plugins import is_path
 from nas_ctx.tasks.base import TASKS, Task
 
 
 def make_tasks(mapping: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Task]:
     """Tasks by name, in the order given, each made with its options; ``None`` is no options.
+
+    The option ``type`` names the task, or the path of one's own, where that is not its name here.
 
     Raises:
         InputError: unknown task, unknown option, or a value that the task refuses.
@@ -22,18 +26,29 @@ def make_tasks(mapping: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Tas
     [('semseg', 8), ('depth', 1)]
     >>> make_tasks({"semseg": {"clases": 8}})
     Traceback (most recent call last):
-    nas_ctx.errors.InputError: tasks.semseg.clases: unknown option; known: classes, weight
+    nas_ctx.errors.InputError: tasks.semseg.clases: unknown option; known: classes, weight; did you mean 'classes'?
     """
     return {name: make_task(name, options or {}) for name, options in mapping.items()}
 
 
 def make_task(name: str, options: Mapping[str, Any]) -> Task:
     """One task of the registry, made with its options."""
-    kind = TASKS[name]
+    if is_path(name):
+        raise InputError(f"tasks.{name}: a task needs a name: write `{_name_of(name)}: {{type: {name!r}}}`")
     if not isinstance(options, Mapping):
         raise InputError(f"tasks.{name}: {options!r}, expected a mapping of options")
+    options = dict(options)
+    key = f"tasks.{name}.type" if "type" in options else "tasks"
+    kind = TASKS.resolve(str(options.pop("type", name)), key)
     known = sorted(inspect.signature(kind).parameters)
     for key in options:
         if key not in known:
-            raise InputError(f"tasks.{name}.{key}: unknown option; known: {', '.join(known) or 'none'}")
+            raise InputError(
+                f"tasks.{name}.{key}: unknown option; known: {', '.join(known) or 'none'}{suggestion(key, known)}"
+            )
     return kind(**options)
+
+
+def _name_of(path: str) -> str:
+    """``my_tasks:SkyLine`` as the name of a task: ``sky_line``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", path.rpartition(":")[2]).lower()

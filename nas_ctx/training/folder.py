@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.config import Config, check_config, flattened, read_yaml, to_yaml
+from nas_ctx.config import PLACES, Config, check_config, flattened, read_yaml, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text, written_whole
 from nas_ctx.training.checkpoints import checkpoints_in
@@ -175,7 +175,7 @@ def _commit() -> str | None:
 
 
 def _differences(ours: Config, theirs: Config) -> list[str]:
-    """Dotted keys in which two configurations differ; where the output lies does not count."""
+    """Dotted keys in which two configurations differ; where things lie does not count."""
     first, second = flattened(ours), flattened(theirs)
     different = [key for key in {**first, **second} if first.get(key) != second.get(key)]
-    return [key for key in different if key != "output"]
+    return [key for key in different if key not in PLACES]

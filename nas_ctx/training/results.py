@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.config import Config, check_config, flattened, read_yaml
+from nas_ctx.config import PLACES, Config, check_config, flattened, read_yaml
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
@@ -44,7 +44,7 @@ class Result:
         choices = RunFolder(self.folder).genotype
         if choices.exists():
             content["model.blocks"] = str(sorted(Genotype.load(choices).items()))
-        return {key: value for key, value in content.items() if key not in ("seed", "output")}
+        return {key: value for key, value in content.items() if key not in ("seed", *PLACES)}
 
     def description(self) -> str:
         """A name for the network, from its configuration."""
@@ -170,7 +170,7 @@ def _tell_apart(rows: list[Row]) -> None:
         contents = [{k: v for r in row.results for k, v in flattened(r.config).items()} for row in alike]
         keys = sorted(
             key
-            for key in {key for content in contents for key in content} - {"seed", "output"}
+            for key in {key for content in contents for key in content} - {"seed", *PLACES}
             if not key.startswith("tasks.") or (key.count(".") > 1 and key.split(".")[1] in shared)
         )
         varying = [key for key in keys if len({repr(content.get(key)) for content in contents}) > 1]

@@ -11,6 +11,7 @@ from scipy import stats
 
 from nas_ctx.errors import InputError, unknown_name
 from nas_ctx.metrics import delta_m
+from nas_ctx.plugins import load_plugins
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training.results import Row
 
@@ -124,6 +125,7 @@ def _tasks_of(rows: Sequence[Row]) -> dict[str, Task]:
     tasks: dict[str, Task] = {}
     for row in rows:
         for result in row.results:
+            load_plugins(result.config)
             for name, task in make_tasks(result.config.tasks).items():
                 known = tasks.setdefault(name, task)
                 if known.metric_name != task.metric_name:

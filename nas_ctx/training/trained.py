@@ -14,6 +14,7 @@ from nas_ctx.config import Config, check_config, read_yaml
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.models.true_regions import inner
+from nas_ctx.plugins import load_plugins
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training.checkpoints import newest_whole
 from nas_ctx.training.folder import RunFolder
@@ -52,6 +53,7 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     if not folder.config.exists():
         raise InputError(f"{folder.path}: expected the folder of a training run, with config.yaml and checkpoints/")
     config = check_config(read_yaml(folder.config), str(folder.config))
+    load_plugins(config)
     checkpoint, weights = trained_weights(folder)
     tasks = make_tasks(config.tasks)
     # A run keeps its choices itself: the file that its configuration names may have moved.
