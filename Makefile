@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long lint format clean
+.PHONY: help install demo test test-long docs lint format clean
 
 help:  ## list the jobs
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -14,7 +14,7 @@ install: $(INSTALLED)  ## make a virtual environment in .venv and install the pa
 
 $(INSTALLED): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[test,lint]"
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[test,lint,docs]"
 	@touch $@
 
 demo: $(INSTALLED)  ## five searches, a report, and the voted network against its baseline, on made rooms
@@ -26,6 +26,9 @@ test: $(INSTALLED)  ## the test suite
 test-long: $(INSTALLED)  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m long
 
+docs: $(INSTALLED)  ## the documentation with its tutorials, which run: build/docs/index.html, in minutes
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+
 lint: $(INSTALLED)  ## the linter, the formatter's check, the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,5 +38,5 @@ format: $(INSTALLED)  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove what `make` made: the environment and the work folder
-	rm -rf $(VENV) work
+clean:  ## remove what `make` made: the environment, the pages, the work folder
+	rm -rf $(VENV) build docs/_generated work

@@ -6,6 +6,7 @@ figures) matplotlib are used: importing this loads neither torch nor NNI.
 """
 
 from nas_ctx.analysis._agreement import (
+    Parts,
     cohens_kappa,
     congers_kappa,
     fleiss_kappa,
@@ -14,14 +15,17 @@ from nas_ctx.analysis._agreement import (
     lights_kappa,
     percentage_agreement,
 )
-from nas_ctx.analysis._compare import Comparison, compare
-from nas_ctx.analysis._enough import enough_runs, extrapolated, plurality_probability
+from nas_ctx.analysis._compare import Comparison, Difference, compare
+from nas_ctx.analysis._course import Course
+from nas_ctx.analysis._enough import Enough, enough_runs, extrapolated, plurality_probability
 from nas_ctx.analysis._history import History
-from nas_ctx.analysis._policy import random_policy
-from nas_ctx.analysis._record import Reliability, reliability
+from nas_ctx.analysis._labels import Table
+from nas_ctx.analysis._policy import RandomPolicy, random_policy
+from nas_ctx.analysis._ratings import Tally
+from nas_ctx.analysis._record import Reliability, Result, Scores, reliability
 from nas_ctx.analysis._report import write_comparison, write_report
 from nas_ctx.analysis._runs import Note, Run, RunSet, load_runs
-from nas_ctx.analysis._scores import agreement_with_others, rank_correlation
+from nas_ctx.analysis._scores import RankCorrelation, agreement_with_others, rank_correlation
 from nas_ctx.analysis._statistics import (
     CONGER,
     FLEISS,
@@ -33,8 +37,8 @@ from nas_ctx.analysis._statistics import (
     Statistic,
     customary_word,
 )
-from nas_ctx.analysis._tasks import grid_of, task_agreements
-from nas_ctx.analysis._uncertainty import bootstrap_interval, chance_test, interval
+from nas_ctx.analysis._tasks import Grid, TaskAgreement, grid_of, task_agreements
+from nas_ctx.analysis._uncertainty import ChanceTest, Interval, bootstrap_interval, chance_test, interval
 from nas_ctx.analysis._votes import BlockVote, vote
 from nas_ctx.analysis._words import comparison_verdict, verdict
 
@@ -47,13 +51,27 @@ __all__ = [
     "PERCENTAGE",
     "STATISTICS",
     "BlockVote",
+    "ChanceTest",
     "Comparison",
+    "Course",
+    "Difference",
+    "Enough",
+    "Grid",
     "History",
+    "Interval",
     "Note",
+    "Parts",
+    "RandomPolicy",
+    "RankCorrelation",
     "Reliability",
+    "Result",
     "Run",
     "RunSet",
+    "Scores",
     "Statistic",
+    "Table",
+    "Tally",
+    "TaskAgreement",
     "agreement_with_others",
     "bootstrap_interval",
     "chance_test",

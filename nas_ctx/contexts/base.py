@@ -28,7 +28,7 @@ class ContextInput(NamedTuple):
     """All that a block of the grid may look at, as one argument, since NNI's ``LayerChoice`` passes exactly one.
 
     Shapes: ``target`` and ``source`` (B, C, h, w); ``target_regions`` (B, Kt, h, w) and ``source_regions``
-    (B, Ks, h, w), the region maps of both tasks, see :func:`nas_ctx.contexts.attention.region_map`. ``shared`` is the
+    (B, Ks, h, w), the region maps of both tasks, see ``nas_ctx.contexts.attention.region_map``. ``shared`` is the
     grid's: a context that reads by :meth:`project` and :meth:`region_features` profits from it, others need not.
     """
 

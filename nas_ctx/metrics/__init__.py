@@ -10,7 +10,7 @@ from nas_ctx.metrics.depth import DepthErrors, depth_rmse
 from nas_ctx.metrics.normals import AngularErrors, angular_errors, mean_angular_error
 from nas_ctx.metrics.saliency import MaxF, max_f
 from nas_ctx.metrics.segmentation import MeanIoU, confusion_matrix, mean_iou
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.metrics.values import IGNORE, SummedMetric
 
 __all__ = [
     "IGNORE",
@@ -19,6 +19,7 @@ __all__ = [
     "DepthErrors",
     "MaxF",
     "MeanIoU",
+    "SummedMetric",
     "angular_errors",
     "confusion_matrix",
     "delta_m",

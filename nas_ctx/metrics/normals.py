@@ -18,7 +18,8 @@ BINS_PER_DEGREE = 1000
 def angular_errors(prediction: Tensor, label: Tensor) -> Tensor:
     """Degrees between the valid normals of two maps, float64 of shape (valid pixels,).
 
-    2 atan2(|p - t|, |p + t|) of unit vectors keeps its accuracy where arccos(p . t) loses it, near 0 and 180 degrees.
+    ``2 atan2(|p - t|, |p + t|)`` of unit vectors keeps its accuracy where ``arccos(p . t)`` loses it, near 0 and 180
+    degrees.
 
     Args:
         prediction: (..., 3, H, W), scaled to unit length here; a zero vector counts as 90 degrees off.

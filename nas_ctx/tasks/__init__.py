@@ -7,10 +7,11 @@ from nas_ctx.tasks.human_parts import HumanParts
 from nas_ctx.tasks.make import make_tasks
 from nas_ctx.tasks.normals import Normals
 from nas_ctx.tasks.saliency import Saliency
-from nas_ctx.tasks.semseg import SemSeg
+from nas_ctx.tasks.semseg import ClassMap, SemSeg
 
 __all__ = [
     "TASKS",
+    "ClassMap",
     "Depth",
     "Edge",
     "HumanParts",
