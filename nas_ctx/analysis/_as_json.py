@@ -163,6 +163,7 @@ def _interval(of: Interval | None) -> dict[str, Any] | None:
         "level": of.level,
         "draws": of.draws,
         "undefined_draws": of.undefined,
+        "jackknife": list(of.jackknife),
         "percentile": list(of.percentile),
         "bca": None if of.bca is None else list(of.bca),
     }

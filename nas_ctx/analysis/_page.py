@@ -139,10 +139,8 @@ def _statistics(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
     notes = [f"{result.statistic.name}: {result.note}" for result in record.results if result.note]
     level = f"{100 * float(str(record.settings['level'])):g} %"
     words = (
-        f"Intervals: {level} bootstrap over blocks (BCa), {record.settings['draws']} draws; they say how the number "
-        "would vary over blocks like these, with these runs. The words are those of "
-        + SCALE_SOURCE
-        + ", a convention that "
+        f"Intervals: {level}, from the jackknife over blocks; they say how the number would vary over blocks like "
+        "these, with these runs. The words are those of " + SCALE_SOURCE + ", a convention that "
         "knows neither the number of choices nor what is at stake."
     )
     parts: list[object] = [figure(scenes["statistics"], words, wide=True), table(head, rows, cls="figures")]
@@ -300,8 +298,8 @@ def _definitions() -> list[object]:
         ("Undefined (0/0)", "A kappa of runs that only ever made one choice: agreement and chance are both complete."),
         (
             "Interval",
-            "Bias-corrected and accelerated bootstrap over blocks (Efron, JASA 82 (1987) 171); percentile where that "
-            "does not exist.",
+            "Jackknife over blocks with Student's t (Tukey, Ann. Math. Stat. 29 (1958) 614); none where leaving one "
+            "block out makes the statistic undefined.",
         ),
         (
             "p value",

@@ -210,7 +210,7 @@ def _results(table: Table, draws: int, level: float, seed: int) -> Iterable[Resu
         too_much = statistic is LIGHT and pairs * blocks.n_blocks * (draws + blocks.n_blocks) > _MOST_PAIR_WORK
         found = None
         if not too_much and not math.isnan(value):
-            found = interval(value, statistic.of(blocks, resampled), statistic.of(blocks, left_out), level)
+            found = interval(value, statistic.of(blocks, resampled), statistic.of(blocks, left_out), level, most=1.0)
         notes = []
         if too_much:
             notes.append("No interval: there are too many pairs of runs to resample; Conger's kappa has one.")
@@ -226,10 +226,10 @@ def _results(table: Table, draws: int, level: float, seed: int) -> Iterable[Resu
                 )
         elif math.isnan(value):
             notes.append("Undefined (0/0): only one choice occurs.")
-        if found is not None and found.undefined:
-            notes.append(f"{found.undefined} of {draws} resamples were undefined (0/0) and are left out.")
-        if found is not None and found.bca is None:
-            notes.append("The BCa interval does not exist here; the percentile interval is shown.")
+        if found is None and not too_much and not math.isnan(value):
+            notes.append(
+                "No interval: without one of the blocks it would be undefined (0/0), so it hangs on that block."
+            )
         yield Result(
             statistic,
             value,

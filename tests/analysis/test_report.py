@@ -376,8 +376,8 @@ def test_pairing_makes_the_interval_narrower_than_independent_draws():
         return [{f"b{i}": int(v) for i, v in enumerate(row)} for row in table]
 
     found = compare(runs(5), runs(5), draws=600)
-    low, high = found.differences[0].interval.percentile
-    widths = [r.results[0].interval.percentile for r in (found.first, found.second)]
+    low, high = found.differences[0].interval.best
+    widths = [r.results[0].interval.best for r in (found.first, found.second)]
     independent = np.hypot(*(above - below for below, above in widths))
     assert high - low < 0.8 * independent
 

@@ -68,13 +68,27 @@ def test_weights():
 
 def test_interval_of_full_agreement_is_a_point():
     found = bootstrap_interval([["a", "b", "a", "c"]] * 3, PERCENTAGE.of, draws=200)
-    assert found.percentile == found.bca == (1.0, 1.0)
+    assert found.best == found.percentile == found.bca == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_the_interval_of_a_mean_over_blocks_is_students(level):
+    """Percentage agreement is a mean over blocks, so SciPy's one-sample t interval is the jackknife's."""
+    of_blocks = [np.mean([a == b for a, b in itertools.combinations(column, 2)]) for column in TABLE.T]
+    theirs = stats.ttest_1samp(of_blocks, 0.0).confidence_interval(level)
+    found = bootstrap_interval(TABLE, PERCENTAGE.of, draws=50, level=level)
+    assert found.best == pytest.approx((theirs.low, min(theirs.high, 1.0)), abs=1e-12)
+
+
+def test_no_interval_reaches_beyond_full_agreement():
+    table = [["a", "b", "a", "b", "c"], ["a", "b", "a", "b", "c"], ["a", "b", "a", "b", "a"]]
+    assert bootstrap_interval(table, LIGHT.of, draws=50).best[1] == 1.0
 
 
 def test_undefined_draws_are_left_out_and_counted():
-    table = [["a", "a", "b"], ["a", "a", "b"]]
+    table = [["a", "a", "b", "b"], ["a", "a", "b", "b"]]
     found = bootstrap_interval(table, FLEISS.of, draws=2000, seed=3)
-    expected = 1 / 27 + 8 / 27  # every block drawn is b, or none is
+    expected = 2 * 2**4 / 4**4  # every block drawn is a, or every one is b
     assert found.undefined / 2000 == pytest.approx(expected, abs=0.04)
     assert found.percentile == (1.0, 1.0)
 
@@ -83,13 +97,15 @@ def test_no_interval_of_what_is_undefined():
     assert bootstrap_interval([["a"] * 4] * 3, FLEISS.of, draws=100) is None
 
 
-def test_bca_is_absent_where_it_does_not_exist():
+def test_no_interval_of_what_hangs_on_one_block():
     one_odd = [["a"] * 5 + ["b"], ["a"] * 5 + ["b"], ["a"] * 4 + ["b", "b"]]
-    found = bootstrap_interval(one_odd, LIGHT.of, draws=300)
-    assert found.best == (found.percentile if found.bca is None else found.bca)
+    assert LIGHT.of(tally(one_odd)) > 0.5
+    assert bootstrap_interval(one_odd, LIGHT.of, draws=300) is None
+
+
+def test_bca_is_absent_where_it_does_not_exist():
     outside = interval(2.0, np.array([0.1, 0.2]), np.array([0.1, 0.2]))
     assert outside.bca is None
-    assert interval(0.2, np.array([0.1, 0.2, 0.3]), np.array([np.nan, 0.2])).bca is None
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, True])
@@ -114,6 +130,21 @@ def test_coverage_is_near_the_level():
         low, high = bootstrap_interval(table, PERCENTAGE.of, draws=400).best
         covered += low <= 0.6**2 + (1 - 0.6**2) / 3 <= high
     assert 0.9 <= covered / 200 <= 0.985
+
+
+@pytest.mark.parametrize("blocks", [4, 16])
+def test_the_interval_of_runs_that_ignore_the_blocks_contains_0(blocks):
+    """Also over few blocks, where those of the bootstrap are too narrow (`experiments/planted/coverage.py`)."""
+    rng = np.random.default_rng(blocks)
+    found = [bootstrap_interval(rng.integers(0, 5, (5, blocks)), LIGHT.of, draws=200) for _ in range(400)]
+    known = [f for f in found if f is not None]
+    assert len(known) > 380
+    contained, in_bca = (
+        np.mean([low <= 0 <= high for low, high in kind])
+        for kind in ([f.best for f in known], [f.bca or f.percentile for f in known])
+    )
+    assert 0.9 <= contained <= 0.985
+    assert in_bca < contained
 
 
 # The permutation test -------------------------------------------------------------------------------------------------
