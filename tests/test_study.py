@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -29,8 +32,34 @@ def test_the_whole_study_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
     ):  # fmt: skip
         assert f"| {row} | 1 |" in table, row
     assert "tasks.depth.mode=classification, tasks.normals.mode=classification" in table
-    for name in ("importance/importance.png", "predictions.png", "table.csv", "report/report.html"):
+    for name in (
+        "importance/importance.png",
+        "predictions.png",
+        "table.csv",
+        "table.png",
+        "figure-D-1.png",
+        "report/report.html",
+    ):
         assert (tmp_path / name).exists(), name
     second = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "nas-ctx train" not in second.stdout
     assert (tmp_path / "table-G-1.md").read_text() == table
+
+
+def test_sigterm_reaches_the_command_that_runs(tmp_path: Path) -> None:
+    study = subprocess.Popen(
+        [sys.executable, str(STUDY), "--work", str(tmp_path), "--train", "5000", "--val", "1"],
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert study.stdout is not None
+    assert study.stdout.readline().startswith("$ nas-ctx data rooms")
+    parent = psutil.Process(study.pid)
+    deadline = time.monotonic() + 60
+    while not parent.children() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    children = parent.children(recursive=True)
+    assert children
+    study.terminate()
+    assert study.wait(60) == 128 + signal.SIGTERM
+    _, alive = psutil.wait_procs(children, timeout=60)
+    assert not alive

@@ -3,8 +3,8 @@
     python experiments/rooms/study.py
 
 Writes the data, warms up a supernet, searches five times, votes, trains all rows from scratch, two at a time, and makes
-the tables and the importance of the blocks. Every step is a `nas-ctx` command, printed before it runs; what is finished
-is not run again, so an interrupted study goes on where it was.
+the tables, their figures and the importance of the blocks. Every step is a `nas-ctx` command, printed before it runs;
+what is finished is not run again, so an interrupted study goes on where it was.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from pathlib import Path
 PROGRAM = Path(sys.executable).parent / "nas-ctx"
 HERE = Path("experiments/rooms")
 CONSENSUS = "report/consensus.json"
+RUNNING: set[subprocess.Popen[bytes]] = set()
 WARM_UP = {"model.start_from": "null", "training.steps": 240, "training.lr": 0.03, "search.warmup_steps": 240,
            "search.stop_margin": "null"}  # fmt: skip
 CLASSES = {"depth": "{mode: classification}", "normals": "{mode: classification}"}
@@ -57,6 +59,7 @@ def main() -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="for searches and trainings alike"
     )
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, stop)
     os.chdir(Path(__file__).resolve().parents[2])
     began = time.monotonic()
     work, common = options.work, [f"data.root={options.work / 'data'}", *options.set]
@@ -96,7 +99,9 @@ def main() -> None:
     for layout in ("B-1", "E-1", "G-1"):
         run(("table", work / "runs", "--layout", layout, "--format", "markdown", "--out", work / f"table-{layout}.md"))
     run(("table", work / "runs", "--format", "csv", "--out", work / "table.csv"))
-    run(("table", work / "runs"))
+    classes = [work / "runs" / kind / task for kind in ("single", "single-classes") for task in CLASSES]
+    run(("table", *classes, "--layout", "B-1", "--out", work / "figure-D-1.txt", "--figure", work / "figure-D-1.png"))
+    run(("table", work / "runs", "--figure", work / "table.png"))
     print(f"\n{time.monotonic() - began:.0f} s")
 
 
@@ -109,11 +114,20 @@ def run(words: Sequence[object]) -> None:
     """Run one `nas-ctx` command; a failure ends the study with its exit code."""
     arguments = [str(word) for word in words]
     print("$ nas-ctx " + shlex.join(arguments), flush=True)
-    done = subprocess.run(
-        [PROGRAM, *arguments], check=False, stdout=None if words[0] == "table" else subprocess.DEVNULL
-    )
-    if done.returncode:
-        raise SystemExit(done.returncode)
+    shown = words[0] == "table" and "--out" not in words
+    process = subprocess.Popen([PROGRAM, *arguments], stdout=None if shown else subprocess.DEVNULL)
+    RUNNING.add(process)
+    code = process.wait()
+    RUNNING.remove(process)
+    if code:
+        raise SystemExit(code)
+
+
+def stop(signal_number: int, _: object) -> None:
+    """Hand SIGTERM on to the commands that run: they save, and the study goes on from there when it is run again."""
+    for process in RUNNING.copy():
+        process.terminate()
+    sys.exit(128 + signal_number)
 
 
 def side_by_side(count: int, commands: Iterable[Sequence[object]]) -> None:

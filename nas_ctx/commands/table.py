@@ -3,11 +3,12 @@
 Each RUN is the folder of a finished training, or a folder with such folders below it. Runs that differ in nothing but
 their seed make a row; single-task runs of all tasks make one row together, and delta_m is taken against it. Rows are
 compared over the seeds that they share. Layouts are those of the supplement: B-1 (means), E-1 (means and delta_m),
-G-1 (means, deviations and delta_m). CSV holds every metric, in full precision.
+G-1 (means, deviations and delta_m). CSV holds every metric, in full precision; --figure draws every run.
 
 examples:
   nas-ctx table work/nyud
   nas-ctx table work/nyud/single-* work/nyud/true-* --layout E-1 --format latex --out table.tex
+  nas-ctx table work/nyud/single/depth work/nyud/single-classes/depth --figure figure-d-1.png
   nas-ctx table work/rooms/train --against "multi-task baseline" --format csv --out table.csv
 """
 
@@ -25,19 +26,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--against", metavar="ROW", help="the row to compare others with (the multi-task baseline)")
     parser.add_argument("--out", metavar="FILE", help="write there instead of printing")
+    parser.add_argument("--figure", metavar="FILE", help="draw it there too (.png, .svg or .pdf)")
 
 
 def run(options: argparse.Namespace) -> None:
+    from nas_ctx.errors import InputError
     from nas_ctx.files import write_text
     from nas_ctx.training.results import gather, read_results
     from nas_ctx.training.table import make_table
     from nas_ctx.training.table_text import FORMATS, LAYOUTS
 
     draw, layout = FORMATS[options.format], LAYOUTS[options.layout]
+    if options.figure is not None and not options.figure.lower().endswith((".png", ".svg", ".pdf")):
+        raise InputError(f"--figure {options.figure}: expected a file name that ends in .png, .svg or .pdf")
     results, notes = read_results(options.paths)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
-    text = draw(make_table(gather(results), options.against), layout)
+    table = make_table(gather(results), options.against)
+    text = draw(table, layout)
+    if options.figure is not None:
+        from nas_ctx.training.table_figure import draw_table
+
+        draw_table(table, options.figure)
     if options.out is None:
         print(text.rstrip("\n"))
     else:

@@ -19,6 +19,11 @@ FOLDER = Path(__file__).parents[2] / "experiments" / "benchmarks"
             ["--size", "16", "20", "--backbone", "test_resnet"],
             {"time_ratio", "memory_ratio", "derived_ratio", "recompute_memory_ratio"},
         ),
+        (
+            "whole_search.py",
+            ["--size", "9", "12", "--backbone", "test_resnet", "--points", "2", "--schedule-steps", "200"],
+            {"time_ratio", "sparse_time_ratio", "gumbel_darts_ratio", "derived_ratio", "evaluated", "decided"},
+        ),
         ("local_attention.py", ["--size", "24", "32"], {"time_ratio", "memory_ratio", "error"}),
         ("growth.py", ["--size", "6", "8"], {"blocks", "pixels", "window_positions", "batch"}),
     ],

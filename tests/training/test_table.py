@@ -19,6 +19,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.training.results import gather, read_results
 from nas_ctx.training.table import holm, make_table
+from nas_ctx.training.table_figure import _panel
 
 TASKS: dict[str, dict] = {"semseg": {}, "depth": {}, "normals": {}, "edge": {"thresholds": 99}}
 METRICS = {"semseg": "miou", "depth": "rmse", "normals": "mean_angle", "edge": "ods_f"}
@@ -116,6 +117,26 @@ def test_csv_holds_every_number_in_full(published: tuple[Path, dict], tmp_path: 
     assert float(depth["mean"]) == pytest.approx(values["atrc"][:, 1].mean(), rel=1e-12)
     assert float(depth["deviation"]) == pytest.approx(values["atrc"][:, 1].std(ddof=1), rel=1e-12)
     assert depth["against"] == "multi-task baseline"
+
+
+def test_the_figure_shows_every_run_and_every_mean(published: tuple[Path, dict], tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    folder, values = published
+    axes = Figure().subplots()
+    _panel(axes, make_table(gather(read_results([folder])[0])), "depth/rmse", 1.0)
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    means = [line for line in axes.lines if line.get_marker() == "D"]
+    assert sorted(dots[0].get_xdata()) == pytest.approx(sorted(values["single"][:, 1]))
+    assert float(means[0].get_xdata()[0]) == pytest.approx(values["single"][:, 1].mean())
+    assert len(dots) == len(means) == 4
+    assert main(["table", str(folder), "--figure", str(tmp_path / "t.svg")]) == 0
+    assert "<svg" in (tmp_path / "t.svg").read_text()
+
+
+def test_a_figure_of_an_unknown_kind_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "nowhere", "--figure", "t.docx"]) == 2
+    assert "--figure t.docx" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("layout", "columns"), [("B-1", 6), ("E-1", 7), ("G-1", 11)])
