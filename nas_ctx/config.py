@@ -68,6 +68,8 @@ class ModelConfig:
         pretrained: load timm's weights for it.
         backbone_options: further arguments of ``timm.create_model``, or of one's own backbone.
         head: what makes a task's features from the backbone's, a name in ``nas_ctx.models.HEADS``.
+        distillation: what refines the tasks' features in a network without blocks (``baseline``, or one's own that
+            takes it), a name in ``nas_ctx.models.DISTILLATIONS``.
         space: what a search searches, a name in ``nas_ctx.spaces.SPACES``; a genotype is trained in it too.
         space_options: the space's own options.
         start_from: the folder of a training or a search whose weights the network starts from, as far as names and
@@ -86,6 +88,7 @@ class ModelConfig:
     backbone_options: dict[str, Any] = field(default_factory=dict)
     start_from: str | None = None
     head: str = "conv"
+    distillation: str | None = None
     space: str = "relational"
     space_options: dict[str, Any] = field(default_factory=dict)
     contexts: Annotated[list[str], Field(min_length=1)] = field(
@@ -112,6 +115,8 @@ class TrainingConfig:
         checkpoint_every: steps between checkpoints; ``null`` writes one at the end only.
         log_every: steps between two records of the losses.
         threads: processor threads of torch; ``null`` leaves it to torch. The last digit of a sum depends on it.
+        recompute: keep less of the grid of contexts for the backward pass and compute it again: for large images.
+        compile: ``torch.compile`` the backbone. The first step then takes minutes, and a C++ compiler or Triton.
         accelerator, devices, strategy: Lightning's, for GPUs and several processes.
     """
 
@@ -129,6 +134,8 @@ class TrainingConfig:
     checkpoint_every: Positive | None = 2_000
     log_every: Positive = 50
     threads: Positive | None = None
+    recompute: bool = False
+    compile: bool = False
     accelerator: str = "auto"
     devices: Positive = 1
     strategy: str = "auto"
@@ -235,8 +242,8 @@ def names_code(config: Config) -> bool:
     """Whether a configuration names modules, or parts by their path ``module:Name``."""
     model = config.model
     types = [str(options.get("type", "")) for options in config.tasks.values()]
-    parts = [config.data.name, model.backbone, model.head, model.space, model.blocks, *model.contexts, *types]
-    return bool(config.plugins) or any(":" in part for part in parts)
+    parts = [config.data.name, model.backbone, model.head, model.distillation or "", model.space, model.blocks]
+    return bool(config.plugins) or any(":" in part for part in [*parts, *model.contexts, *types])
 
 
 def _extended(path: Path, before: tuple[Path, ...]) -> dict[str, Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nni.mutable.utils import label_scope
-from nni.nas.nn.pytorch import LayerChoice, ModelSpace
-from torch import Tensor, nn
+from nni.nas.nn.pytorch import ModelSpace
+from torch import Tensor
 
-from nas_ctx.contexts import CONTEXTS, candidates
 from nas_ctx.models import Backbone, MakeHead, MultiTaskNetwork, TaskShape
 from nas_ctx.models.heads import task_head
+from nas_ctx.models.relational import choice_of
 
 PAPER = ("none", "global", "local", "t-label", "s-label")
 
@@ -44,13 +43,7 @@ class RelationalSpace(ModelSpace):
     ) -> None:
         super().__init__()
 
-        def choice(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
-            names = candidates(target, source, contexts)
-            modules = {name: CONTEXTS[name](in_channels, channels, affine=False) for name in names}
-            with label_scope(target):  # the way to a label with a slash: "<target>/<source>"
-                return LayerChoice(modules, label=source)
-
-        self.network = MultiTaskNetwork(backbone, tasks, choice, dropout=0.0, make_head=make_head)
+        self.network = MultiTaskNetwork(backbone, tasks, choice_of(contexts), dropout=0.0, make_head=make_head)
 
     def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
         """See :meth:`nas_ctx.models.MultiTaskNetwork.forward`."""

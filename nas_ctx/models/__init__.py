@@ -6,27 +6,44 @@
 
 from __future__ import annotations
 
-from nas_ctx.models.backbone import Backbone
+from nas_ctx.models.backbone import BACKBONES, Backbone, register_backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
 from nas_ctx.models.heads import HEADS, MakeHead, register_head
 from nas_ctx.models.mti_net import MTINet
 from nas_ctx.models.network import MultiTaskNetwork
 from nas_ctx.models.psd import PSDNet
-from nas_ctx.models.registry import NETWORKS, TaskShape, register_network
-from nas_ctx.models.true_regions import TrueRegions
+from nas_ctx.models.registry import (
+    DISTILLATIONS,
+    NETWORKS,
+    MakeDistillation,
+    TaskShape,
+    register_distillation,
+    register_network,
+)
+from nas_ctx.models.relational import Refined, RelationalContext, region_loss
+from nas_ctx.models.true_regions import Partition, TrueRegions
 
 __all__ = [
+    "BACKBONES",
+    "DISTILLATIONS",
     "HEADS",
     "NETWORKS",
     "Backbone",
     "ContextGrid",
     "MTINet",
     "MakeBlock",
+    "MakeDistillation",
     "MakeHead",
     "MultiTaskNetwork",
     "PSDNet",
+    "Partition",
+    "Refined",
+    "RelationalContext",
     "TaskShape",
     "TrueRegions",
+    "region_loss",
+    "register_backbone",
+    "register_distillation",
     "register_head",
     "register_network",
 ]

@@ -1,8 +1,8 @@
-"""A timm model as backbone: its feature maps resized to the finest and concatenated."""
+"""A timm model or a module of one's own as backbone: its maps resized to the finest and concatenated."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import timm
@@ -10,52 +10,69 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, suggestion
+from nas_ctx.plugins import is_path
+from nas_ctx.registry import Registry, called_with, signature_of
 
 FINEST_STRIDE = 4
 """Maps finer than this (the stems of residual networks) are left out unless ``out_indices`` asks for them."""
 
 
+MEASURED_ON = 128
+"""Height and width in pixels of the image on which the strides of one's own backbone are measured."""
+
+BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
+    "backbone", group="nas_ctx.backbones", refusal=called_with(made=nn.Module)
+)
+"""Backbones that are not timm's: ``BACKBONES[name](**options)`` is a module from images to feature maps."""
+
+register_backbone = BACKBONES.register
+
+
 class Backbone(nn.Module):
-    """Any timm model of the ``features_only`` kind.
+    """Any timm model of the ``features_only`` kind, or any module that returns feature maps.
 
     ``channels`` is the number of output channels, ``stride`` that of the output map. Input of any size: it is padded
     with zeros (the mean colour of a standardised image) to a multiple of the coarsest stride, and the padding is cut
     off again.
 
     Args:
-        name: a timm model name; HRNets give the four resolutions of HRNetV2, as in the paper.
-        pretrained: load timm's weights for the name (needs the network or a filled cache).
+        model: a timm model name; HRNets give the four resolutions of HRNetV2, as in the paper. Or a name in
+            :data:`BACKBONES`, or ``"module:Name"``, or a module itself: it takes images (B, 3, H, W), H and W multiples
+            of its coarsest stride, and returns a map (B, C, h, w) or several in a sequence or mapping. Its channels and
+            strides are measured on one image.
+        pretrained: load timm's weights for the name (needs the network or a filled cache). One's own backbone gets it
+            if it has a keyword argument of that name.
         options: further arguments of ``timm.create_model``, such as ``out_indices`` or, for transformers made for one
-            size, ``img_size`` or ``dynamic_img_size``.
+            size, ``img_size`` or ``dynamic_img_size``; or of one's own backbone.
 
     Raises:
-        InputError: for a model that timm does not know or that gives no feature maps.
+        InputError: for a model that nobody knows or that gives no feature maps.
 
     >>> backbone = Backbone("test_resnet")
     >>> backbone.channels, backbone.stride, backbone(torch.zeros(1, 3, 70, 90)).shape
     (368, 4, torch.Size([1, 368, 18, 23]))
+    >>> own = Backbone(nn.Conv2d(3, 16, kernel_size=8, stride=8))
+    >>> own.channels, own.stride, own(torch.zeros(1, 3, 70, 90)).shape
+    (16, 8, torch.Size([1, 16, 9, 12]))
     """
 
-    def __init__(self, name: str, *, pretrained: bool = False, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, model: str | nn.Module, *, pretrained: bool = False, options: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__()
-        arguments = dict(options or {})
-        if "hrnet" in name:  # the four maps of the last stage; timm's default ends in classification layers
-            arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
-        try:
-            model = timm.create_model(name, features_only=True, pretrained=pretrained, **arguments)
-        except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
-            raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}") from error
-        strides = list(model.feature_info.reduction())
-        self.model = model
+        if isinstance(model, str) and not is_path(model) and model not in BACKBONES:
+            self.model, strides, channels, self.used = _timm(model, pretrained, dict(options or {}))
+        else:
+            name = model if isinstance(model, str) else type(model).__name__
+            self.model = _own(model, pretrained, dict(options or {})) if isinstance(model, str) else model
+            strides, channels = _measured(self.model, name)
+            self.used = sorted(range(len(strides)), key=lambda index: strides[index])
         self.coarsest_stride: int = max(strides)
-        self.used = [
-            index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE
-        ]
         self.stride: int = min(strides[index] for index in self.used)
-        self.map_channels: list[int] = [model.feature_info.channels()[index] for index in self.used]
+        self.map_channels: list[int] = [channels[index] for index in self.used]
         self.channels: int = sum(self.map_channels)
-        self.channels_last_output = getattr(model, "output_fmt", "NCHW") == "NHWC"
+        self.channels_last_output = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, channels, ceil(H / stride), ceil(W / stride))."""
@@ -68,7 +85,7 @@ class Backbone(nn.Module):
         """The maps one by one, ``map_channels`` wide, of the padded image; :meth:`cropped` takes the padding off."""
         height, width = image.shape[2:]
         padded = F.pad(image, (0, -width % self.coarsest_stride, 0, -height % self.coarsest_stride))
-        maps = self.model(padded)
+        maps = _listed(self.model(padded))
         if self.channels_last_output:
             maps = [x.permute(0, 3, 1, 2) for x in maps]
         return [maps[index] for index in self.used]
@@ -81,3 +98,66 @@ class Backbone(nn.Module):
 
 def _resized(x: Tensor, size: torch.Size) -> Tensor:
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
+
+
+def _timm(name: str, pretrained: bool, arguments: dict[str, Any]) -> tuple[nn.Module, list[int], list[int], list[int]]:
+    """A timm model, the strides and channels of its maps, and which of these to use."""
+    if "hrnet" in name:  # the four maps of the last stage; timm's default ends in classification layers
+        arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
+    try:
+        model = timm.create_model(name, features_only=True, pretrained=pretrained, **arguments)
+    except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
+        meant = "" if timm.is_model(name) else suggestion(name, [*BACKBONES.known(), *timm.list_models()])
+        raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}{meant}") from error
+    strides = list(model.feature_info.reduction())
+    used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
+    return model, strides, list(model.feature_info.channels()), used
+
+
+def _own(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
+    """A backbone of the registry, made with its options."""
+    make = BACKBONES.resolve(name, "model.backbone")
+    known = signature_of(make).parameters
+    given = {"pretrained": pretrained, **options} if "pretrained" in known else options
+    try:
+        signature_of(make).bind(**given)
+    except TypeError as error:
+        raise InputError(
+            f"model.backbone_options: {options}: {name} {error}; known: {', '.join(known) or 'none'}"
+        ) from None
+    model = make(**given)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"model.backbone: {name!r}: expected to get a torch module, got a {type(model).__name__}")
+    return model
+
+
+def _measured(model: nn.Module, name: str) -> tuple[list[int], list[int]]:
+    """Strides and channels of a module's feature maps, from one image."""
+    training = model.training
+    image = torch.zeros(1, 3, MEASURED_ON, MEASURED_ON)
+    try:
+        with torch.no_grad():
+            maps = _listed(model.eval()(image))
+    except Exception as error:  # whatever a module of the user's does
+        raise InputError(
+            f"model.backbone: {name!r}: cannot be run on an image {tuple(image.shape)}: {type(error).__name__}: {error}"
+        ) from error
+    finally:
+        model.train(training)
+    for number, x in enumerate(maps):
+        if not isinstance(x, Tensor) or x.ndim != 4 or MEASURED_ON % x.shape[2] or x.shape[2] != x.shape[3]:
+            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise InputError(
+                f"model.backbone: {name!r}: map {number} of an image {tuple(image.shape)} is {got}: expected "
+                "(1, C, h, w) with a whole stride"
+            )
+    if not maps:
+        raise InputError(f"model.backbone: {name!r}: returns no feature map")
+    return [MEASURED_ON // x.shape[2] for x in maps], [x.shape[1] for x in maps]
+
+
+def _listed(maps: Any) -> list[Tensor]:
+    """What a backbone returns as a list of maps."""
+    if isinstance(maps, Tensor):
+        return [maps]
+    return list(maps.values()) if isinstance(maps, Mapping) else list(maps)

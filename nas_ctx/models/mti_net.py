@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nas_ctx.contexts.projection import conv_norm
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.network import upsampled
-from nas_ctx.models.registry import TaskShape, register_network
+from nas_ctx.models.registry import TaskShape, register_distillation, register_network
 
 Features = Mapping[str, Tensor]
 """A map (B, C, h, w) per task."""
@@ -75,6 +75,7 @@ class FeaturePropagation(nn.Module):
         return {task: x + self.selection[task](shared) for task, x in features.items()}
 
 
+@register_distillation("attentive")
 class AttentiveDistillation(nn.Module):
     """Each task's features plus those of every other task, through a gate that the other task's features open.
 

@@ -11,7 +11,7 @@ from nas_ctx.contexts.attention import region_map
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
 from nas_ctx.models.heads import AuxiliaryHead, MakeHead, task_head
-from nas_ctx.models.registry import TaskShape, register_network
+from nas_ctx.models.registry import MakeDistillation, TaskShape, register_network
 
 
 class MultiTaskNetwork(nn.Module):
@@ -27,6 +27,7 @@ class MultiTaskNetwork(nn.Module):
         make_block: ``(target, source, in_channels, channels) -> module``, or None.
         dropout: before the logits; the paper's trained network has 0.05, a search none.
         make_head: makes the head of a task, from the backbone's features to the task's.
+        make_distillation: in a network without blocks, makes what refines the tasks' features instead.
         auxiliary: False for a network that will be given its region maps: it has no auxiliary heads.
         recompute: save memory for time in the grid, see :class:`nas_ctx.models.grid.ContextGrid`.
 
@@ -48,6 +49,7 @@ class MultiTaskNetwork(nn.Module):
         dropout: float = 0.05,
         *,
         make_head: MakeHead = task_head,
+        make_distillation: MakeDistillation | None = None,
         auxiliary: bool = True,
         recompute: bool = False,
     ) -> None:
@@ -59,6 +61,9 @@ class MultiTaskNetwork(nn.Module):
         self.grid: ContextGrid | None = None
         if make_block is not None:
             self.grid = ContextGrid(list(tasks), channels, make_block, dropout, recompute=recompute)
+        self.distillation: nn.Module | None = None
+        if make_distillation is not None:
+            self.distillation = make_distillation(list(tasks), channels)
         if make_block is not None and auxiliary:
             self.auxiliary_heads = nn.ModuleDict(
                 {name: AuxiliaryHead(channels, task.regions) for name, task in tasks.items()}
@@ -85,7 +90,7 @@ class MultiTaskNetwork(nn.Module):
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Let tasks look at each other: their features to new features, and the auxiliary logits made on the way."""
         if self.grid is None:
-            return features, {}
+            return (features if self.distillation is None else self.distillation(features)), {}
         auxiliary: dict[str, Tensor] = {}
         if self.auxiliary_heads is not None:
             auxiliary = {name: head(features[name]) for name, head in self.auxiliary_heads.items()}
@@ -96,10 +101,16 @@ class MultiTaskNetwork(nn.Module):
 
 @register_network("baseline")
 def baseline(
-    backbone: Backbone, tasks: Mapping[str, TaskShape], /, dropout: float, make_head: MakeHead = task_head
+    backbone: Backbone,
+    tasks: Mapping[str, TaskShape],
+    /,
+    dropout: float,
+    *,
+    make_head: MakeHead = task_head,
+    make_distillation: MakeDistillation | None = None,
 ) -> MultiTaskNetwork:
     """A head per task on a shared backbone; with one task, the single-task baseline."""
-    return MultiTaskNetwork(backbone, tasks, None, dropout, make_head=make_head)
+    return MultiTaskNetwork(backbone, tasks, None, dropout, make_head=make_head, make_distillation=make_distillation)
 
 
 def upsampled(logits: Tensor, image: Tensor) -> Tensor:

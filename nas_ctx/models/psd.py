@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from nas_ctx.contexts.projection import conv_norm
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.network import MultiTaskNetwork
-from nas_ctx.models.registry import TaskShape, register_network
+from nas_ctx.models.registry import TaskShape, register_distillation, register_network
 from nas_ctx.models.windows import window_sum, window_weights
 
 
+@register_distillation("pattern-structure")
 class PatternStructureDiffusion(nn.Module):
     """Features of each task, diffused along its own local structures and those of the other tasks.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from torch import nn
@@ -28,3 +28,11 @@ NETWORKS: Registry[MakeNetwork] = Registry(
     "network", group="nas_ctx.networks", refusal=called_with("backbone", "tasks", "dropout=")
 )
 register_network = NETWORKS.register
+
+MakeDistillation = Callable[[Sequence[str], int], nn.Module]
+"""(names of the tasks, channels) to a module from features {task: (B, channels, h, w)} to refined ones alike."""
+
+DISTILLATIONS: Registry[MakeDistillation] = Registry(
+    "distillation", group="nas_ctx.distillations", refusal=called_with("tasks", "channels", made=nn.Module)
+)
+register_distillation = DISTILLATIONS.register

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,13 @@ from torch import nn
 
 from nas_ctx.config import ModelConfig
 from nas_ctx.contexts import CONTEXTS
-from nas_ctx.errors import InputError, suggestion
+from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
-from nas_ctx.models import HEADS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
+from nas_ctx.models import DISTILLATIONS, HEADS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
 from nas_ctx.models.grid import label
+from nas_ctx.models.relational import block_names, fixed
 from nas_ctx.plugins import is_path
+from nas_ctx.registry import signature_of
 from nas_ctx.spaces import freeze, make_space
 from nas_ctx.tasks import Task
 
@@ -34,21 +35,21 @@ def build_network(model: ModelConfig, tasks: Mapping[str, Task]) -> nn.Module:
     Raises:
         InputError: nothing goes by that name, or a genotype file does not fit the tasks.
     """
-    choices = block_choices(model, tasks)
+    return network_of(model, tasks, block_choices(model, tasks))
+
+
+def network_of(model: ModelConfig, tasks: Mapping[str, Task], choices: Mapping[str, Any] | None) -> nn.Module:
+    """The network with ``choices`` in its blocks, or, without choices, the one of that name."""
     backbone = make_backbone(model)
     if choices is None:
         return _by_name(model, backbone, tasks)
     if model.space != PAPER_SPACE:
         space = make_search_space(model, backbone, tasks, affine=True, dropout=model.dropout)
         return freeze(space, choices, f"model.blocks: {model.blocks}")
-
-    def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
-        return CONTEXTS[str(choices[label(target, source)])](in_channels, channels)
-
     network = MultiTaskNetwork(
         backbone,
         tasks,
-        block,
+        fixed({block: str(choice) for block, choice in choices.items()}),
         dropout=model.dropout,
         make_head=HEADS.resolve(model.head, "model.head"),
         auxiliary=not model.true_regions,
@@ -73,13 +74,17 @@ def make_search_space(
 
 def _by_name(model: ModelConfig, backbone: Backbone, tasks: Mapping[str, Task]) -> nn.Module:
     """A network without blocks."""
-    make = NETWORKS.resolve(model.blocks, "model.blocks")
-    if model.head == ModelConfig.head:
-        return make(backbone, tasks, dropout=model.dropout)
-    if "make_head" not in inspect.signature(make).parameters:
-        raise InputError(f"model.head: {model.head!r}: {model.blocks} makes its heads itself")
-    make_with_head: Any = make
-    return make_with_head(backbone, tasks, dropout=model.dropout, make_head=HEADS.resolve(model.head, "model.head"))
+    make: Callable[..., nn.Module] = NETWORKS.resolve(model.blocks, "model.blocks")
+    parts: dict[str, Any] = {}
+    if model.head != ModelConfig.head:
+        parts["make_head"] = HEADS.resolve(model.head, "model.head")
+    if model.distillation is not None:
+        parts["make_distillation"] = DISTILLATIONS.resolve(model.distillation, "model.distillation")
+    for part in parts:
+        if part not in signature_of(make).parameters:
+            key = part.removeprefix("make_")
+            raise InputError(f"model.{key}: {getattr(model, key)!r}: the network {model.blocks} has its own")
+    return make(backbone, tasks, dropout=model.dropout, **parts)
 
 
 def block_choices(model: ModelConfig, tasks: Mapping[str, Task]) -> Genotype | None:
@@ -90,9 +95,11 @@ def block_choices(model: ModelConfig, tasks: Mapping[str, Task]) -> Genotype | N
             if getattr(model, key) != default:
                 raise InputError(f"model.{key}: {getattr(model, key)}: {blocks} has no blocks that this could change")
         return None
+    if model.distillation is not None:
+        raise InputError(f"model.distillation: {model.distillation!r}: is for networks without blocks")
     if model.space != PAPER_SPACE:
         return _choices_in_space(model)
-    choices = _named_choices(blocks, tasks)
+    choices = block_names(blocks, tasks, "model.blocks", others=NETWORKS.known())
     if not model.self_attention:
         choices = choices | {label(task, task): "none" for task in tasks}
     return Genotype(choices)
@@ -108,23 +115,3 @@ def _choices_in_space(model: ModelConfig) -> Genotype:
             f"of the space {model.space}"
         )
     return Genotype.load(model.blocks)
-
-
-def _named_choices(blocks: str, tasks: Mapping[str, Task]) -> dict[str, str]:
-    expected = [label(target, source) for target in tasks for source in tasks]
-    if blocks in CONTEXTS:
-        # On the diagonal s-label equals t-label, and goes by that name.
-        diagonal = "t-label" if blocks == "s-label" else blocks
-        return dict.fromkeys(expected, blocks) | {label(task, task): diagonal for task in tasks}
-    if not Path(blocks).exists():
-        raise InputError(
-            f"model.blocks: {blocks!r}: expected {', '.join([*NETWORKS.known(), *CONTEXTS.known()])}, "
-            f"or an existing genotype file{suggestion(blocks, [*NETWORKS.known(), *CONTEXTS.known()])}"
-        )
-    genotype = Genotype.load(blocks)
-    if set(genotype) != set(expected):
-        raise InputError(
-            f"model.blocks: {blocks}: has the blocks {sorted(set(genotype) - set(expected))} too many and "
-            f"{sorted(set(expected) - set(genotype))} too few for the tasks {', '.join(tasks)}"
-        )
-    return {block: str(choice) for block, choice in genotype.items()}
