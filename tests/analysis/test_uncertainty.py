@@ -134,7 +134,7 @@ def test_coverage_is_near_the_level():
 
 @pytest.mark.parametrize("blocks", [4, 16])
 def test_the_interval_of_runs_that_ignore_the_blocks_contains_0(blocks):
-    """Also over few blocks, where those of the bootstrap are too narrow (`experiments/planted/coverage.py`)."""
+    """Also over few blocks, where those of the bootstrap are too narrow (`experiments/planted/intervals.py`)."""
     rng = np.random.default_rng(blocks)
     found = [bootstrap_interval(rng.integers(0, 5, (5, blocks)), LIGHT.of, draws=200) for _ in range(400)]
     known = [f for f in found if f is not None]

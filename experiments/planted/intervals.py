@@ -1,6 +1,6 @@
 """How often does a 95 % interval of Light's kappa contain its true value? Simulated runs, three intervals, few blocks.
 
-    python experiments/planted/coverage.py
+    python experiments/planted/intervals.py
 
 Five runs make the planted choice of a block with some probability, and else draw one by the given shares. Tables whose
 kappa is undefined, or hangs on one block, have no interval; how many is told.
