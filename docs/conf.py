@@ -61,7 +61,9 @@ sphinx_gallery_conf: dict[str, Any] = {
     "gallery_dirs": ["_generated/tutorials"],
     "filename_pattern": r"/\d_\w+\.py$",
     "ignore_pattern": r"__init__\.py",
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
+    "capture_repr": ("_repr_html_",),
     "remove_config_comments": True,
     "download_all_examples": False,
     "show_signature": False,
@@ -80,6 +82,7 @@ html_static_path = ["_site/static"]
 html_css_files = ["style.css"]
 html_copy_source = False
 html_show_sphinx = False
+html_show_copyright = False
 html_theme_options = {
     "light_css_variables": {
         "color-brand-primary": "#0060a8",

@@ -1,0 +1,134 @@
+"""
+6. From one machine to many
+===========================
+
+Searches with different seeds have nothing to say to each other, so they can run
+anywhere. NNI sends them out: a manager hands out seeds, a trial is one command, and
+what a report needs travels back into the experiment's record. This page runs three
+searches that way on this machine, throws away all they left on disk, and still makes
+the report. Then it shows the few lines that send the same searches to other machines.
+"""
+
+# %%
+# First the data, and the search as a file. Without an ``output`` each trial keeps its
+# run in a folder of its own.
+import tempfile
+from pathlib import Path
+
+from nas_ctx.data.rooms import write_rooms
+
+import yaml
+
+STEPS = 20
+
+work = Path(tempfile.mkdtemp())
+write_rooms(work / "data", train=16, val=4, size=(32, 48), seed=0)
+
+code = work / "code"  # this folder is copied to where a trial runs; the data are not
+code.mkdir()
+search = {
+    "data": {
+        "root": str(work / "data"),
+        "image_size": [32, 48],
+        "batch_size": 4,
+        "workers": 0,
+    },
+    "tasks": {"semseg": {"classes": 14}, "depth": {}},
+    "model": {"backbone": "test_efficientnet", "pretrained": False},
+    "training": {"steps": STEPS, "lr": 0.03, "threads": 1},
+    "search": {"arch_lr": 0.1},
+}
+(code / "search.yaml").write_text(yaml.safe_dump(search))
+
+# %%
+# The experiment: a grid over seeds. Whatever stands in its ``searchSpace`` is put over
+# the search's own file, so a grid over ``training.lr`` is written the same way.
+experiment_file = code / "experiment.yaml"
+experiment_file.write_text("""
+experimentName: three seeds
+trialCodeDirectory: .
+trialCommand: python -m nas_ctx.trial search search.yaml
+searchSpace:
+  seed: {_type: choice, _value: [0, 1, 2]}
+tuner:
+  name: GridSearch
+  classArgs: {optimize_mode: minimize}
+maxTrialNumber: 3
+trialConcurrency: 2
+trainingService:
+  platform: local
+""")
+
+# %%
+# ``nas-ctx launch experiment.yaml --home nni`` runs it, and so does Python. The manager
+# listens on this machine alone, and is gone when the trials are done.
+from nas_ctx.launch import run
+
+experiment, trials = run(experiment_file, work / "nni")
+trials.sort(key=lambda trial: trial.parameters["seed"])
+for trial in trials:
+    seed, loss = trial.parameters["seed"], trial.latest["default"]
+    print(f"seed {seed}: {trial.status.lower()}, loss {loss:.3f}")
+
+# %%
+# Now the folders of the trials are removed, as if they had been on machines that are no
+# longer there. The record stays with whoever launched the experiment: every trial
+# reported its choices as its result.
+import shutil
+
+for trial in trials:
+    shutil.rmtree(trial.folder)
+
+from nas_ctx.analysis import load_runs, reliability, verdict
+
+record = reliability(load_runs([experiment.folder]), ties="order")
+print("\n".join(verdict(record)))
+
+# %%
+# Searches this short agree on little, if on anything, and the report says so. Who chose
+# what:
+import matplotlib.pyplot as plt
+
+colours = {
+    "none": "#d9dde2",
+    "global": "#004f96",
+    "local": "#f0a500",
+    "t-label": "#008f6b",
+    "s-label": "#cf78ab",
+}
+figure, axis = plt.subplots(figsize=(7, 1.9), layout="constrained")
+for row, one in enumerate(record.runs):
+    for column, block in enumerate(record.blocks):
+        choice = one.genotype[block]
+        axis.barh(row, 0.96, left=column, height=0.9, color=colours[choice])
+        ink = "white" if choice in ("global", "t-label") else "black"
+        axis.text(column + 0.48, row, choice, ha="center", va="center", color=ink)
+axis.set_xticks([column + 0.48 for column in range(len(record.blocks))], record.blocks)
+axis.set_yticks(
+    range(len(record.runs)), [f"search {row + 1}" for row in range(len(record.runs))]
+)
+axis.invert_yaxis()
+axis.tick_params(length=0)
+axis.spines[:].set_visible(False)
+
+# %%
+# **Other machines.** Only the training service changes. NNI copies the code folder over
+# SSH and starts the same command; the package has to be installed there, and the data
+# to lie at the same path::
+#
+#     trainingService:
+#       platform: remote
+#       machineList:
+#         - {host: one, user: me, sshKeyFile: ~/.ssh/id, pythonPath: /opt/nas_ctx/bin}
+#         - {host: two, user: me, sshKeyFile: ~/.ssh/id, pythonPath: /opt/nas_ctx/bin}
+#
+# **A cluster with a queue** needs no manager: an array of jobs is a grid over seeds,
+# and folders on a shared file system take the place of the record::
+#
+#     #SBATCH --array=0-4 --requeue --signal=B:TERM@60
+#     exec srun nas-ctx search search.yaml \
+#         --set seed=$SLURM_ARRAY_TASK_ID --out /shared/$SLURM_ARRAY_TASK_ID
+#
+# A search that is stopped or killed goes on with the same command, on whichever machine
+# sees its folder. What has to be the same everywhere, who can reach the manager, and
+# what was tested of all this: :doc:`/cluster` and :doc:`/reliability`.

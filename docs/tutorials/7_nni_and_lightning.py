@@ -1,0 +1,123 @@
+"""
+7. The same search from NNI, from Lightning, from a notebook
+============================================================
+
+A configuration is one way to search. If your program speaks NNI already, or Lightning,
+or if you sit in a notebook, the same parts fit there: a space, a strategy, a module
+that knows the losses, and data. This page runs one search in three ways and finds the
+same in each, to the last digit.
+"""
+
+# %%
+# The parts. Each way gets new ones, from the same seed.
+import tempfile
+from pathlib import Path
+
+from nas_ctx.config import TrainingConfig
+from nas_ctx.data import DataModule
+from nas_ctx.data.rooms import write_rooms
+from nas_ctx.models import Backbone
+from nas_ctx.search import GumbelSearch
+from nas_ctx.tasks import make_tasks
+from nas_ctx.training import MultiTaskModule
+from search_spaces.relational import RelationalSpace
+
+import pytorch_lightning as pl
+
+STEPS = 30
+
+rooms = Path(tempfile.mkdtemp()) / "rooms"
+write_rooms(rooms, train=32, val=8, size=(48, 64), seed=0)
+
+
+def parts():
+    pl.seed_everything(0, verbose=False)
+    tasks = make_tasks({"semseg": {"classes": 14}, "depth": {}})
+    space = RelationalSpace(Backbone("test_efficientnet"), tasks)
+    strategy = GumbelSearch(arch_lr=0.05, seed=0)
+    module = MultiTaskModule(tasks, TrainingConfig(steps=STEPS, lr=0.03))
+    data = DataModule("nyud", rooms, tasks, (48, 64), batch_size=4, seed=0)
+    return space, strategy, module, data
+
+
+quiet = {
+    "max_steps": STEPS,
+    "limit_val_batches": 0,
+    "accelerator": "cpu",
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
+
+# %%
+# From NNI
+# --------
+# NNI's experiment takes a space, an evaluator and a strategy. The evaluator is NNI's
+# for Lightning, around our module.
+from nni.nas.evaluator.pytorch import Lightning, Trainer
+from nni.nas.experiment import NasExperiment
+
+space, strategy, module, data = parts()
+evaluator = Lightning(module, Trainer(**quiet), datamodule=data)
+experiment = NasExperiment(space, evaluator, strategy)
+experiment.run()
+[from_nni] = experiment.export_top_models(formatter="dict")
+print(from_nni)
+
+# %%
+# From Lightning
+# --------------
+# Without NNI's experiment: the strategy turns the space into the supernet and wraps the
+# module, and Lightning's own trainer does the rest. Callbacks, loggers, precision,
+# several GPUs are yours, as in any Lightning program.
+space, strategy, module, data = parts()
+supernet = strategy.mutate_model(space)
+search = strategy.configure_oneshot_module(module)
+search.set_model(supernet)
+pl.Trainer(**quiet).fit(search, datamodule=data)
+from_lightning = {choice.label: choice.best for choice in strategy.choices}
+print(from_lightning)
+
+# %%
+# The same. Not only the choices but every probability is, since nothing is drawn that a
+# seed does not decide.
+assert from_lightning == from_nni
+
+# %%
+# From a notebook
+# ---------------
+# This page *is* a notebook: it can be downloaded below, and the tests run that file
+# under Jupyter. In a notebook a progress bar and a picture of where the search stands
+# are worth more than a log, and a callback gives both a place. Here it keeps the mean
+# entropy of the choices, in nats: it begins at that of a fair die and falls as the
+# search makes up its mind.
+import matplotlib.pyplot as plt
+
+
+class Watch(pl.Callback):
+    def __init__(self):
+        self.entropy = []
+
+    def on_train_batch_end(self, trainer, module, *_):
+        self.entropy.append(float(strategy.choices.mean_entropy()))
+
+
+space, strategy, module, data = parts()
+supernet = strategy.mutate_model(space)
+search = strategy.configure_oneshot_module(module)
+search.set_model(supernet)
+watch = Watch()
+pl.Trainer(**quiet, callbacks=[watch]).fit(search, datamodule=data)
+assert {choice.label: choice.best for choice in strategy.choices} == from_nni
+
+figure, axis = plt.subplots(figsize=(6, 2.4), layout="constrained")
+axis.plot(range(1, STEPS + 1), watch.entropy)
+axis.set_xlabel("step")
+axis.set_ylabel("mean entropy (nats)")
+
+# %%
+# What the commands do beyond this: a folder for every run, checkpoints, going on after
+# an interruption, refusing a folder that holds another run.
+# ``nas_ctx.runs.search(config)`` has all of it, from Python too, see
+# :doc:`1_first_search`.
