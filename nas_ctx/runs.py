@@ -67,18 +67,7 @@ def _search(config: Config, run: _Run, report: Report | None, progress: bool) ->
         strategy.mutate_evaluator(evaluator).evaluate(supernet)
         _score(trainer, module, data)
 
-    genotype = Genotype(
-        {choice.label: choice.best for choice in strategy.choices},
-        meta={
-            "seed": config.seed,
-            "steps": trainer.global_step,
-            "decided_at": {c.label: c.decided_at for c in strategy.choices if c.decided},
-            "probabilities": {
-                c.label: dict(zip(c.values, c.alpha.detach().softmax(-1).tolist(), strict=True))
-                for c in strategy.choices
-            },
-        },
-    )
+    genotype = strategy.genotype(seed=config.seed, steps=trainer.global_step)
     if trainer.is_global_zero:
         genotype.save(folder.genotype)
         folder.write_metrics(_finite(module.scores))

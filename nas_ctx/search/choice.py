@@ -6,6 +6,7 @@ A search holds one :class:`Choice` per label, shared by every supernet layer of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ class Choice(nn.Module):
     Args:
         label: name of the choice in the space.
         values: what can be chosen, in the space's order.
+        listed: NNI samples it as a list of one value, as it does for a choice of inputs.
 
     >>> choice = Choice("semseg/depth", ["none", "global"])
     >>> choice.decide(1, step=7)
@@ -34,10 +36,11 @@ class Choice(nn.Module):
     alpha: nn.Parameter
     state: Tensor
 
-    def __init__(self, label: str, values: Sequence[Any]) -> None:
+    def __init__(self, label: str, values: Sequence[Any], *, listed: bool = False) -> None:
         super().__init__()
         self.label = label
         self.values = list(values)
+        self.listed = listed
         self.alpha = nn.Parameter(torch.zeros(len(self.values)))
         # Index of the decided value (or UNDECIDED), and the number of steps done when it was decided.
         self.register_buffer("state", torch.tensor([UNDECIDED, 0]))
@@ -64,6 +67,16 @@ class Choice(nn.Module):
     def best(self) -> Any:
         """The decided value, or the most probable one."""
         return self.values[self.best_index]
+
+    @property
+    def sample(self) -> Any:
+        """The decided or most probable value as it stands in NNI's samples."""
+        return [self.best] if self.listed else self.best
+
+    @property
+    def possible(self) -> list[int]:
+        """Indices of the values that may still be evaluated."""
+        return [self._index] if self.decided else list(range(len(self.values)))
 
     def decide(self, index: int, step: int) -> None:
         """Make the choice one-hot after ``step`` steps; its alpha moves no more, by gradient, momentum or decay."""
@@ -181,6 +194,16 @@ class Choices:
         for choice, winner in newly:
             choice.decide(winner, step)
         return [choice for choice, _ in newly]
+
+
+def product(*weights: Tensor | None) -> Tensor | None:
+    """The product of weights of active values, of which ``None`` is one.
+
+    >>> product(None, torch.tensor(0.5), torch.tensor(0.5)), product(None, None)
+    (tensor(0.2500), None)
+    """
+    given = [weight for weight in weights if weight is not None]
+    return math.prod(given[1:], start=given[0]) if given else None
 
 
 def _thin_out(weights: Tensor, values: list[float], draws: list[float], threshold: float) -> list[tuple[int, Tensor]]:

@@ -27,8 +27,7 @@ class ExpectedCost:
 
     def __init__(self, model: nn.Module, choices: Choices, resource: Resource) -> None:
         self._choices = choices
-        self._costs = {choice.label: torch.zeros(len(choice.values)) for choice in choices}
-        self._tables: list[tuple[Tensor, Tensor]] | None = None
+        self._costs = {choice.label: [0.0] * len(choice.values) for choice in choices}
         for layer in model.modules():
             if isinstance(layer, MixedLayer):
                 for index, candidate in enumerate(layer):
@@ -60,12 +59,13 @@ class ExpectedCost:
 
     def costs(self) -> dict[str, list[float]]:
         """label -> measured cost of each value, in parameters or multiply-adds of one call."""
-        return {label: cost.tolist() for label, cost in self._costs.items()}
+        return {label: list(cost) for label, cost in self._costs.items()}
 
     def __call__(self) -> Tensor:
         """The expected cost now, a scalar in [0, 1] that is differentiable by alpha."""
-        dearest = max(float(cost.max()) for cost in self._costs.values()) or 1.0
-        costs = nn.utils.rnn.pad_sequence(list(self._costs.values()), batch_first=True) / dearest
+        dearest = max(map(max, self._costs.values())) or 1.0
+        rows = [torch.tensor(cost) / dearest for cost in self._costs.values()]
+        costs = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         probabilities = self._choices.probabilities()
         return (probabilities * costs.to(probabilities)).sum(-1).mean()
 

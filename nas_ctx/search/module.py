@@ -15,7 +15,7 @@ from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.search.history import History
 from nas_ctx.search.schedule import Linear
-from nas_ctx.search.supernet import MixedLayer
+from nas_ctx.search.supernet import Mixed
 from nas_ctx.settings import SearchSettings
 
 
@@ -150,7 +150,7 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         fallen = [
             f"{name}.{candidate}."
             for name, module in self.training_module.named_modules()
-            if isinstance(module, MixedLayer)
+            if isinstance(module, Mixed)
             for candidate in module.fallen()
         ]
         live: set[Tensor] = set()

@@ -7,17 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from nni.mutable import Categorical, CategoricalMultiple
 from nni.nas.evaluator.pytorch import LightningModule
 from nni.nas.nn.pytorch import ModelSpace
-from nni.nas.oneshot.pytorch.strategy import MutationHook, OneShotStrategy, no_default_hook
+from nni.nas.oneshot.pytorch.strategy import MutationHook, OneShotStrategy
+from nni.nas.oneshot.pytorch.supermodule.operation import NATIVE_MIXED_OPERATIONS
 from torch import nn
 
+from nas_ctx.genotype import Genotype
+from nas_ctx.search.cell import MixedCell
 from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.cost import expected_cost
 from nas_ctx.search.history import History
 from nas_ctx.search.module import GumbelSearchModule
-from nas_ctx.search.supernet import MixedInput, MixedLayer
+from nas_ctx.search.repeat import MixedRepeat, MixedStage
+from nas_ctx.search.space import Unsearchable, choices_of, refuse, settle
+from nas_ctx.search.supernet import MixedInput, MixedLayer, probabilities
+from nas_ctx.search.values import ActiveArguments, searchable
 from nas_ctx.settings import SearchSettings
 
 
@@ -29,9 +34,9 @@ class GumbelSearch(OneShotStrategy):
     enough apart becomes one-hot. Weights and alpha learn from one loss in one backward pass. See supplement A of
     "Exploring Relational Context for Multi-Task Dense Prediction" (eq. 2).
 
-    It searches every model space made of layer choices and of choices of one input. Give it to
-    :class:`nni.nas.experiment.NasExperiment` with a Lightning evaluator; the evaluator's one optimiser moves the
-    weights.
+    It searches every model space made of layer choices, choices of one input, repeats, cells, and choices of values
+    in the arguments of NNI's mutable operations. Give it to :class:`nni.nas.experiment.NasExperiment` with a Lightning
+    evaluator; the evaluator's one optimiser moves the weights.
 
     Args:
         **settings: the fields of :class:`~nas_ctx.search.SearchSettings`, ``arch_lr=5e-4, temperature=(1.0, 0.05),
@@ -44,7 +49,8 @@ class GumbelSearch(OneShotStrategy):
 
     Raises:
         InputError: a setting is out of range.
-        TypeError: an unknown setting; or, when the space is handed over, a choice that cannot be searched, by name.
+        TypeError: an unknown setting.
+        Unsearchable: when the space is handed over: a choice that cannot be searched, by name.
 
     >>> strategy = GumbelSearch(arch_lr=0.01, stop_margin=0.3)
     >>> strategy.settings.temperature
@@ -75,32 +81,42 @@ class GumbelSearch(OneShotStrategy):
             raise RuntimeError("the strategy has no space yet: it gets one from NasExperiment or mutate_model")
         return self._choices
 
+    def genotype(self, **meta: Any) -> Genotype:
+        """What has been found: the decided or most probable value of every choice.
+
+        ``meta`` travels along, as do the step at which each choice was decided and the probabilities of its values.
+        """
+        return Genotype(
+            {choice.label: choice.best for choice in self.choices},
+            meta={
+                **meta,
+                "decided_at": {choice.label: choice.decided_at for choice in self.choices if choice.decided},
+                "probabilities": {
+                    label: {str(value): p for value, p in of.items()}
+                    for label, of in probabilities(self.choices, {}).items()
+                },
+            },
+        )
+
     def default_mutation_hooks(self) -> list[MutationHook]:
-        return [MixedLayer.mutate, MixedInput.mutate, no_default_hook]
+        choices: list[Any] = [MixedLayer, MixedInput, MixedCell, MixedStage, MixedRepeat]
+        values = [searchable(kind) for kind in NATIVE_MIXED_OPERATIONS]
+        return [settle, *(kind.mutate for kind in (*choices, *values)), refuse]
 
     def run_hook(self, hook: MutationHook, name: str, module: nn.Module, memo: dict[str, Any]) -> Any:
         memo.update(self.choices.by_label)
-        return hook(module, name, memo, {})
+        # A space's own hooks make NNI's mixed operations, which ask for this.
+        return hook(module, name, memo, {"mixed_op_sampling": ActiveArguments})
 
     def mutate_model(self, model: ModelSpace) -> ModelSpace:
         """Turn ``model`` into the supernet, in place."""
-        choices = {}
-        for label, mutable in model.simplify().items():
-            if not isinstance(mutable, (Categorical, CategoricalMultiple)):
-                raise TypeError(
-                    f"choice {label!r} is a {type(mutable).__name__}; only categorical ones can be searched"
-                )
-            choices[label] = Choice(label, mutable.values)
-        if not choices:
-            raise TypeError(f"{type(model).__name__} has no choice: nothing to search")
+        choices = choices_of(model)
         self._choices = Choices(choices, seed=torch.initial_seed() if self.seed is None else self.seed)
         supernet = super().mutate_model(model)
-        mixed = {m.label for m in supernet.modules() if isinstance(m, (MixedLayer, MixedInput))}
-        dangling = sorted(set(choices) - mixed)
-        if dangling:
-            raise TypeError(
-                f"only layer and input choices can be searched, and these are neither: {', '.join(dangling)}"
-            )
+        followed = {module.label for module in supernet.modules() if isinstance(module, Choice)}
+        for label in choices:
+            if label not in followed:
+                raise Unsearchable.choice(label, type(model).__name__, "nothing that can be mixed follows it")
         self._model = supernet
         return supernet
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule
 from torch import Tensor, nn
 
 from nas_ctx.search.choice import Choice
+from nas_ctx.search.space import Unsearchable
 
 
 def mix(outputs: Sequence[Any], weights: Sequence[Tensor | None]) -> Any:
@@ -30,27 +31,52 @@ def mix(outputs: Sequence[Any], weights: Sequence[Tensor | None]) -> Any:
     return weighted_sum(list(outputs), list(weights))
 
 
-class _MixedChoice(BaseSuperNetModule):
-    """What the mixed layers share: the choice, and its export under its label."""
+class Mixed(BaseSuperNetModule):
+    """What the mixed modules share: the choices that they follow, kept in ``architecture``, and NNI's exports."""
 
-    architecture: Choice
+    architecture: nn.Module
+
+    @property
+    def choices(self) -> list[Choice]:
+        """The choices that decide what this module evaluates."""
+        return [module for module in self.architecture.modules() if isinstance(module, Choice)]
+
+    def fallen(self) -> list[str]:
+        """Names of the submodules that will never run again, in this module."""
+        return []
 
     def resample(self, memo: dict[str, Any]) -> dict[str, Any]:
         return {}  # the choices of a space are sampled together, see `Choices.sample`
 
+    def export(self, memo: dict[str, Any]) -> dict[str, Any]:
+        return samples(self.choices, memo)
+
     def export_probs(self, memo: dict[str, Any]) -> dict[str, Any]:
-        choice = self.architecture
-        if choice.label in memo:
-            return {}
-        return {choice.label: dict(zip(choice.values, choice.alpha.detach().softmax(-1).tolist(), strict=True))}
+        return probabilities(self.choices, memo)
 
 
-class MixedLayer(_MixedChoice, LayerChoice):
+def samples(choices: Iterable[Choice], memo: Mapping[str, Any]) -> dict[str, Any]:
+    """label -> what was chosen, for NNI; labels in ``memo`` were exported by another module."""
+    return {choice.label: choice.sample for choice in choices if choice.label not in memo}
+
+
+def probabilities(choices: Iterable[Choice], memo: Mapping[str, Any]) -> dict[str, Any]:
+    """label -> value -> softmax(alpha), for NNI."""
+    return {
+        choice.label: dict(zip(choice.values, choice.alpha.detach().softmax(-1).tolist(), strict=True))
+        for choice in choices
+        if choice.label not in memo
+    }
+
+
+class MixedLayer(Mixed, LayerChoice):
     """A layer choice in the supernet. It evaluates the active candidates only, and sums them by their weights.
 
     Candidates may take any positional and keyword arguments. A candidate with the attribute ``produces_zeros`` is
     not evaluated where another one is: it would add nothing.
     """
+
+    architecture: Choice
 
     def __init__(self, layer: LayerChoice, choice: Choice) -> None:
         super().__init__(layer.candidates, label=layer.label)
@@ -60,9 +86,6 @@ class MixedLayer(_MixedChoice, LayerChoice):
     def mutate(cls, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> Any:
         """NNI's mutation hook: takes exactly :class:`LayerChoice`, leaves the rest to other hooks."""
         return cls(module, memo[str(module.label)]) if type(module) is LayerChoice else None
-
-    def export(self, memo: dict[str, Any]) -> dict[str, Any]:
-        return {} if self.label in memo else {self.label: self.architecture.best}
 
     @property
     def active_candidates(self) -> list[nn.Module]:
@@ -76,10 +99,8 @@ class MixedLayer(_MixedChoice, LayerChoice):
         return self[self.names[active[0][0]]] if active[0][1] is None else None
 
     def fallen(self) -> list[str]:
-        """Names of the candidates that will never run again, in this module."""
-        if not self.architecture.decided:
-            return []
-        return [str(name) for name in self.names if name != self.architecture.best]
+        possible = self.architecture.possible
+        return [str(name) for index, name in enumerate(self.names) if index not in possible]
 
     def _active(self) -> list[tuple[nn.Module, Tensor | None]]:
         active = [(self[self.names[index]], weight) for index, weight in self.architecture.active()]
@@ -91,8 +112,10 @@ class MixedLayer(_MixedChoice, LayerChoice):
         return mix([module(*args, **kwargs) for module, _ in active], [weight for _, weight in active])
 
 
-class MixedInput(_MixedChoice, InputChoice):
+class MixedInput(Mixed, InputChoice):
     """A choice of one input in the supernet: the weighted sum of the active candidates."""
+
+    architecture: Choice
 
     def __init__(self, inputs: InputChoice, choice: Choice) -> None:
         super().__init__(inputs.n_candidates, n_chosen=1, reduction=inputs.reduction, label=inputs.label)
@@ -104,12 +127,10 @@ class MixedInput(_MixedChoice, InputChoice):
         if type(module) is not InputChoice:
             return None
         if module.n_chosen != 1:
-            raise TypeError(f"InputChoice {module.label!r} ({name}): n_chosen must be 1, got {module.n_chosen}")
+            raise Unsearchable.choice(str(module.label), name, f"n_chosen must be 1, got {module.n_chosen}")
         return cls(module, memo[str(module.label)])
-
-    def export(self, memo: dict[str, Any]) -> dict[str, Any]:
-        return {} if self.label in memo else {self.label: [self.architecture.best]}
 
     def forward(self, candidate_inputs: list[Any]) -> Any:
         active = self.architecture.active()
-        return mix([candidate_inputs[index] for index, _ in active], [weight for _, weight in active])
+        mixed = mix([candidate_inputs[index] for index, _ in active], [weight for _, weight in active])
+        return [mixed] if self.reduction == "none" else mixed

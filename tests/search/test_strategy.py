@@ -249,30 +249,6 @@ def test_gradient_clipping_bounds_the_weights_step() -> None:
     assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(1e-3, rel=1e-4)
 
 
-class TwoInputs(nas_nn.ModelSpace):
-    def __init__(self) -> None:
-        super().__init__()
-        self.pick = nas_nn.InputChoice(3, n_chosen=2, label="two of three")
-
-
-class Width(nas_nn.ModelSpace):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nas_nn.MutableLinear(4, nni_choice("width", [4, 8]))
-
-
-def nni_choice(label: str, values: list[int]):
-    import nni
-
-    return nni.choice(label, values)
-
-
-@pytest.mark.parametrize(("space", "words"), [(TwoInputs, "two of three.*n_chosen"), (Width, "layer")])
-def test_what_cannot_be_searched_is_refused_by_name(space, words: str) -> None:
-    with pytest.raises(TypeError, match=words):
-        GumbelSearch().mutate_model(space())
-
-
 def test_a_space_without_choices_is_refused() -> None:
     with model_context({"first": "linear", "second": 0, "pick": [0]}):
         fixed = ToySpace()
