@@ -47,8 +47,8 @@ class RunFolder:
         """Whether the run came to its end: its metrics are written last."""
         return self.metrics.exists()
 
-    def begin(self, config: Config, command: str) -> None:
-        """Take the folder for a run of ``config``, new or resumed.
+    def check(self, config: Config) -> None:
+        """Refuse a run of ``config``, new or resumed, where the folder cannot take it; nothing is written.
 
         Raises:
             InputError: the folder holds a run of another configuration that has got somewhere, or other files.
@@ -66,6 +66,14 @@ class RunFolder:
                 )
         elif self.path.exists() and any(not _is_ours(entry) for entry in self.path.iterdir()):
             raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
+
+    def begin(self, config: Config, command: str) -> None:
+        """Take the folder for a run of ``config``, new or resumed.
+
+        Raises:
+            InputError: as :meth:`check`, or the folder cannot be written to.
+        """
+        self.check(config)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             for left_over in filter(_is_temporary, self.path.iterdir()):
