@@ -14,10 +14,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import yaml
 from nni.nas.evaluator.pytorch import Lightning, Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nas_ctx.config import Config
+from nas_ctx.config import Config, check_config, to_yaml
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
@@ -27,6 +28,7 @@ from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training import MultiTaskModule, RunFolder
 from nas_ctx.training.callbacks import Progress, Report, StepSeeds
 from nas_ctx.training.checkpoints import Checkpoints, newest_whole
+from nas_ctx.training.folder import differences
 from nas_ctx.training.networks import block_choices, build_network, make_backbone, make_search_space
 from nas_ctx.training.stepbar import StepBar
 from nas_ctx.training.stopping import StopRequest, StopRun, stop_on_signals
@@ -61,7 +63,7 @@ def _search(config: Config, run: _Run, report: Report | None, progress: bool) ->
     )
     module = MultiTaskModule(tasks, config.training)
     trainer = _trainer(config, run, report, progress, clip=False)
-    evaluator = Lightning(module, trainer, datamodule=data, fit_kwargs={"ckpt_path": _last_checkpoint(folder)})
+    evaluator = Lightning(module, trainer, datamodule=data, fit_kwargs={"ckpt_path": _last_checkpoint(folder, config)})
     supernet = strategy.mutate_model(space)
     with _stoppable(run.stop):
         strategy.mutate_evaluator(evaluator).evaluate(supernet)
@@ -95,7 +97,7 @@ def _train(config: Config, run: _Run, report: Report | None, progress: bool) -> 
     if choices is not None and trainer.is_global_zero:
         choices.save(folder.genotype)
     with _stoppable(run.stop):
-        trainer.fit(module, datamodule=data, ckpt_path=_last_checkpoint(folder))
+        trainer.fit(module, datamodule=data, ckpt_path=_last_checkpoint(folder, config))
         _score(trainer, module, data)
     if trainer.is_global_zero:
         folder.write_metrics(_finite(module.scores))
@@ -163,7 +165,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
     callbacks: list[pl.Callback] = [
         StepSeeds(config.seed),
         Progress(folder, report),
-        Checkpoints(folder.checkpoints, checkpoint_every, run.stop),
+        Checkpoints(folder.checkpoints, checkpoint_every, run.stop, to_yaml(config)),
     ]
     if progress:
         callbacks.append(StepBar())
@@ -193,9 +195,13 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
         raise InputError(f"training: {error}") from None
 
 
-def _last_checkpoint(folder: RunFolder) -> str | None:
-    """The newest whole checkpoint of an unfinished run, to go on from; damaged ones are named and passed over."""
-    path, refused = newest_whole(folder.checkpoints)
+def _last_checkpoint(folder: RunFolder, config: Config) -> str | None:
+    """The newest whole checkpoint of an unfinished run, to go on from; others are named and passed over."""
+
+    def differing(text: str) -> list[str]:
+        return differences(check_config(yaml.safe_load(text), "its configuration"), config)
+
+    path, refused = newest_whole(folder.checkpoints, differing)
     for line in refused if is_first_process() else ():
         print(f"{line}; {'using ' + path.name if path else 'starting anew'}", file=sys.stderr)
     return None if path is None else str(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -105,6 +107,16 @@ def collate(samples: list[Any]) -> Any:
     return default_collate(samples)
 
 
+def _apart(worker: int) -> None:
+    """In a worker: stay out of what a terminal or a scheduler sends to the group of a run, and end when the run says.
+
+    A worker that died of the signal would take along the step that the run wants to bring to its end, and save.
+    """
+    os.setpgid(0, 0)
+    for number in (signal.SIGINT, signal.SIGTERM):  # what stood there was the run's own
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Loader(DataLoader[Any]):
     """A DataLoader that raises InputErrors of its workers as they are: all samples, in order.
 
@@ -130,6 +142,7 @@ class Loader(DataLoader[Any]):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),  # copies to the device run beside its work
             collate_fn=collate,
+            worker_init_fn=_apart,
         )
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,14 @@ class Checkpoints(Callback):
         folder: where to.
         every: steps between two.
         stop: looked at after every step and every validation batch.
+        run: the configuration as YAML, which each checkpoint holds, so that one of another run is known as such.
     """
 
-    def __init__(self, folder: Path, every: int, stop: StopRequest | None = None) -> None:
-        self.folder, self.every, self.stop = folder, every, stop or StopRequest()
+    def __init__(self, folder: Path, every: int, stop: StopRequest | None = None, run: str = "") -> None:
+        self.folder, self.every, self.stop, self.run = folder, every, stop or StopRequest(), run
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["run"] = self.run
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.stop.install()  # once more: Lightning has put its own handler in front
@@ -92,23 +98,38 @@ def checkpoints_in(folder: Path) -> list[Path]:
     return sorted((p for p, name in found.items() if name), key=lambda p: int(p.stem.partition("=")[2]), reverse=True)
 
 
-def newest_whole(folder: Path) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint that can be read, and a line for each newer one that cannot.
+def newest_whole(folder: Path, differing: Callable[[str], list[str]] | None = None) -> tuple[Path | None, list[str]]:
+    """The newest checkpoint that can be used, and a line for each newer one that cannot.
 
     A checkpoint is read with ``weights_only=True``: it can hold tensors and plain values, and run nothing.
+
+    Args:
+        differing: says in which settings the run of a checkpoint, its configuration given as YAML, is not the one that
+            is to go on; by default any run will do.
     """
     refused: list[str] = []
     for path in checkpoints_in(folder):
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-            if not isinstance(content, dict):
-                refused.append(f"{path}: not a checkpoint of a run: holds a {type(content).__name__}")
-                continue
-            missing = {"state_dict", "optimizer_states", "global_step"} - set(content)
-            if not missing:
-                return path, refused
-            refused.append(f"{path}: not a checkpoint of a run: {', '.join(sorted(missing))} missing")
+            fault = _fault(path, differing)
         except Exception as error:  # torch.load meets a damaged file with errors of many kinds
-            first = (str(error).splitlines() or [type(error).__name__])[0]
-            refused.append(f"{path}: cannot be read: {first[:120]}")
+            fault = f"cannot be read: {(str(error).splitlines() or [type(error).__name__])[0][:120]}"
+        if fault is None:
+            return path, refused
+        refused.append(f"{path}: {fault}")
     return None, refused
+
+
+def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | None:
+    """Why a run cannot go on from a checkpoint; None where it can."""
+    with zipfile.ZipFile(path) as file:  # torch compares no checksums
+        damaged = file.testzip()
+    if damaged is not None:
+        return f"cannot be read: {damaged} is damaged in it"
+    content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    if not isinstance(content, dict):
+        return f"not a checkpoint of a run: holds a {type(content).__name__}"
+    missing = {"state_dict", "optimizer_states", "global_step", "run"} - set(content)
+    if missing:
+        return f"not a checkpoint of a run: {', '.join(sorted(missing))} missing"
+    different = [] if differing is None else differing(str(content["run"]))
+    return f"of another run ({', '.join(different[:4])} differ)" if different else None

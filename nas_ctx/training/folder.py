@@ -57,7 +57,7 @@ class RunFolder:
             raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
         if self.config.exists():
             there = check_config(read_yaml(self.config), str(self.config))
-            different = _differences(there, config)
+            different = differences(there, config)
             # A run that was refused before its first step left nothing to keep: the corrected one takes its place.
             if different and (self.finished or checkpoints_in(self.checkpoints) or self.rows(self.history.name)):
                 raise InputError(
@@ -76,7 +76,7 @@ class RunFolder:
         self.check(config)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            for left_over in filter(_is_temporary, self.path.iterdir()):
+            for left_over in [*filter(_is_temporary, self.path.iterdir()), *self.checkpoints.glob("*.part")]:
                 left_over.unlink()
             write_text(self.config, to_yaml(config))
             write_text(self.environment, json.dumps(environment(config.seed, command), indent=1) + "\n")
@@ -182,7 +182,7 @@ def _commit() -> str | None:
     return commit + ("+" if changed else "")
 
 
-def _differences(ours: Config, theirs: Config) -> list[str]:
+def differences(ours: Config, theirs: Config) -> list[str]:
     """Dotted keys in which two configurations differ; where things lie does not count."""
     first, second = flattened(ours), flattened(theirs)
     different = [key for key in {**first, **second} if first.get(key) != second.get(key)]

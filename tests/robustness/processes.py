@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+import pytest
 import torch
 
 _context = multiprocessing.get_context("forkserver")
@@ -25,9 +28,16 @@ def command(arguments: list[str], said: Path, limit: int | None = None) -> None:
 
     from nas_ctx.cli import main
 
+    # A child of the fork server would start its own children from such a server, too; a program of its own forks them.
+    multiprocessing.set_start_method("fork", force=True)
     os.setsid()
     stream = said.open("a", buffering=1)
     sys.stdout = sys.stderr = stream
+    faulthandler.register(signal.SIGUSR1, file=stream, all_threads=True)  # see `ended`
+    # As in a terminal, however the tests were started: in the background of a shell, say, which ignores SIGINT.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     torch.set_num_threads(1)
     if limit is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -36,16 +46,51 @@ def command(arguments: list[str], said: Path, limit: int | None = None) -> None:
 
 
 @contextlib.contextmanager
-def started(target: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
-    """A process that runs ``target``; whatever happens, it has ended after the block."""
-    process = _context.Process(target=target, args=arguments, daemon=False)
+def started(arguments: list[str], said: Path, limit: int | None = None) -> Iterator[Any]:
+    """A process that runs :func:`command`; whatever happens, it and its children have ended after the block."""
+    process = _context.Process(target=command, args=(arguments, said, limit), daemon=False)
     process.start()
+    process.said = said
     try:
         yield process
     finally:
-        if process.is_alive():
-            process.kill()
-        process.join()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its own group, once it has come as far as `command`
+        process.kill()
+        process.join(60)
+        assert not process.is_alive(), f"process {process.pid} outlives SIGKILL"
+
+
+def ended(process: Any, seconds: float = 120) -> int:
+    """The exit code of a process that is to end by itself. One that hangs fails the test, and tells where it hangs."""
+    process.join(seconds)
+    if process.is_alive():
+        os.kill(process.pid, signal.SIGUSR1)
+        process.join(2)
+        pytest.fail(f"still there after {seconds:g} seconds:\n{process.said.read_text()[-6000:]}")
+    return process.exitcode
+
+
+# "In under 5 seconds": of its own time, since other processes may have the cores.
+PROMISED, PATIENCE = 5.0, 60.0
+
+
+def stopped(process: Any, number: int, group: bool = False) -> float:
+    """Send a signal to a process, or to all of its group; the seconds of processor time until it was gone.
+
+    Fails where these are more than promised, and where it waits for what does not come.
+    """
+    spent, end = 0.0, time.monotonic() + PATIENCE
+    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):  # it has just ended by itself
+        watched = psutil.Process(process.pid)
+        before = sum(watched.cpu_times()[:2])
+        (os.killpg if group else os.kill)(process.pid, number)
+        while process.is_alive() and time.monotonic() < end:
+            spent = max(spent, sum(watched.cpu_times()[:2]) - before)
+            process.join(0.01)
+    ended(process, 1)
+    assert spent < PROMISED, f"signal {number} was obeyed after {spent:.1f} seconds of work"
+    return spent
 
 
 def wait_until(condition: Callable[[], Any], process: Any, seconds: float = 60) -> None:
