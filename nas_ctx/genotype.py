@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,10 @@ Scalar = str | int | float | bool | None
 Choice = Scalar | tuple[Scalar, ...]
 
 FORMAT = "nas_ctx.genotype/1"
+UPGRADES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""An older format -> what makes the content of a file of the next one of it. So far there is but one format: whoever
+changes it raises the number in ``FORMAT`` and enters the way from the last one here; files then take all steps."""
+
 CONTEXT_NAMES = ("none", "global", "local", "t-label", "s-label")
 """The names of the relational contexts; a name's position is the integer that the authors' files hold for it."""
 
@@ -117,8 +122,13 @@ class Genotype(Mapping[str, Choice]):
 
     @classmethod
     def _from_own(cls, content: dict[str, Any]) -> Genotype:
+        while str(content["format"]) in UPGRADES:
+            content = UPGRADES[content["format"]](content)
         if content["format"] != FORMAT:
-            raise InputError(f"format is {content['format']!r}, expected {FORMAT!r}")
+            number = re.fullmatch(r"nas_ctx\.genotype/(\d{1,9})", str(content["format"]))
+            newer = number is not None and int(number[1]) > int(FORMAT.rpartition("/")[2])
+            advice = ": a newer nas_ctx has written it, update this one" if newer else ""
+            raise InputError(f"format is {content['format']!r}, expected {FORMAT!r}{advice}")
         unknown = sorted(set(content) - {"format", "choices", "meta"})
         if unknown:
             raise InputError(f"unknown key {unknown[0]!r}; known: choices, format, meta")

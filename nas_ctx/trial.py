@@ -9,6 +9,7 @@ so that a report can be made from the experiment's own record.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -68,9 +69,11 @@ def run(kind: str, config: Config) -> dict[str, Any]:
         if not runs.is_first_process():
             return {}
     else:
-        folder.begin(config, kind)  # refuses the run of another configuration
+        folder.check(config)  # refuses the run of another configuration
     result: dict[str, Any] = _with_default(folder.read_metrics())
     result["folder"] = str(folder.path.resolve())  # where a report on the same machine finds the history
+    facts = json.loads(folder.environment.read_text(encoding="utf-8"))
+    result["versions"] = {"python": facts["python"], **facts["versions"]}  # a report elsewhere has but this record
     if kind == "search":
         result["genotype"] = runs.describe(Genotype.load(folder.genotype))
     return result

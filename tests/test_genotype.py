@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas_ctx import genotype as genotype_module
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
 
@@ -112,7 +113,9 @@ def test_is_immutable():
         ('{"a": [[1]]}', "block 'a'"),
         ("{}", "at least one block"),
         ('{" ": "x"}', "block label"),
-        ('{"format": "nas_ctx.genotype/2", "choices": {"a": "b"}}', "nas_ctx.genotype/1"),
+        ('{"format": "nas_ctx.genotype/2", "choices": {"a": "b"}}', "a newer nas_ctx has written it"),
+        ('{"format": ["nas_ctx.genotype/1"], "choices": {"a": "b"}}', "expected 'nas_ctx.genotype/1'"),
+        ('{"format": "nas_ctx.genotype/0", "choices": {"a": "b"}}', "expected 'nas_ctx.genotype/1'"),
         ('{"format": "nas_ctx.genotype/1", "choice": {"a": "b"}}', "unknown key 'choice'"),
         ('{"format": "nas_ctx.genotype/1"}', "'choices'"),
         ('{"format": "nas_ctx.genotype/1", "choices": {"a": "b"}, "meta": 3}', "'meta'"),
@@ -134,6 +137,24 @@ def test_refuses_with_the_file_and_the_fault(tmp_path, content, told):
     assert str(path) in str(caught.value)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_older_formats_are_brought_up_to_date_step_by_step(tmp_path, monkeypatch):
+    """With a next and a next but one version, a file of the first is still read, and what is written is the newest."""
+    monkeypatch.setitem(
+        genotype_module.UPGRADES, "nas_ctx.genotype/1", lambda old: old | {"format": "nas_ctx.genotype/2", "meta": {}}
+    )
+    monkeypatch.setitem(
+        genotype_module.UPGRADES,
+        "nas_ctx.genotype/2",
+        lambda old: {"format": "nas_ctx.genotype/3", "choices": {k.upper(): v for k, v in old["choices"].items()}},
+    )
+    monkeypatch.setattr(genotype_module, "FORMAT", "nas_ctx.genotype/3")
+    old = {"format": "nas_ctx.genotype/1", "choices": {"a": "b"}, "meta": {"seed": 1}}
+    genotype = Genotype.load(written(tmp_path / "old.json", old))
+    assert dict(genotype) == {"A": "b"}
+    assert genotype.meta == {}
+    assert genotype.to_json()["format"] == "nas_ctx.genotype/3"
 
 
 def test_missing_file_and_binary(tmp_path):

@@ -113,6 +113,8 @@ def read_experiment(folder: Path) -> tuple[list[Trial], list[str]]:
             run_folder = _run_folder(result.get("folder"), log_paths[trial], trial, folder)
             told = result.get("parameters")
             known = _flat(told) if isinstance(told, dict) else parameters.get(parameter, {})
+            if isinstance(result.get("versions"), dict):
+                known = {**known, "versions": _flat(result["versions"])}
             trials.append(Trial(trial, genotype, metrics, known, run_folder))
     return trials, problems
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from nas_ctx.analysis._markup import Html, document, figure, footer, note_list, section, shortened, table, tag, tile
 from nas_ctx.analysis._record import Reliability, Result
+from nas_ctx.analysis._runs import DIFFER
 from nas_ctx.analysis._scene import Scene
 from nas_ctx.analysis._statistics import LIGHT, PERCENTAGE, SCALE_SOURCE, STATISTICS
 from nas_ctx.analysis._words import (
@@ -72,8 +73,10 @@ def _verdict(record: Reliability) -> Html:
     sentences = verdict(record)
     scale = f"On the customary scale this kappa is called “{word}” ({SCALE_SOURCE}): a convention, not a finding."
     standing = "plain" if beyond_chance(record) else "doubt"
+    unlike = [note.text for note in record.notes if note.kind == DIFFER]
     return tag(
         "section",
+        *(tag("p", tag("strong", text), cls="caution") for text in unlike),
         tag("div", *tiles, cls="tiles"),
         tag("p", " ".join(sentences), cls="verdict"),
         tag("p", CAUTION, cls="caution"),

@@ -20,8 +20,11 @@ from nas_ctx.analysis._tables import read_table
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Choice, Genotype, parse_json, read_json
 
+DIFFER = "settings differ"
+"""The kind of a note that says that runs are not repetitions of one search; a report has it at its top."""
 _TABLES = {".csv", ".tsv", ".txt"}
 _MAY_DIFFER = {"seed", "started", "step"}  # facts in which repetitions of one search differ
+_NO_FACTS = {"decided_at", "probabilities", "configuration"}  # what was found, or has a note of its own
 _GENERIC = {"genotype", "atrc_genotype"}  # file names that every run has
 
 
@@ -39,6 +42,7 @@ class Run:
     history: History | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""  # of the run, where it was read from one
 
     def decided_at(self, block: str) -> int | None:
         """The step at which ``block`` was decided: as the search wrote it down, else as its history shows it."""
@@ -66,7 +70,7 @@ class Run:
         """
         found: dict[str, str | int | float | bool] = {}
         for key, value in self.settings.items():
-            inner = value if isinstance(value, Mapping) and key not in ("decided_at", "probabilities") else {}
+            inner = value if isinstance(value, Mapping) and key not in _NO_FACTS else {}
             for name, fact in ((key, value), *((f"{key}.{name}", fact) for name, fact in inner.items())):
                 if isinstance(fact, str | int | float | bool):
                     found[name] = fact
@@ -131,8 +135,21 @@ def load_runs(
         notes += remarks
     if not runs:
         raise InputError(f"no usable run in {', '.join(map(str, listed)) or 'an empty list of paths'}")
+    runs, repeated = _once_each(runs)
     named = _with_unique_names(runs)
-    return RunSet(tuple(named), (*notes, *_doubts(named)))
+    return RunSet(tuple(named), (*notes, *repeated, *_doubts(named)))
+
+
+def _once_each(runs: list[Run]) -> tuple[list[Run], list[Note]]:
+    """Runs, each folder once: an experiment that goes on after a crash does so in a new record."""
+    kept: dict[str, Run] = {}
+    notes = []
+    for number, run in enumerate(runs):
+        key = os.path.realpath(run.folder) if run.folder else str(number)
+        if kept.setdefault(key, run) is not run:
+            text = f"{run.source} and {kept[key].source} are one run, in {run.folder}, and counted once."
+            notes.append(Note("given twice", text))
+    return list(kept.values()), notes
 
 
 def as_run_set(runs: RunSet | Iterable[Run | Mapping[str, Choice]]) -> RunSet:
@@ -205,8 +222,30 @@ def _from_run_folder(folder: Path) -> Run:
         str(folder),
         history=History.load(history) if history.exists() else None,
         metrics=_numbers(read_json(metrics), str(metrics)) if metrics.exists() else {},
-        settings={**(facts if isinstance(facts, dict) else {}), **genotype.meta},
+        settings={
+            **(facts if isinstance(facts, dict) else {}),
+            "configuration": _configuration(folder),
+            **genotype.meta,
+        },
+        folder=str(folder),
     )
+
+
+def _configuration(folder: Path) -> dict[str, Any]:
+    """What ``config.yaml`` of a run folder says, by dotted keys; the seed, and where things lie, left out."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        return {}
+    from nas_ctx.config import PLACES, read_yaml
+
+    def flat(value: object, prefix: str) -> Iterator[tuple[str, Any]]:
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                yield from flat(inner, f"{prefix}.{key}" if prefix else str(key))
+        else:
+            yield prefix, value
+
+    return {key: value for key, value in flat(read_yaml(path), "") if key not in {"seed", *PLACES}}
 
 
 def _from_experiment(folder: Path) -> tuple[list[Run], list[Note]]:
@@ -218,7 +257,9 @@ def _from_experiment(folder: Path) -> tuple[list[Run], list[Note]]:
         if trial.folder is not None:
             own = _from_run_folder(trial.folder)
             if dict(own.genotype) == dict(trial.genotype):
-                run = replace(run, history=own.history, settings={**own.settings, **trial.parameters})
+                run = replace(
+                    run, history=own.history, settings={**own.settings, **trial.parameters}, folder=own.folder
+                )
             else:
                 text = f"{trial.folder} holds other choices than trial {trial.name} reported; its history is not used."
                 notes.append(Note("history left out", text))
@@ -295,7 +336,17 @@ def _differing_settings(runs: Sequence[Run]) -> Iterator[Note]:
         values = list(dict.fromkeys(str(of[name]) for of in facts if name in of))
         if name not in _MAY_DIFFER and len(values) > 1:
             shown = ", ".join(value[:16] for value in values[:4]) + (", ..." if len(values) > 4 else "")
-            yield Note("settings differ", f"The runs do not differ in the seed alone, but in {name!r} too: {shown}.")
+            yield Note(DIFFER, f"The runs do not differ in the seed alone, but in {name!r} too: {shown}.")
+    configurations = [run.settings["configuration"] for run in runs if run.settings.get("configuration")]
+    differing = []
+    for key in sorted({key for configuration in configurations for key in configuration}):
+        values = list(dict.fromkeys(str(configuration.get(key)) for configuration in configurations))
+        if len(values) > 1:
+            differing.append(f"{key} ({', '.join(value[:40] for value in values[:4])})")
+    if differing:
+        more = f" and {len(differing) - 6} more" if len(differing) > 6 else ""
+        text = f"The runs do not differ in the seed alone, but in their configuration too: {', '.join(differing[:6])}"
+        yield Note(DIFFER, text + more + ".")
 
 
 def _same_evidence(run: Run, other: Run) -> bool:

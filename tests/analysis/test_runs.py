@@ -9,7 +9,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from nas_ctx.analysis import History, Run, load_runs, percentage_agreement, reliability
+from nas_ctx.analysis import History, Run, load_runs, percentage_agreement, reliability, write_report
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 
@@ -404,6 +404,39 @@ def test_runs_that_differ_in_more_than_the_seed_are_named(tmp_path):
     said = notes(load_runs(folders))
     assert "'torch' too: 2.13.0, 2.5.0" in said
     assert "started" not in said
+
+
+def test_a_report_over_different_versions_or_configurations_says_so_at_its_top(tmp_path):
+    folders = write_runs(tmp_path, 3)
+    text = "output: work/{}\nseed: {}\ntraining: {{lr: {}, steps: 9}}\n"
+    for number, folder in enumerate(folders):
+        (folder / "config.yaml").write_text(text.format(number, number, 0.01))
+    assert not load_runs(folders).notes
+    (folders[1] / "config.yaml").write_text(text.format(1, 1, 0.02))
+    (folders[2] / "environment.json").write_text(json.dumps({"seed": 2, "versions": {"torch": "2.5.0"}}))
+    (folders[0] / "environment.json").write_text(json.dumps({"seed": 0, "versions": {"torch": "2.4.0"}}))
+    page = write_report(reliability(load_runs(folders), draws=20), tmp_path / "out", figures=False).read_text()
+    top = page[page.index("<body") : page.index("pairwise agreement")]
+    assert "in their configuration too: training.lr (0.01, 0.02)." in top
+    assert "versions.torch" in top
+    assert "2.4.0, 2.5.0" in top
+
+
+def test_an_experiment_that_went_on_in_a_new_record_counts_each_run_once(tmp_path):
+    """After a crash the trials of the new experiment take the finished runs from the same folders."""
+    final = {"default": 0.6, "genotype": B, "folder": str(tmp_path / "seed-0")}
+    write_trial_folder(tmp_path / "seed-0", B)
+    first = write_experiment(tmp_path / "abcd1234", {"one": (0, DONE, final)})
+    second = write_experiment(tmp_path / "efgh5678", {"two": (0, DONE, final), "good": TRIALS["good1"]})
+    runs = load_runs([first, second, tmp_path / "seed-0"])
+    assert len(runs) == 2
+    assert notes(runs).count("are one run") == 2
+
+
+def test_a_trial_tells_its_versions(tmp_path):
+    finals = [{"default": 0, "genotype": A, "versions": {"torch": f"2.{number}"}} for number in (4, 5)]
+    trials = {f"t{number}": (number, DONE, final) for number, final in enumerate(finals)}
+    assert "'versions.torch' too: 2.4, 2.5" in notes(load_runs(write_experiment(tmp_path / "abcd1234", trials)))
 
 
 @pytest.mark.parametrize(
