@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, sem, t
 
 from nas_ctx.analysis import LIGHT, PERCENTAGE, bootstrap_interval, lights_kappa, percentage_agreement, vote
 
@@ -21,8 +21,9 @@ def judge(planted: Mapping[str, str], found: Sequence[Mapping[str, str]]) -> dic
 
     Returns:
         ``recovery_vote``, the share of blocks whose majority is the planted type (a tied vote is not right), with a
-        Wilson interval; ``recovery_runs``, the mean share of a run, with the interval of a bootstrap over blocks;
-        Light's kappa and the percentage agreement, with theirs; the same recovery per planted type; and
+        Wilson interval; ``recovery_runs``, the mean share of a run, with Student's interval over blocks;
+        ``recovery_of_each_block``; ``recovery_planted``, the same mean over blocks in which something is planted;
+        Light's kappa and the percentage agreement, with their intervals; the recovery per planted type; and
         ``confusion``: planted type -> chosen type -> how often, over all runs. What is 0/0 is None.
     """
     blocks = list(planted)
@@ -41,7 +42,11 @@ def judge(planted: Mapping[str, str], found: Sequence[Mapping[str, str]]) -> dic
         "recovery_vote": float(np.mean(right_votes)),
         "recovery_vote_interval": _wilson(right_votes),
         "recovery_runs": float(right.mean()),
-        "recovery_runs_interval": _over_blocks(right.mean(0)),
+        "recovery_runs_interval": over_blocks(right.mean(0), 0.0, 1.0),
+        "recovery_of_each_block": dict(zip(blocks, right.mean(0).tolist(), strict=True)),
+        "recovery_planted": _mean_of(
+            [share for b, share in zip(blocks, right.mean(0), strict=True) if planted[b] != "none"]
+        ),
         "recovery_of_each_run": right.mean(1).tolist(),
         "lights_kappa": _number(lights_kappa(ratings)) if several else None,
         "lights_kappa_interval": _interval(bootstrap_interval(ratings, LIGHT.of)) if several else None,
@@ -70,10 +75,15 @@ def _wilson(right: Sequence[bool]) -> list[float]:
     return [float(found.low), float(found.high)]
 
 
-def _over_blocks(shares: np.ndarray, draws: int = 2000) -> list[float]:
-    """Runs of one block are not independent, so blocks are resampled."""
-    drawn = np.random.default_rng(0).choice(shares, (draws, len(shares))).mean(1)
-    return np.quantile(drawn, [0.025, 0.975]).tolist()
+def over_blocks(values: np.ndarray, least: float, most: float) -> list[float]:
+    """Student's interval of a mean over blocks: runs of one block are not independent, so blocks are counted."""
+    half = float(t.ppf(0.975, len(values) - 1) * sem(values)) if len(values) > 1 else math.inf
+    mean = float(np.mean(values))
+    return [max(mean - half, least), min(mean + half, most)]
+
+
+def _mean_of(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None
 
 
 def _interval(found: Any) -> list[float] | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -15,10 +16,11 @@ from torch import Tensor
 from nas_ctx.search import GumbelSearch  # before any other part of NNI's one-shot package
 
 from nni.nas.evaluator.pytorch import DataLoader, Lightning, LightningModule, Trainer  # isort: skip
-from nni.nas.strategy import DARTS, GumbelDARTS, RandomOneShot  # isort: skip
+from nni.nas.strategy import DARTS, ENAS, GumbelDARTS, RandomOneShot  # isort: skip
 from torch.utils.data import IterableDataset
 
 from search_spaces.planted import PlantedSpace, World
+from search_spaces.relational import PAPER
 
 SHARP: dict[str, Any] = {"arch_lr": 0.02, "warmup_steps": 40, "resource_weight": 0.1}
 """The settings of :class:`~nas_ctx.search.GumbelSearch` that the studies here found best; the rest is the paper's."""
@@ -35,6 +37,8 @@ class Plan:
         rate: largest learning rate of the weights.
         settings: of ``GumbelSearch``; NNI's strategies take the architecture rate from it.
         affine: whether the last norm of a candidate may scale and shift.
+        alpha: deviation of the alphas that ``GumbelSearch`` starts from; 0 starts from equal probabilities.
+        contexts: the candidates.
     """
 
     strategy: str = "GumbelSearch"
@@ -43,6 +47,8 @@ class Plan:
     rate: float = 0.02
     settings: Mapping[str, Any] = field(default_factory=lambda: dict(SHARP))
     affine: bool = False
+    alpha: float = 0.0
+    contexts: Sequence[str] = PAPER
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,21 @@ class _Images(IterableDataset):
         return self.length
 
 
+class _Named(_Images):
+    """The same, every batch with the name of what it is for.
+
+    NNI's ENAS tells training batches from those that make a reward by the tuples that Lightning 2.0 handed on. Later
+    Lightning versions hand on the batch alone; then ENAS takes pairs of a batch and "train" or "val".
+    """
+
+    def __init__(self, name: str, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.name = name
+
+    def __iter__(self) -> Iterator[Any]:
+        return ((images, self.name) for images in super().__iter__())
+
+
 class _Regression(LightningModule):
     """Squared error, mean over all but the tasks and summed over them; Adam with cosine decay."""
 
@@ -83,7 +104,8 @@ class _Regression(LightningModule):
         return (self.model((features, regions)) - labels).square().mean((0, 2, 3, 4)).sum()
 
     def validation_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        """Nothing: a search here is judged by what it finds."""
+        """ENAS takes its reward from here. Otherwise a search here is judged by what it finds."""
+        self.log("default", -self.training_step(batch, batch_idx))
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = torch.optim.Adam(self.parameters(), self.rate)
@@ -99,18 +121,25 @@ def search(world: World, plan: Plan, seed: int) -> Found:
     return Found(choices, decided_at, time.perf_counter() - start, time.process_time() - start_processor)
 
 
-def _run(world: World, plan: Plan, seed: int, strategy: Any, steps: int) -> LightningModule:
-    """Run a one-shot strategy on the world's space; return its search module. NNI's bookkeeping is left out."""
+def _run(
+    world: World, plan: Plan, seed: int, strategy: Any, steps: int, epochs: int = 1, named: bool = False
+) -> LightningModule:
+    """Run a one-shot strategy on the world's space; return its search module. NNI's bookkeeping is left out.
+
+    ``steps`` is those of an epoch; ``named`` hands the strategy batches with what they are for.
+    """
     for name in ("pytorch_lightning", "lightning.pytorch", "nni"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     warnings.filterwarnings("ignore", ".*LeafSpec.*")
 
     def images(number: int) -> DataLoader:
-        return DataLoader(_Images(world, plan.batch, 2 * seed + number, steps), batch_size=None)
+        given = (world, plan.batch, 2 * seed + number, steps)
+        made = _Named(("train", "val")[number], *given) if named else _Images(*given)
+        return DataLoader(made, batch_size=None)
 
     trainer = Trainer(
-        max_steps=steps,
+        max_epochs=epochs,
         accelerator="cpu",
         logger=False,
         enable_checkpointing=False,
@@ -118,9 +147,9 @@ def _run(world: World, plan: Plan, seed: int, strategy: Any, steps: int) -> Ligh
         enable_model_summary=False,
         limit_val_batches=0,
     )
-    module = _Regression(plan.rate, steps)
+    module = _Regression(plan.rate, steps * epochs)
     lightning = Lightning(module, trainer, train_dataloaders=images(0), val_dataloaders=images(1))
-    supernet = strategy.mutate_model(PlantedSpace(world, affine=plan.affine))
+    supernet = strategy.mutate_model(PlantedSpace(world, plan.contexts, affine=plan.affine))
     mutated = strategy.mutate_evaluator(lightning)
     mutated.evaluate(supernet)
     return mutated.module
@@ -129,8 +158,23 @@ def _run(world: World, plan: Plan, seed: int, strategy: Any, steps: int) -> Ligh
 Answer = tuple[dict[str, str], dict[str, int]]
 
 
+class _Started(GumbelSearch):
+    """A search whose alphas start from white noise of deviation ``alpha`` instead of zeros."""
+
+    def __init__(self, alpha: float, *, seed: int, **settings: Any) -> None:
+        super().__init__(seed=seed, **settings)
+        self.alpha = alpha
+
+    def mutate_model(self, model: Any) -> Any:
+        supernet = super().mutate_model(model)
+        generator = torch.Generator().manual_seed(self.seed or 0)
+        for choice in self.choices:
+            choice.alpha.data += self.alpha * torch.randn(choice.alpha.shape, generator=generator)
+        return supernet
+
+
 def _gumbel_search(world: World, plan: Plan, seed: int) -> Answer:
-    strategy = GumbelSearch(seed=seed, **plan.settings)
+    strategy = _Started(plan.alpha, seed=seed, **plan.settings)
     _run(world, plan, seed, strategy, plan.passes)
     choices = list(strategy.choices)
     return {c.label: c.best for c in choices}, {c.label: c.decided_at for c in choices if c.decided}
@@ -165,10 +209,20 @@ def _random_one_shot(world: World, plan: Plan, seed: int) -> Answer:
     return best, {}
 
 
+def _enas(world: World, plan: Plan, seed: int) -> Answer:
+    """Five times a tenth of the passes for the weights along sampled paths, then a tenth for rewards and an update."""
+    epochs = 5
+    steps = plan.passes // (2 * epochs)
+    strategy = ENAS(batches_per_update=steps, reward_metric_name="default")
+    return _run(world, plan, seed, strategy, steps, epochs, named=True).export(), {}
+
+
 STRATEGIES: dict[str, Callable[[World, Plan, int], Answer]] = {
     "GumbelSearch": _gumbel_search,
     "DARTS": _two_level(DARTS),
     "GumbelDARTS": _two_level(GumbelDARTS),
     "RandomOneShot": _random_one_shot,
 }
-"""Name -> search of a world. NNI's ENAS and PolicyBasedRL need tianshou, which NNI does not install."""
+"""Name -> search of a world; NNI's ENAS among them where tianshou is installed, which NNI does not install."""
+if find_spec("tianshou") is not None:
+    STRATEGIES["ENAS"] = _enas

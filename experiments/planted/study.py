@@ -1,7 +1,7 @@
 """What makes a search right, and what an agreement means: one table per question, over several small worlds.
 
     python experiments/planted/study.py levers       # each setting with and without
-    python experiments/planted/study.py noise        # rising noise, then null worlds; --figure draws it
+    python experiments/planted/study.py noise        # rising noise; --figure draws it
     python experiments/planted/study.py strategies   # NNI's own, at an equal number of forward passes
 
 A row searches each of several worlds of 2 tasks several times. The blocks of all worlds together are one table of
@@ -17,14 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from judging import judge
+import numpy as np
+from calibration import draw
+from judging import judge, over_blocks
 from recovery import HEAD, line, search_all
-from searching import SHARP, STRATEGIES, Plan
+from searching import SHARP, STRATEGIES, Found, Plan
 
-from nas_ctx.files import write_text, written_whole
-from search_spaces.planted import random_world
+from nas_ctx.files import write_text
+from search_spaces.planted import World, random_world
 
-NOISES = (0.1, 4.0, 8.0, 16.0, 32.0)
+NOISES = (0.1, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 
 class Row(NamedTuple):
@@ -32,7 +34,6 @@ class Row(NamedTuple):
 
     plan: Plan
     noise: float
-    null: bool = False
 
 
 def levers(plan: Plan, noise: float) -> dict[str, Row]:
@@ -48,6 +49,9 @@ def levers(plan: Plan, noise: float) -> dict[str, Row]:
         "decided on logits": {"stop_on": "logits"},
         "architecture rate 0.005": {"arch_lr": 0.005},
         "architecture rate 0.05": {"arch_lr": 0.05},
+        "cost weight 0.03": {"resource_weight": 0.03},
+        "cost weight 0.3": {"resource_weight": 0.3},
+        "cost in parameters": {"resource": "parameters"},
         "sparse evaluation": {"evaluate": "sparse"},
     }
     sharp = {**SHARP, "warmup_steps": plan.passes // 4}
@@ -56,15 +60,17 @@ def levers(plan: Plan, noise: float) -> dict[str, Row]:
         "paper, architecture rate 0.02": Row(replace(plan, settings={"arch_lr": 0.02}), noise),
     }
     rows |= {name: Row(replace(plan, settings={**sharp, **change}), noise) for name, change in changes.items()}
-    return {**rows, "affine last norms": Row(replace(plan, settings=sharp, affine=True), noise)}
+    return {
+        **rows,
+        "alphas start from noise": Row(replace(plan, settings=sharp, alpha=0.1), noise),
+        "affine last norms": Row(replace(plan, settings=sharp, affine=True), noise),
+    }
 
 
 def noises(plan: Plan, noise: float) -> dict[str, Row]:
-    """Rising noise, and null worlds with and without the term that makes *none* the answer there."""
+    """Rising noise."""
     sharp = replace(plan, settings={**SHARP, "warmup_steps": plan.passes // 4})
-    rows = {f"noise {level:g}": Row(sharp, level) for level in NOISES}
-    tied = replace(sharp, settings={**sharp.settings, "resource_weight": 0.0})
-    return {**rows, "null": Row(sharp, noise, null=True), "null, no cost term": Row(tied, noise, null=True)}
+    return {f"noise {level:g}": Row(sharp, level) for level in NOISES}
 
 
 def strategies(plan: Plan, noise: float) -> dict[str, Row]:
@@ -76,10 +82,16 @@ def strategies(plan: Plan, noise: float) -> dict[str, Row]:
 QUESTIONS = {"levers": levers, "noise": noises, "strategies": strategies}
 
 
-def judged(row: Row, worlds: Sequence[int], runs: int, tasks: int, jobs: int) -> dict[str, Any]:
+def searched(row: Row, worlds: Sequence[int], runs: int, tasks: int, jobs: int) -> dict[str, Any]:
     """Search all worlds of a row and judge their blocks together."""
-    made = {seed: random_world(tasks, seed=seed, noise=row.noise, null=row.null) for seed in worlds}
+    made = {seed: random_world(tasks, seed=seed, noise=row.noise) for seed in worlds}
     found = search_all([(world, row.plan, 1000 * s + r) for r in range(runs) for s, world in made.items()], jobs)
+    return judged(row, made, found, runs)
+
+
+def judged(row: Row, made: Mapping[int, World], found: Sequence[Found], runs: int) -> dict[str, Any]:
+    """What was found in all worlds of a row, run by run, as one table of blocks."""
+    worlds = list(made)
     by_run = [found[r * len(worlds) : (r + 1) * len(worlds)] for r in range(runs)]
 
     def together(choices: Sequence[Mapping[str, str]]) -> dict[str, str]:
@@ -98,27 +110,16 @@ def judged(row: Row, worlds: Sequence[int], runs: int, tasks: int, jobs: int) ->
     }
 
 
-def draw(table: Mapping[str, dict[str, Any]], path: Path) -> None:
-    """Recovery of the vote against Light's kappa, a point per row."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(5.5, 4), layout="constrained")
+def differences(table: Mapping[str, dict[str, Any]], base: str) -> str:
+    """The recovery of each row minus that of ``base``, block by block: all rows have the same worlds and seeds."""
+    lines = [f"| row | recovery of a run, minus that of {base} |", "| --- | --- |"]
+    first = np.array(list(table[base]["recovery_of_each_block"].values()))
     for name, row in table.items():
-        if row["lights_kappa"] is None:
-            continue
-        x, y = row["lights_kappa"], row["recovery_vote"]
-        spans = [row["lights_kappa_interval"] or [x, x], row["recovery_vote_interval"]]
-        errors = [[[max(v - low, 0)], [max(high - v, 0)]] for v, (low, high) in zip((x, y), spans, strict=True)]
-        axes.errorbar(x, y, xerr=errors[0], yerr=errors[1], fmt="o", capsize=2, label=name)
-    axes.set(xlabel="Light's kappa of the runs", ylabel="blocks whose vote is the planted type", ylim=(-0.03, 1.03))
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=130, format=path.suffix[1:])
+        if name != base:
+            apart = np.array(list(row["recovery_of_each_block"].values())) - first
+            low, high = over_blocks(apart, -1.0, 1.0)
+            lines.append(f"| {name} | {apart.mean():+.2f} [{low:+.2f}, {high:+.2f}] |")
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -143,8 +144,10 @@ def main() -> None:
     print(HEAD.replace("strategy", "row"))
     for name, row in rows.items():
         if options.rows is None or name in options.rows:
-            table[name] = judged(row, range(options.worlds), options.runs, options.tasks, options.jobs)
+            table[name] = searched(row, range(options.worlds), options.runs, options.tasks, options.jobs)
             print(line(name, table[name]), flush=True)
+    if options.question == "levers" and "sharp" in table and len(table) > 1:
+        print("\n" + differences(table, "sharp"))
     if options.out is not None:
         write_text(options.out, json.dumps(table, indent=1) + "\n")
     if options.figure is not None:

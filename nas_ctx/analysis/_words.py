@@ -98,10 +98,20 @@ def verdict(record: Reliability) -> tuple[str, str]:
         contains = kappa.interval is not None and kappa.interval.best[0] <= 0 <= kappa.interval.best[1]
         reason = f"{probability(record.test.p)}{' and the interval contains 0' if contains else ''}"
         return first, (
-            f"This cannot be told from chance ({reason}): there is no dominating choice, and the vote below is not a "
-            "finding."
+            f"This cannot be told from chance ({reason}): {_common_preference(record)}there is no dominating choice, "
+            "and the vote below is not a finding."
         )
     return first, f"This is more than chance would give ({probability(record.test.p)}); {_clarity(record)}."
+
+
+def _common_preference(record: Reliability) -> str:
+    """What most choices are, whatever the block: agreement that chance would give too, and a vote that looks clear."""
+    uses = record.table.common.votes.sum(axis=0)
+    share = float(uses.max() / uses.sum())
+    if share <= 0.5:
+        return ""
+    name = record.table.texts[int(uses.argmax())]
+    return f"the runs choose {name} whatever the block ({percent(share)} of all choices), and beyond that "
 
 
 def _clarity(record: Reliability) -> str:

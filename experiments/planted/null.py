@@ -1,0 +1,145 @@
+"""Where nothing is planted there is nothing to agree on: what does a report say of searches of null worlds?
+
+    python experiments/planted/null.py "four contexts" --worlds 40 --passes 30 --batch 2
+    python experiments/planted/null.py "with none" --worlds 10 --passes 40 --batch 4
+    python experiments/planted/null.py "with none and cost term" --worlds 10 --passes 40 --batch 4
+
+A repetition is one null world, searched several times. Told is in how many repetitions the 95 % interval of Light's
+kappa contains 0, with the exact interval of that share; then the same for the blocks of each four worlds together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from recovery import search_all
+from scipy.stats import binomtest
+from searching import SHARP, Found, Plan
+
+from nas_ctx.analysis import LIGHT, reliability, verdict
+from nas_ctx.files import write_text
+from search_spaces.planted import random_world
+from search_spaces.relational import PAPER
+
+Runs = Sequence[Mapping[str, str]]
+
+CASES: dict[str, dict[str, Any]] = {
+    "four contexts": {"resource_weight": 0.0, "contexts": tuple(name for name in PAPER if name != "none")},
+    "with none": {"resource_weight": 0.0, "contexts": PAPER},
+    "with none and cost term": {"resource_weight": SHARP["resource_weight"], "contexts": PAPER},
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a report tells of one repetition: Light's kappa, whether its interval and its BCa interval contain 0 (None
+    without interval), and which verdict it gives."""
+
+    kappa: float
+    contains: bool | None
+    bca_contains: bool | None
+    verdict: str
+
+
+def told(runs: Runs) -> Told:
+    """The report of one repetition, without its files."""
+    record = reliability(runs)
+    result = record.result(LIGHT)
+    second = verdict(record)[1]
+    kind = next((words for words in ("no dominating choice", "more than chance") if words in second), "undefined")
+    if result.interval is None:
+        return Told(result.value, None, None, kind)
+    low, high = result.interval.best
+    bca_low, bca_high = result.interval.bca or result.interval.percentile
+    return Told(result.value, bool(low <= 0 <= high), bool(bca_low <= 0 <= bca_high), kind)
+
+
+def summary(repetitions: Sequence[Runs]) -> dict[str, Any]:
+    """What reports tell of all repetitions, as counts; shares have exact (Clopper-Pearson) intervals."""
+    every = [told(runs) for runs in repetitions]
+    contains = [one.contains for one in every if one.contains is not None]
+    exact = binomtest(sum(contains), len(contains)).proportion_ci(method="exact") if contains else None
+    return {
+        "repetitions": len(every),
+        "blocks": len(repetitions[0][0]),
+        "kappa_undefined": int(sum(np.isnan(one.kappa) for one in every)),
+        "mean_kappa": float(np.nanmean([one.kappa for one in every])) if contains else None,
+        "with_interval": len(contains),
+        "contain_0": sum(contains),
+        "share_interval": None if exact is None else [float(exact.low), float(exact.high)],
+        "bca_contain_0": sum(bool(one.bca_contains) for one in every),
+        "verdicts": dict(Counter(one.verdict for one in every)),
+        "choices": dict(Counter(choice for runs in repetitions for run in runs for choice in run.values())),
+    }
+
+
+def together(repetitions: Sequence[Runs], worlds: int) -> list[Runs]:
+    """Each ``worlds`` repetitions as one with all their blocks; what is left over is left out."""
+    joined = []
+    for start in range(0, len(repetitions) - worlds + 1, worlds):
+        part = repetitions[start : start + worlds]
+        runs = zip(*part, strict=True)
+        joined.append([{f"{w}:{b}": c for w, of in enumerate(run) for b, c in of.items()} for run in runs])
+    return joined
+
+
+HEAD = (
+    "| blocks | repetitions | kappa undefined | mean kappa | interval contains 0 | BCa contains 0 | verdicts |\n"
+    + "| --- " * 7
+    + "|"
+)
+
+
+def line(of: Mapping[str, Any]) -> str:
+    """A row of the table."""
+    mean = "–" if of["mean_kappa"] is None else f"{of['mean_kappa']:.2f}"
+    share = "no interval"
+    if of["share_interval"] is not None:
+        low, high = of["share_interval"]
+        share = f"{of['contain_0']} of {of['with_interval']} [{low:.2f}, {high:.2f}]"
+    verdicts = ", ".join(f"{name} {count}" for name, count in of["verdicts"].items())
+    return (
+        f"| {of['blocks']} | {of['repetitions']} | {of['kappa_undefined']} | {mean} | {share} | "
+        f"{of['bca_contain_0']} of {of['with_interval']} | {verdicts} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("case", choices=list(CASES))
+    parser.add_argument("--worlds", type=int, default=40)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--tasks", type=int, default=2)
+    parser.add_argument("--passes", type=int, default=40)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--out", type=Path, help="a JSON file for the choices of all runs")
+    options = parser.parse_args()
+    case = CASES[options.case]
+    settings = {**SHARP, "warmup_steps": options.passes // 4, "resource_weight": case["resource_weight"]}
+    plan = Plan(passes=options.passes, batch=options.batch, settings=settings, contexts=case["contexts"])
+    worlds = [random_world(options.tasks, seed=seed, null=True) for seed in range(options.worlds)]
+    pairs = [(world, plan, 1000 * s + run) for s, world in enumerate(worlds) for run in range(options.runs)]
+    found: list[Found] = search_all(pairs, options.jobs)
+    repetitions = [
+        [one.choices for one in found[s * options.runs : (s + 1) * options.runs]] for s in range(options.worlds)
+    ]
+    if options.out is not None:
+        write_text(options.out, json.dumps(repetitions, indent=1) + "\n")
+    print(HEAD)
+    print(line(summary(repetitions)))
+    if options.worlds >= 4:
+        print(line(summary(together(repetitions, 4))))
+    choices = summary(repetitions)["choices"]
+    print("\nchosen: " + ", ".join(f"{name} {count}" for name, count in sorted(choices.items())))
+
+
+if __name__ == "__main__":
+    main()
