@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nas_ctx.config import TrainingConfig
 from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.tasks import Task
+from nas_ctx.training.execution import arrange
 from nas_ctx.training.optimizer import sgd_with_poly
 
 Outputs = Mapping[str, Mapping[str, Tensor]]
@@ -63,6 +64,10 @@ class MultiTaskModule(LightningModule):
         self._loss_sum, self._images = 0.0, 0
         self.bad_steps = BadSteps(config.max_bad_steps, self._describe_step)
         self._seen: tuple[dict[str, Tensor], list[str]] = ({}, [])
+
+    def set_model(self, model: nn.Module) -> None:
+        super().set_model(model)
+        arrange(model, self.config)
 
     def forward(self, image: Tensor) -> Outputs:
         return self.model(image)

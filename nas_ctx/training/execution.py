@@ -1,0 +1,28 @@
+"""How a network is computed while it learns. Nothing here changes what it computes, or the names of its parameters."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from nas_ctx.config import TrainingConfig
+from nas_ctx.models import Backbone, ContextGrid
+
+
+def arrange(network: nn.Module, training: TrainingConfig) -> None:
+    """Apply ``training.recompute`` to every grid of contexts in ``network``, ``training.compile`` to every backbone.
+
+    The grid is not compiled: what it evaluates changes from step to step of a search.
+
+    >>> from types import SimpleNamespace
+    >>> from nas_ctx.models import MultiTaskNetwork
+    >>> tasks = {"depth": SimpleNamespace(channels=1, regions=40)}
+    >>> network = MultiTaskNetwork(Backbone("test_resnet"), tasks, lambda t, s, i, o: nn.Identity())
+    >>> arrange(network, TrainingConfig(recompute=True))
+    >>> network.grid.recompute
+    True
+    """
+    for part in network.modules():
+        if isinstance(part, ContextGrid):
+            part.recompute = part.recompute or training.recompute
+        elif isinstance(part, Backbone) and training.compile:
+            part.model.compile()
