@@ -8,20 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 FOLDER = Path(__file__).parents[2] / "experiments" / "planted"
 
 PLANTED = {"a/a": "local", "a/b": "s-label", "b/a": "t-label", "b/b": "global"}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread_and_the_studies(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def test_a_search_finds_what_was_planted():
