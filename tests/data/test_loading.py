@@ -14,6 +14,7 @@ from PIL import Image
 from nas_ctx.data import NYUD, DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.tasks import make_tasks
+from nas_ctx.testing import check_dataset
 
 SIZE = (48, 64)
 
@@ -26,6 +27,10 @@ def equal(one, two):
     return one.keys() == two.keys() and all(
         torch.equal(one[key], two[key]) if isinstance(one[key], torch.Tensor) else one[key] == two[key] for key in one
     )
+
+
+def test_does_what_every_data_set_must(rooms, tasks):
+    check_dataset("nyud", rooms, tasks)
 
 
 def test_files_are_read_as_the_layout_says(rooms, tasks):

@@ -19,6 +19,7 @@ from nas_ctx.data.rooms.scene import PERSON
 from nas_ctx.data.rooms.writing import take
 from nas_ctx.errors import InputError
 from nas_ctx.tasks import make_tasks
+from nas_ctx.testing import check_dataset
 
 SIZE = (48, 64)
 NAMES = ("semseg", "edge", "normals", "saliency", "human_parts")
@@ -39,6 +40,10 @@ def copy(root, tmp_path):
 @pytest.fixture
 def tasks():
     return make_tasks({"semseg": {"classes": 21}, **{name: {} for name in NAMES[1:]}})
+
+
+def test_does_what_every_data_set_must(root, tasks):
+    check_dataset("pascal", root, tasks)
 
 
 def test_what_is_read_is_what_was_rendered(root):

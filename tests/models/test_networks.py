@@ -11,39 +11,24 @@ import torch.nn.functional as F
 from torch import nn
 
 from nas_ctx.contexts import CONTEXTS
-from nas_ctx.models import NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
+from nas_ctx.models import DISTILLATIONS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
 from nas_ctx.models.mti_net import AttentiveDistillation, FeaturePropagation
 from nas_ctx.models.psd import PatternStructureDiffusion, matched
 from nas_ctx.models.true_regions import true_region_map
 from nas_ctx.models.windows import window_sum, window_weights
+from nas_ctx.testing import check_distillation, check_network
 
 TASKS = {"semseg": SimpleNamespace(channels=5, regions=5), "depth": SimpleNamespace(channels=1, regions=7)}
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
-def test_every_network_gives_logits_at_any_size_and_learns_with_all_its_parts(name: str) -> None:
-    torch.manual_seed(0)
-    network = NETWORKS[name](Backbone("test_efficientnet"), TASKS, dropout=0.0)
-    image = torch.randn(2, 3, 37, 50)
-    output = network(image)
-    assert {task: tuple(x.shape) for task, x in output["final"].items()} == {
-        "semseg": (2, 5, 37, 50),
-        "depth": (2, 1, 37, 50),
-    }
-    for norm in network.modules():  # what starts at zero on purpose would hide what lies before it
-        if isinstance(norm, nn.BatchNorm2d):
-            nn.init.ones_(norm.weight)
-    output = network(image)
-    total = sum(x.square().mean() for kind in output.values() for x in kind.values())
-    total.backward()
-    idle = [key for key, parameter in network.named_parameters() if parameter.grad is None]
-    assert idle == []
-    network.eval()
-    with torch.no_grad():
-        together, alone = network(image)["final"], network(image[1:])["final"]
-    for task in TASKS:
-        assert torch.allclose(together[task][1:], alone[task], atol=1e-4), task
-    assert set(network(image)) >= {"final", "auxiliary"}
+def test_every_network_does_what_a_network_must(name: str) -> None:
+    check_network(name)
+
+
+@pytest.mark.parametrize("name", sorted(DISTILLATIONS))
+def test_every_distillation_does_what_one_must(name: str) -> None:
+    check_distillation(name)
 
 
 def test_window_weights_and_sums_equal_loops_over_pixels() -> None:

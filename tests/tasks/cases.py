@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from nas_ctx.tasks import Depth, Edge, HumanParts, Normals, Saliency, SemSeg, Task
-
-LARGE = 60.0
-"""A logit beyond which a probability rounds to 1."""
-
-
-@dataclass(frozen=True)
-class Case:
-    task: Task
-    draw: Callable[[Task, torch.Generator, tuple[int, int, int]], Tensor]
-    """A label of (batch, height, width) without ignored pixels."""
-    perfect: Callable[[Task, Tensor], Tensor]
-    """Logits for a label."""
-    best: float
-    raw: Callable[[Task, Tensor], np.ndarray]
-    """A label of one image as data sets read it: (H, W) or (H, W, 3)."""
-
-    def label(self, size: tuple[int, int, int] = (2, 12, 14), seed: int = 0, ignored: float = 0.0) -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        label = self.draw(self.task, generator, size)
-        mask = torch.rand(size, generator=generator) < ignored
-        return ignore(label, mask)
-
-    def logits(self, label: Tensor, seed: int = 0) -> Tensor:
-        return noise(label, self.task.channels, seed)
-
-    def auxiliary(self, label: Tensor, seed: int = 0) -> Tensor:
-        return noise(label, self.task.regions, seed)
-
-
-def noise(label: Tensor, channels: int, seed: int) -> Tensor:
-    size = (len(label), channels, *label.shape[-2:])
-    return torch.randn(size, generator=torch.Generator().manual_seed(1000 + seed))
-
-
-def ignore(label: Tensor, mask: Tensor) -> Tensor:
-    """The label with 255 where the mask (B, H, W) says so."""
-    return torch.where(mask if label.ndim == 3 else mask.unsqueeze(1), torch.tensor(255, dtype=label.dtype), label)
-
-
-def draw_classes(task: Task, generator: torch.Generator, size: tuple[int, int, int]) -> Tensor:
-    label = torch.randint(0, task.channels, size, generator=generator)
-    label.view(-1)[: task.channels] = torch.arange(task.channels)[: label.numel()]  # no class is absent
-    return label
+from nas_ctx.testing import TaskCase
+from nas_ctx.testing.tasks import LARGE
 
 
 def draw_depth(task: Task, generator: torch.Generator, size: tuple[int, int, int]) -> Tensor:
@@ -69,11 +25,6 @@ def draw_normals(task: Task, generator: torch.Generator, size: tuple[int, int, i
 def draw_edges(task: Task, generator: torch.Generator, size: tuple[int, int, int]) -> Tensor:
     batch, height, width = size
     return (torch.rand(batch, 1, height, width, generator=generator) < 0.2).float()
-
-
-def sure_classes(task: Task, label: Tensor) -> Tensor:
-    classes = torch.where(label == 255, 0, label)
-    return LARGE * F.one_hot(classes, task.channels).movedim(-1, 1).float()
 
 
 def between_two_bins(task: Depth, label: Tensor) -> Tensor:
@@ -109,25 +60,17 @@ def as_it_is(task: Task, label: Tensor) -> Tensor:
     return label.clone()
 
 
-def class_array(task: Task, label: Tensor) -> np.ndarray:
-    return label.numpy().astype(np.uint8)
-
-
-def plane(task: Task, label: Tensor) -> np.ndarray:
-    return label[0].numpy()
-
-
-def vectors(task: Task, label: Tensor) -> np.ndarray:
-    return label.numpy().transpose(1, 2, 0)
+def sure_edges(task: Task, label: Tensor) -> Tensor:
+    return LARGE * (2 * label - 1)
 
 
 CASES = {
-    "semseg": Case(SemSeg(classes=5), draw_classes, sure_classes, 1.0, class_array),
-    "human_parts": Case(HumanParts(), draw_classes, sure_classes, 1.0, class_array),
-    "saliency": Case(Saliency(), draw_classes, sure_classes, 1.0, class_array),
-    "depth": Case(Depth(), draw_depth, as_it_is, 0.0, plane),
-    "depth as classes": Case(Depth(mode="classification"), draw_depth, between_two_bins, 0.0, plane),
-    "normals": Case(Normals(), draw_normals, as_it_is, 0.0, vectors),
-    "normals as classes": Case(Normals(mode="classification"), draw_normals, of_triangle, 0.0, vectors),
-    "edge": Case(Edge(), draw_edges, lambda task, label: LARGE * (2 * label - 1), 1.0, plane),
+    "semseg": TaskCase(SemSeg(classes=5)),
+    "human_parts": TaskCase(HumanParts()),
+    "saliency": TaskCase(Saliency()),
+    "depth": TaskCase(Depth(), draw_depth, as_it_is),
+    "depth as classes": TaskCase(Depth(mode="classification"), draw_depth, between_two_bins),
+    "normals": TaskCase(Normals(), draw_normals, as_it_is),
+    "normals as classes": TaskCase(Normals(mode="classification"), draw_normals, of_triangle),
+    "edge": TaskCase(Edge(), draw_edges, sure_edges),
 }
