@@ -15,4 +15,5 @@ _home = tempfile.mkdtemp(prefix="nas-ctx-tests-")
 os.environ["HOME"] = _home
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
+collect_ignore = ["typed"]  # programs for the type checker, not to be run
 pytest_plugins = ["tests.rooms"]

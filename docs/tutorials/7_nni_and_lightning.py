@@ -55,9 +55,12 @@ quiet = {
 # --------
 # NNI's experiment takes a space, an evaluator and a strategy. The evaluator is NNI's
 # for Lightning, around our module.
+import logging
+
 from nni.nas.evaluator.pytorch import Lightning, Trainer
 from nni.nas.experiment import NasExperiment
 
+logging.getLogger("nni").setLevel(logging.ERROR)
 space, strategy, module, data = parts()
 evaluator = Lightning(module, Trainer(**quiet), datamodule=data)
 experiment = NasExperiment(space, evaluator, strategy)
@@ -76,7 +79,7 @@ supernet = strategy.mutate_model(space)
 search = strategy.configure_oneshot_module(module)
 search.set_model(supernet)
 pl.Trainer(**quiet).fit(search, datamodule=data)
-from_lightning = {choice.label: choice.best for choice in strategy.choices}
+from_lightning = dict(strategy.genotype())
 print(from_lightning)
 
 # %%
@@ -109,7 +112,7 @@ search = strategy.configure_oneshot_module(module)
 search.set_model(supernet)
 watch = Watch()
 pl.Trainer(**quiet, callbacks=[watch]).fit(search, datamodule=data)
-assert {choice.label: choice.best for choice in strategy.choices} == from_nni
+assert dict(strategy.genotype()) == from_nni
 
 figure, axis = plt.subplots(figsize=(6, 2.4), layout="constrained")
 axis.plot(range(1, STEPS + 1), watch.entropy)
