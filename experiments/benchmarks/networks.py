@@ -1,0 +1,83 @@
+"""Size and cost of the networks that `nas-ctx train` knows, over those of the multi-task baseline.
+
+    python experiments/benchmarks/networks.py                                   # 425 x 560 pixels, HRNetV2-W18-small
+    python experiments/benchmarks/networks.py --size 96 128 --networks mti-net psd --json
+
+A row per network: parameters, multiply-adds of a forward pass per image, and the time of a forward and backward pass in
+training mode over the baseline's, taken in turn. A context's name stands for that context in every block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import measure
+import torch
+from torch import nn
+
+from nas_ctx.config import ModelConfig
+from nas_ctx.measure import multiply_adds, parameters
+from nas_ctx.tasks import make_tasks
+from nas_ctx.training.networks import build_network
+
+BASELINE = "baseline"
+NETWORKS = ["global", "local", "t-label", "s-label", "mti-net", "psd"]
+TASKS: dict[str, dict[str, Any]] = {"semseg": {"classes": 40}, "depth": {}, "normals": {}, "edge": {}}
+
+
+def built(blocks: str, backbone: str) -> nn.Module:
+    """A network of that name, of the four tasks of NYUD-v2."""
+    torch.manual_seed(0)
+    return build_network(ModelConfig(backbone=backbone, pretrained=False, blocks=blocks), make_tasks(TASKS))
+
+
+def step_of(network: nn.Module, image: torch.Tensor) -> Callable[[], None]:
+    """A forward and backward pass in training mode."""
+
+    def step() -> None:
+        output = network(image)
+        found = [logits for group in output.values() for logits in group.values()]
+        flat = [x for entry in found for x in (entry if isinstance(entry, (list, tuple)) else [entry])]
+        torch.stack([x.square().mean() for x in flat]).sum().backward()
+        network.zero_grad()
+
+    return step
+
+
+def main() -> None:
+    parser = measure.parser(__doc__)
+    parser.add_argument("--size", type=int, nargs=2, default=(425, 560), help="height and width of the images")
+    parser.add_argument("--batch", type=int, default=1)
+    parser.add_argument("--backbone", default="hrnet_w18_small_v2")
+    parser.add_argument("--networks", nargs="+", default=NETWORKS, metavar="NAME", help="which (default: all)")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    image = torch.rand(options.batch, 3, *options.size, device=options.device)
+
+    networks = {name: built(name, options.backbone).to(options.device) for name in [BASELINE, *options.networks]}
+    sizes = {name: parameters(network) for name, network in networks.items()}
+    with torch.no_grad():
+        work = {name: multiply_adds(partial(network, image[:1])) for name, network in networks.items()}
+    steps = {name: step_of(network, image) for name, network in networks.items()}
+    seconds = measure.in_turn(steps, options.device, options.repeats)
+    result: dict[str, Any] = {
+        name: {
+            "million_parameters": sizes[name] / 1e6,
+            "billion_multiply_adds": work[name] / 1e9,
+            "time_ratio": seconds[name] / seconds[BASELINE],
+        }
+        for name in networks
+    }
+    result |= {
+        "size": list(options.size),
+        "batch": options.batch,
+        "backbone": options.backbone,
+        "measured_on": measure.device_name(options.device),
+    }
+    measure.show(result, options.json)
+
+
+if __name__ == "__main__":
+    main()
