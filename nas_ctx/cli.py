@@ -21,6 +21,7 @@ COMMANDS = {
     "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
     "report": "say how far repeated searches agree, and what they vote for",
     "compare": "compare the reliability of two sets of searches",
+    "show": "show a genotype: its grid in the terminal, and as a picture",
     "table": "put the results of training runs into one table",
     "doctor": "look at the installation, and say how to mend it",
 }

@@ -13,23 +13,46 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas_ctx.analysis._scene import Circle, Line, Picture, Polygon, Rect, Scene, Shape, Text, to_svg
+from nas_ctx.errors import InputError
 from nas_ctx.files import write_text, written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PNG: dict[str, Any] = {"dpi": 200, "pil_kwargs": {"compress_level": 4}}
+FORMATS: dict[str, dict[str, Any]] = {
+    ".pdf": {"metadata": {"CreationDate": None}},
+    ".png": {"dpi": 200, "pil_kwargs": {"compress_level": 4}},
+}
 _SMALLER = 0.92  # matplotlib's own font runs wider than those of browsers
 
 
 def write_figures(scenes: dict[str, Scene], folder: Path) -> None:
     """Write each drawing as ``<folder>/<name>.svg``, ``.pdf`` and ``.png`` (200 pixels per inch)."""
     for name, scene in scenes.items():
-        write_text(folder / f"{name}.svg", to_svg(scene, standalone=True) + "\n")
+        write_picture(scene, folder / f"{name}.svg")
         figure = _painted(scene)
-        for suffix, options in (("pdf", {"metadata": {"CreationDate": None}}), ("png", _PNG)):
-            with written_whole(folder / f"{name}.{suffix}") as temporary:
-                figure.savefig(temporary, facecolor="white", **options)
+        for suffix in FORMATS:
+            _save(figure, folder / f"{name}{suffix}")
+
+
+def write_picture(scene: Scene, path: Path) -> None:
+    """Write one drawing to ``path``, in the format that its suffix names: .svg, .png or .pdf.
+
+    Raises:
+        InputError: another suffix.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".svg":
+        write_text(path, to_svg(scene, standalone=True) + "\n")
+    elif suffix in FORMATS:
+        _save(_painted(scene), path)
+    else:
+        raise InputError(f"{path}: expected a file name that ends in .svg, .png or .pdf")
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, facecolor="white", **FORMATS[path.suffix.lower()])
 
 
 def _painted(scene: Scene) -> Figure:

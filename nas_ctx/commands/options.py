@@ -24,6 +24,16 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """The option of commands that can say what they would do."""
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print the configuration as resolved, the size of the space, and what parameters, multiply-adds and "
+        "memory it takes; run nothing and write nothing",
+    )
+
+
 def load_run_config(options: argparse.Namespace) -> Config:
     """The configuration that the options of :func:`add_run_options` name."""
     from nas_ctx.config import load_config, parse_override

@@ -12,15 +12,21 @@ from __future__ import annotations
 
 import argparse
 
-from nas_ctx.commands.options import add_run_options, load_run_config
+from nas_ctx.commands.options import add_dry_run, add_run_options, load_run_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
+    add_dry_run(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     config = load_run_config(options)
+    if options.dry_run:
+        from nas_ctx.commands.dry_run import dry_run
+
+        dry_run(config, "train")
+        return
 
     from nas_ctx import runs
 

@@ -1,0 +1,144 @@
+"""What a network costs, found out without computing it: tensors are imagined, only their shapes are followed.
+
+Multiply-adds are counted by torch's own counter (half of its floating-point operations), of matrix products and
+convolutions, as is usual. Memory is that of all tensors alive at once, in 32 bits: weights, gradients, momentum, a
+batch, and what the backward pass needs. What torch, its allocator and CUDA take for themselves comes on top.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from nas_ctx.contexts import local_attention
+
+
+@contextmanager
+def imagined(mode: FakeTensorMode | None = None) -> Iterator[FakeTensorMode]:
+    """Within it new tensors have shape and type, but no content, and nothing is computed.
+
+    >>> with imagined():
+    ...     (torch.rand(10**6, 10**6) @ torch.rand(10**6, 3)).shape
+    torch.Size([1000000, 3])
+    """
+    # Imagined tensors must not stay behind where later computations would find them.
+    local_attention._mask.cache_clear()
+    try:
+        with mode or FakeTensorMode(allow_non_fake_inputs=True) as entered:
+            yield entered
+    finally:
+        local_attention._mask.cache_clear()
+
+
+@contextmanager
+def bands_of(device: str) -> Iterator[None]:
+    """Within it local attention goes through images in bands as large as on ``device``, "cpu" or "cuda"."""
+    bands = local_attention.BAND_ELEMENTS
+    before = dict(bands)
+    bands["cpu"] = bands[device]
+    try:
+        yield
+    finally:
+        bands.update(before)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Multiply-adds of the forward pass and of the whole of an optimiser step, and its most memory in use, in bytes."""
+
+    forward: int
+    multiply_adds: int
+    memory: int
+
+
+def parameters(network: nn.Module) -> int:
+    """The number of parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def multiply_adds(run: Callable[[], object]) -> int:
+    """Multiply-adds of what ``run`` computes.
+
+    >>> with imagined():
+    ...     multiply_adds(lambda: nn.Conv2d(3, 8, 3, padding=1)(torch.rand(1, 3, 10, 10)))
+    21600
+    """
+    counter = FlopCounterMode(display=False)
+    with counter:
+        run()
+    return counter.get_total_flops() // 2
+
+
+def one_step(
+    network: nn.Module,
+    batch: Mapping[str, Any],
+    loss: Callable[[], Tensor],
+    optimizer: torch.optim.Optimizer,
+) -> Step:
+    """Do an optimiser step as it is after the first one, when the optimiser has its momentum; within :func:`imagined`.
+
+    Args:
+        network: in training mode.
+        batch: the tensors of a batch, which stay in memory.
+        loss: the forward pass with its loss.
+        optimizer: SGD with momentum.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    kept = [*network.parameters(), *network.buffers(), *tree_leaves((optimizer.state_dict()["state"], dict(batch)))]
+    memory = _Memory(tensor for tensor in kept if isinstance(tensor, Tensor))
+
+    counter = FlopCounterMode(display=False)
+    with counter, memory:
+        total = loss()
+        forward = counter.get_total_flops()
+        total.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return Step(forward // 2, counter.get_total_flops() // 2, memory.peak)
+
+
+class _Memory(TorchDispatchMode):
+    """Adds up the storages that are alive: those of ``tensors``, and those of every result within it.
+
+    Attributes:
+        peak: the largest sum so far, in bytes.
+    """
+
+    def __init__(self, tensors: Iterable[Tensor]) -> None:
+        super().__init__()
+        self._alive: dict[int, int] = {}
+        self._now = self.peak = 0
+        for tensor in tensors:
+            self._add(tensor)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        results = func(*args, **(kwargs or {}))
+        for result in tree_leaves(results):
+            if isinstance(result, Tensor):
+                self._add(result)
+        return results
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self._alive:
+            return
+        self._alive[key] = storage.nbytes()
+        self._now += storage.nbytes()
+        self.peak = max(self.peak, self._now)
+        weakref.finalize(storage, self._remove, key).atexit = False
+
+    def _remove(self, key: int) -> None:
+        self._now -= self._alive.pop(key)

@@ -1,0 +1,185 @@
+"""What people type: the pages of help, dry runs, a genotype shown, completion, logs, and what is not overwritten."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import default_collate
+
+from nas_ctx import show
+from nas_ctx.cli import main
+from nas_ctx.config import Config
+from nas_ctx.data import DataModule
+from nas_ctx.data.base import Draw
+from nas_ctx.genotype import Genotype
+from nas_ctx.preview import preview
+from nas_ctx.tasks import make_tasks
+from nas_ctx.training.module import outputs_of, task_losses
+from nas_ctx.training.networks import build_network, network_of
+from nas_ctx.training.optimizer import sgd_with_poly
+from tests.rooms import tiny, tiny_config
+
+GRID = Genotype(
+    {"semseg/semseg": "none", "semseg/depth": "s-label", "depth/semseg": "local", "depth/depth": "t-label"},
+    {"seed": 3, "steps": 250, "probabilities": {"depth/depth": {"t-label": 0.83, "none": 0.17}}},
+)
+
+
+def written(folder: Path, content: dict[str, object]) -> Path:
+    path = folder / "c.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def everything_in(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+# --- dry runs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_search_says_what_it_costs_and_writes_nothing(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = written(tmp_path, tiny(rooms, tmp_path / "run"))
+    before = everything_in(tmp_path) | everything_in(rooms)
+    assert main(["search", str(config), "--dry-run", "--set", "training.steps=40"]) == 0
+    said = capsys.readouterr().out
+    assert everything_in(tmp_path) | everything_in(rooms) == before
+    assert yaml.safe_load(said.partition("\n\n")[0])["training"]["steps"] == 40
+    assert "4 blocks: 5^2 x 4^2 = 400 genotypes" in said
+    assert re.search(r"smallest .* 4 none\n", said)
+    assert "12 images to train with, seen 13.3 times each; 4 to validate with" in said
+    assert f"{tmp_path / 'run'}: new" in said
+    assert max(map(len, said.partition("\n\n")[2].replace(str(tmp_path), "").splitlines())) <= 80
+
+
+def test_smallest_and_largest_bound_the_networks_of_the_space(rooms: Path, tmp_path: Path) -> None:
+    """Against networks that are really made: their parameters, and the multiply-adds of a real forward pass."""
+    config = tiny_config(rooms, tmp_path / "run")
+    made, tasks = preview(config, "search"), make_tasks(config.tasks)
+    image = torch.rand(1, 3, *config.data.image_size)
+
+    def cost(choices: dict[str, str]) -> tuple[int, int]:
+        from torch.utils.flop_counter import FlopCounterMode
+
+        network = network_of(config.model, tasks, choices).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(image)
+        return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
+
+    for name in ("smallest", "largest"):
+        assert cost(made.chosen[name]) == (made.costs[name].parameters, made.costs[name].multiply_adds)
+    for context in ("global", "t-label", "local"):
+        _, computed = cost(dict.fromkeys(made.choices, context))
+        assert made.costs["smallest"].multiply_adds <= computed <= made.costs["largest"].multiply_adds
+
+
+@pytest.mark.parametrize("blocks", ["baseline", "local"])
+def test_the_estimated_memory_is_that_of_a_real_step(rooms: Path, tmp_path: Path, blocks: str) -> None:
+    """Within 10 % of what torch's profiler sees allocated, weights, momentum and batch included."""
+    config = tiny_config(rooms, tmp_path / "run", model__blocks=blocks)
+    estimate = preview(config, "train").step
+    assert estimate is not None
+    assert estimate.memory == pytest.approx(measured_memory(config), rel=0.1)
+
+
+def measured_memory(config: Config) -> int:
+    tasks = make_tasks(config.tasks)
+    train = DataModule(**vars(config.data), tasks=tasks).train_set()
+    batch = default_collate([dict(train[Draw(0, number)]) for number in range(config.data.batch_size)])
+    network = build_network(config.model, tasks)
+    optimizer = sgd_with_poly(network, config.training)["optimizer"]
+
+    def step() -> None:
+        torch.stack(list(task_losses(tasks, outputs_of(network, batch), batch).values())).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step()
+    momentum = [state["momentum_buffer"] for state in optimizer.state.values()]
+    kept = [*network.parameters(), *network.buffers(), *momentum, *filter(torch.is_tensor, batch.values())]
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        step()
+    events = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    return most + sum(tensor.untyped_storage().nbytes() for tensor in kept)
+
+
+def test_a_dry_run_names_all_that_would_refuse_the_run(
+    tmp_path: Path, rooms: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("mine")
+    content = tiny(
+        rooms, tmp_path / "run", data__root=str(tmp_path / "nowhere"), model__start_from=str(tmp_path / "no")
+    )
+    assert main(["train", str(written(tmp_path, content)), "--dry-run"]) == 2
+    said = capsys.readouterr()
+    assert re.search(r"^network +[\d.]+ k +[\d.]+ M", said.out, re.MULTILINE)  # what is known without data is told
+    for words in ("is not empty and holds no run", "nowhere", "holds no checkpoint to start from"):
+        assert words in said.err
+    assert said.err.count("\n") == 1
+
+
+# --- show ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_genotype_is_shown_as_a_grid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    GRID.save(tmp_path / "genotype.json")
+    assert main(["show", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("genotype.json: 4 blocks, seed 3, steps 250")
+    assert [line.split() for line in lines[2:7]] == [
+        ["target", "source"], ["semseg", "depth"], ["semseg", "none", "s-label"], [], ["depth", "local", "t-label"],
+    ]  # fmt: skip
+    assert "83 %" in lines[7]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nas_ctx.terminal import coloured
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert coloured(Terminal())  # type: ignore[arg-type]
+    with open(os.devnull) as no_terminal:
+        assert not coloured(no_terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not coloured(Terminal())  # type: ignore[arg-type]
+    plain, painted = show.as_text(GRID), show.as_text(GRID, colour=True)
+    assert re.sub(r" *\x1b\[[\d;]*m *", " ", painted).split() == plain.split()
+
+
+@pytest.mark.parametrize(("name", "begins"), [("g.png", b"\x89PNG"), ("g.svg", b"<svg"), ("g.pdf", b"%PDF")])
+@pytest.mark.parametrize("genotype", [GRID, Genotype({"layer1": "conv3", "skip": [0, 2]})], ids=["grid", "list"])
+def test_a_genotype_is_drawn(tmp_path: Path, genotype: Genotype, name: str, begins: bytes) -> None:
+    genotype.save(tmp_path / "g.json")
+    assert main(["show", str(tmp_path / "g.json"), "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_a_narrow_terminal_gets_abbreviations_and_what_they_mean() -> None:
+    assert max(map(len, show.as_text(GRID, 20).splitlines()[:6])) <= 20
+    assert "n = none" in show.as_text(GRID, 20)
+
+
+def test_what_cannot_be_shown_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(tmp_path)]) == 2
+    assert "holds no genotype, expected genotype.json or consensus.json in it" in capsys.readouterr().err
+    GRID.save(tmp_path / "genotype.json")
+    assert main(["show", str(tmp_path), "--out", str(tmp_path / "g.bmp")]) == 2
+    assert "g.bmp: expected a file name that ends in .svg, .png or .pdf" in capsys.readouterr().err
