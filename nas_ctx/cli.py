@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from nas_ctx._version import __version__
-from nas_ctx.errors import guarded
+from nas_ctx.commands.pages import Page
+from nas_ctx.errors import guarded, unknown_name
 
 # Name and one-line help stand here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
 COMMANDS = {
@@ -24,7 +25,19 @@ COMMANDS = {
     "show": "show a genotype: its grid in the terminal, and as a picture",
     "table": "put the results of training runs into one table",
     "doctor": "look at the installation, and say how to mend it",
+    "completion": "print the lines that teach a shell to complete nas-ctx",
 }
+
+
+COURSE = """usual course:
+  nas-ctx data rooms work/rooms/data            a small data set to begin with
+  nas-ctx search my.yaml --dry-run              what it would cost
+  nas-ctx search my.yaml --set seed=1           and so on, with other seeds
+  nas-ctx report work/seed-* --out work/report  how far the searches agree
+  nas-ctx train my.yaml --set model.blocks=work/report/consensus.json
+
+`nas-ctx COMMAND --help` explains a command and gives examples.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,20 +54,26 @@ def _main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="nas-ctx",
         description="Search relational contexts for multi-task dense prediction, and say how far to trust them.",
-        epilog="`nas-ctx COMMAND --help` explains a command and gives examples.",
+        epilog=COURSE,
+        formatter_class=Page,
     )
     parser.add_argument("--version", action="version", version=f"nas-ctx {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    completing = "_ARGCOMPLETE" in os.environ  # set by the shell that asks for the words that could follow
     asked_for = next((word for word in arguments if not word.startswith("-")), None)
+    if asked_for is not None and asked_for not in COMMANDS and not completing:
+        parser.error(str(unknown_name("command", asked_for, COMMANDS)))
     for name, text in COMMANDS.items():
-        subparser = subparsers.add_parser(
-            name, help=text, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-        )
-        if name == asked_for:
+        subparser = subparsers.add_parser(name, help=text, formatter_class=Page, allow_abbrev=False)
+        if name == asked_for or completing:
             command = importlib.import_module(f"nas_ctx.commands.{name}")
             subparser.description = command.__doc__
             command.add_arguments(subparser)
             subparser.set_defaults(run=command.run)
+    if completing:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
     options = parser.parse_args(arguments)
     try:
         return guarded(f"nas-ctx {options.command}", lambda: options.run(options))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import default_collate
 
 from nas_ctx import show
-from nas_ctx.cli import main
+from nas_ctx.cli import COMMANDS, main
 from nas_ctx.config import Config
 from nas_ctx.data import DataModule
 from nas_ctx.data.base import Draw
@@ -39,6 +41,58 @@ def written(folder: Path, content: dict[str, object]) -> Path:
 
 def everything_in(folder: Path) -> set[Path]:
     return set(folder.rglob("*"))
+
+
+# --- help and completion --------------------------------------------------------------------------------------------
+
+PAGES = [[], *([name] for name in COMMANDS), *(["data", kind] for kind in ("rooms", "check", "show", "codebook"))]
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+def test_help_teaches_with_examples_that_fit_a_terminal(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        main([*words, "--help"])
+    assert caught.value.code == 0
+    page = capsys.readouterr().out
+    assert [line for line in page.splitlines() if len(line) > 80] == []
+    examples = re.findall(rf"^  .*\bnas-ctx {' '.join(words)}", page, re.MULTILINE)
+    assert examples, page
+
+
+def test_a_misspelt_command_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serach", "x.yaml"])
+    assert caught.value.code == 2
+    assert "did you mean 'search'?" in capsys.readouterr().err
+
+
+def test_bash_completes_commands_options_and_keys() -> None:
+    """In a real bash, with the script that the command prints, as bash calls it."""
+    asked = {
+        "nas-ctx se": "search",
+        "nas-ctx data co": "codebook",
+        "nas-ctx search --dry": "--dry-run",
+        "nas-ctx train x.yaml --set training.lo": "training.log_every=",
+        "nas-ctx completion z": "zsh",
+    }
+    script = """eval "$(nas-ctx completion bash)"
+        ask() {
+            COMP_LINE="$1"; COMP_POINT=${#1}; COMP_WORDS=($1); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); COMPREPLY=()
+            _python_argcomplete nas-ctx; echo ${COMPREPLY[@]}
+        }
+        """ + "\n".join(f"ask '{line}'" for line in asked)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n")[:-1] == list(asked.values()), done.stderr
+
+
+@pytest.mark.parametrize(("shell", "word"), [("zsh", "compdef"), ("fish", "complete --command nas-ctx")])
+def test_other_shells_get_their_script(shell: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert word in capsys.readouterr().out
 
 
 # --- dry runs -----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ The paths before --with make the first set, those after it the second; each is r
 differences come with intervals from a paired bootstrap over the blocks that all runs have.
 
 examples:
-  nas-ctx compare gumbel/seed-* --with darts/seed-* --names Gumbel,DARTS --out comparison
+  nas-ctx compare gumbel/* --with darts/* --names Gumbel,DARTS --out comparison
   nas-ctx compare short.csv --with long.csv --out comparison
 """
 

@@ -1,10 +1,12 @@
 """Write, check and show data sets.
 
-nas-ctx data rooms work/rooms                           400 training and 100 validation scenes of 96 x 128 pixels
-nas-ctx data rooms work/people --layout pascal          with people, saliency and human parts
-nas-ctx data check NYUD_MT                              read every file; list what is missing, damaged or odd
-nas-ctx data show NYUD_MT --out sheet.png               a contact sheet of images and labels
-nas-ctx data codebook NYUD_MT --out codebook.npy        directions that partition surface normals, by k-means
+Data sets have the layout of NYUD-v2 or of PASCAL-Context; `rooms` renders one in either. `nas-ctx data KIND --help`
+explains each.
+
+examples:
+  nas-ctx data rooms work/rooms/data --train 200 --val 40
+  nas-ctx data check /data/NYUD_MT
+  nas-ctx data show /data/NYUD_MT --out sheet.png
 """
 
 from __future__ import annotations
@@ -12,13 +14,47 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
+from typing import Any
+
+from nas_ctx.commands.pages import Page
+
+ROOMS = """Render furnished rooms with exact labels: 14 classes, depth, surface normals and boundaries.
+
+They are written in the layout of NYUD-v2, or, with people, saliency and human parts, in that of PASCAL-Context. The
+same options give the same files; a folder that holds them already is reused.
+
+examples:
+  nas-ctx data rooms work/rooms/data
+  nas-ctx data rooms work/people --layout pascal --train 200 --val 50
+"""
+CHECK = """Read every file of a data set, and list what is missing, damaged or odd.
+
+Ends with exit code 2 where there is something, so that a script can go by it.
+
+examples:
+  nas-ctx data check /data/NYUD_MT
+"""
+SHOW = """Draw a contact sheet: some images of a data set, each with all its labels in colours.
+
+examples:
+  nas-ctx data show /data/NYUD_MT --out sheet.png
+  nas-ctx data show work/people --split val --rows 10 --out people.png
+"""
+CODEBOOK = """Learn by k-means the directions into which surface normals are partitioned, from a training set.
+
+Without such a file the directions are spread evenly over the sphere. Name the file in a configuration:
+tasks: {normals: {codebook: codebook.npy}}.
+
+examples:
+  nas-ctx data codebook /data/NYUD_MT --out codebook.npy
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare ``nas-ctx data``'s own subcommands."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
 
-    rooms = kinds.add_parser("rooms", help="render furnished rooms with exact labels", allow_abbrev=False)
+    rooms = _add_kind(kinds, "rooms", "render furnished rooms with exact labels", ROOMS)
     rooms.add_argument("folder", metavar="DIR", help="folder to make; the same data set in it is reused")
     rooms.add_argument("--train", type=int, default=400, metavar="N", help="training scenes (default 400)")
     rooms.add_argument("--val", type=int, default=100, metavar="N", help="validation scenes (default 100)")
@@ -29,18 +65,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rooms.add_argument("--layout", default="nyud", metavar="NAME", help="nyud (default) or pascal")
     rooms.set_defaults(run_kind=_rooms)
 
-    check = kinds.add_parser("check", help="read every file of a data set and list what is wrong", allow_abbrev=False)
+    check = _add_kind(kinds, "check", "read every file of a data set and list what is wrong", CHECK)
     check.add_argument("folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout")
     check.set_defaults(run_kind=_check)
 
-    show = kinds.add_parser("show", help="draw a contact sheet of a data set", allow_abbrev=False)
+    show = _add_kind(kinds, "show", "draw a contact sheet of a data set", SHOW)
     show.add_argument("folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout")
     show.add_argument("--out", default="sheet.png", metavar="FILE", help="picture to write (default sheet.png)")
     show.add_argument("--split", default="train", metavar="NAME", help="train (default) or val")
     show.add_argument("--rows", type=int, default=6, metavar="N", help="samples (default 6)")
     show.set_defaults(run_kind=_show)
 
-    codebook = kinds.add_parser("codebook", help="learn directions that partition surface normals", allow_abbrev=False)
+    codebook = _add_kind(kinds, "codebook", "learn directions that partition surface normals", CODEBOOK)
     codebook.add_argument("folder", metavar="DIR", help="a data set with normals; its training split is used")
     codebook.add_argument(
         "--out", required=True, metavar="FILE", help="file to write, for tasks: {normals: {codebook: FILE}}"
@@ -51,6 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     codebook.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (default: %(default)s)")
     codebook.set_defaults(run_kind=_codebook)
+
+
+def _add_kind(kinds: Any, name: str, text: str, page: str) -> argparse.ArgumentParser:
+    return kinds.add_parser(name, help=text, description=page, formatter_class=Page, allow_abbrev=False)
 
 
 def run(options: argparse.Namespace) -> None:

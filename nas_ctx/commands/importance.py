@@ -5,7 +5,7 @@ drop of each target's metric, with intervals), importance.csv (every metric) and
 
 examples:
   nas-ctx importance work/rooms/train/consensus --out work/rooms/importance
-  nas-ctx importance work/nyud/atrc/seed-0 --repetitions 20 --images 200 --out work/nyud/importance
+  nas-ctx importance work/nyud/atrc/seed-0 --images 200 --out importance
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     """The options of commands that run a configuration."""
     parser.add_argument("config", metavar="CONFIG", help="YAML file that describes the run")
     parser.add_argument("--out", metavar="DIR", help="run folder (the same as --set output=DIR)")
-    parser.add_argument(
+    override = parser.add_argument(
         "--set",
         metavar="KEY=VALUE",
         action="append",
@@ -21,7 +21,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="override a value of the configuration by its dotted key, e.g. --set training.lr=0.02; may be repeated",
     )
+    override.completer = _keys  # type: ignore[attr-defined]  # what a shell completes, see `nas-ctx completion`
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def _keys(**_: object) -> list[str]:
+    from nas_ctx.config import known_keys
+
+    return [f"{key}=" for key in known_keys()]
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ report.md, figures as SVG, PNG and PDF, and consensus.json, the voted genotype, 
 
 examples:
   nas-ctx report runs/seed-* --out report
-  nas-ctx report w3kfq8zt --nni-home work/nni-experiments --ties probability --out report
+  nas-ctx report w3kfq8zt --ties probability --out report
   nas-ctx report ratings.csv --order none,small,large --out report
   some-tool --csv | nas-ctx report - --transposed --out report
 """

@@ -4,6 +4,7 @@ The folder gets config.yaml (as resolved), history.csv (a row per step), validat
 environment.json and checkpoints/. The same command on the folder of an interrupted search goes on with it.
 
 examples:
+  nas-ctx search experiments/rooms/search.yaml --dry-run
   nas-ctx search experiments/rooms/search.yaml --out work/first --set seed=1
   nas-ctx report work/first work/second --out work/report
 """

@@ -7,9 +7,8 @@ G-1 (means, deviations and delta_m). CSV holds every metric, in full precision; 
 
 examples:
   nas-ctx table work/nyud
-  nas-ctx table work/nyud/single-* work/nyud/true-* --layout E-1 --format latex --out table.tex
-  nas-ctx table work/nyud/single/depth work/nyud/single-classes/depth --figure figure-d-1.png
-  nas-ctx table work/rooms/train --against "multi-task baseline" --format csv --out table.csv
+  nas-ctx table work/nyud --layout E-1 --format latex --out table.tex
+  nas-ctx table work/nyud --against "multi-task baseline" --format csv
 """
 
 from __future__ import annotations

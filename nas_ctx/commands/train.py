@@ -4,8 +4,10 @@
 `baseline` with one task. The same command on the folder of an interrupted run goes on with it.
 
 examples:
+  nas-ctx train experiments/rooms/train.yaml --dry-run
   nas-ctx train experiments/rooms/train.yaml --out work/baseline
-  nas-ctx train experiments/rooms/train.yaml --out work/atrc --set model.blocks=work/report/consensus.json
+  nas-ctx train my.yaml --set model.blocks=work/report/consensus.json
+  nas-ctx train experiments/rooms/train.yaml --set model.blocks=local
 """
 
 from __future__ import annotations
