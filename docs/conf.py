@@ -34,7 +34,7 @@ extensions = [
     "command_pages",
 ]
 exclude_patterns = ["tutorials", "_site", "_generated/tutorials/README.rst"]
-suppress_warnings = ["config.cache", "toc.empty_glob"]  # the gallery's scrapers are functions: no pickling
+suppress_warnings = ["config.cache"]  # the gallery's scrapers are functions, which cannot be pickled
 
 # Guides
 myst_enable_extensions = ["dollarmath", "deflist"]

@@ -59,7 +59,8 @@ def test_a_tutorial_runs_as_a_notebook(tmp_path: Path) -> None:
     pytest.importorskip("sphinx_gallery")
     script = tmp_path / "notebook.py"
     script.write_text(shrunk(TUTORIALS / "7_nni_and_lightning.py"), encoding="utf-8")
-    python("-m", "sphinx_gallery.notebook", str(script), folder=tmp_path)
+    convert = "import sys; from sphinx_gallery.notebook import python_to_jupyter_cli as cli; cli(sys.argv[1:])"
+    python("-c", convert, str(script), folder=tmp_path)
     notebook = nbformat.read(tmp_path / "notebook.ipynb", as_version=4)
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
