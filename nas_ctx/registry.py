@@ -148,11 +148,12 @@ def subclass_of(base: type) -> Refusal:
     return refuse
 
 
-def called_with(*arguments: str, made: type | None = None) -> Refusal:
+def called_with(*arguments: str, made: type | None = None, options: bool = False) -> Refusal:
     """Refuses what cannot be called with ``arguments``, those that end in ``=`` by keyword.
 
     Args:
         made: the class of which a part that is a class must be a subclass.
+        options: whether it may need further arguments, which users give.
 
     >>> refuse = called_with("in_channels", "affine=")
     >>> refuse(lambda in_channels, *, affine: ...)
@@ -172,7 +173,8 @@ def called_with(*arguments: str, made: type | None = None) -> Refusal:
         by_place = [name for name in arguments if not name.endswith("=")]
         by_name = [name[:-1] for name in arguments if name.endswith("=")]
         try:
-            signature.bind(*by_place, **dict.fromkeys(by_name))
+            bind = signature.bind_partial if options else signature.bind
+            bind(*by_place, **dict.fromkeys(by_name))
         except TypeError as error:
             shown = ", ".join([*by_place, *(f"{name}=..." for name in by_name)])
             return f"cannot be called with ({shown}): {error}"

@@ -33,7 +33,9 @@ GIVEN = {
 }
 """The keyword arguments that a space may have and then gets from the package."""
 
-SPACES: Registry[MakeSpace] = Registry("space", group="nas_ctx.spaces", refusal=called_with("backbone", "tasks"))
+SPACES: Registry[MakeSpace] = Registry(
+    "space", group="nas_ctx.spaces", refusal=called_with("backbone", "tasks", options=True)
+)
 register_space = SPACES.register
 
 SPACES.offer("relational", "search_spaces.relational:RelationalSpace")

@@ -22,7 +22,7 @@ MEASURED_ON = 128
 """Height and width in pixels of the image on which the strides of one's own backbone are measured."""
 
 BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
-    "backbone", group="nas_ctx.backbones", refusal=called_with(made=nn.Module)
+    "backbone", group="nas_ctx.backbones", refusal=called_with(made=nn.Module, options=True)
 )
 """Backbones that are not timm's: ``BACKBONES[name](**options)`` is a module from images to feature maps."""
 
