@@ -1,0 +1,65 @@
+"""What the spaces of the grid share: a network whose blocks choose among candidates that a space makes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+
+from nni.mutable.utils import label_scope
+from nni.nas.nn.pytorch import LayerChoice, ModelSpace
+from torch import Tensor, nn
+
+from nas_ctx.contexts import CONTEXTS
+from nas_ctx.models import Backbone, MakeHead, MultiTaskNetwork, TaskShape
+from nas_ctx.models.grid import MakeBlock
+from nas_ctx.models.heads import task_head
+
+MakeContext = Callable[..., nn.Module]
+"""``(in_channels, channels, *, affine)`` to a context."""
+
+
+class GridSpace(ModelSpace):
+    """A :class:`~nas_ctx.models.MultiTaskNetwork` with choices in its N x N blocks.
+
+    Args:
+        make_block: makes the block of a (target, source) pair, such as :func:`one_of`.
+        dropout: before the logits.
+        make_head: makes a task's head.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        tasks: Mapping[str, TaskShape],
+        make_block: MakeBlock,
+        dropout: float = 0.0,
+        make_head: MakeHead = task_head,
+    ) -> None:
+        super().__init__()
+        self.network = MultiTaskNetwork(backbone, tasks, make_block, dropout, make_head=make_head)
+
+    def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
+        """See :meth:`nas_ctx.models.MultiTaskNetwork.forward`."""
+        return self.network(image)
+
+
+def one_of(contexts: Mapping[str, MakeContext], affine: bool) -> MakeBlock:
+    """Blocks that choose one of ``contexts``, or none; a block is labelled ``"<target>/<source>"``."""
+
+    def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
+        return choice_of(contexts, (target, source), in_channels, channels, affine)
+
+    return block
+
+
+def choice_of(
+    contexts: Mapping[str, MakeContext], label: Sequence[str], in_channels: int, channels: int, affine: bool
+) -> LayerChoice:
+    """A choice between *none* and ``contexts``; its label is ``label``, joined by slashes."""
+    made: dict[str, MakeContext] = {"none": CONTEXTS["none"], **contexts}
+    *scopes, last = label
+    with ExitStack() as stack:
+        for scope in scopes:  # the way to a label with a slash
+            stack.enter_context(label_scope(scope))
+        modules = {name: make(in_channels, channels, affine=affine) for name, make in made.items()}
+        return LayerChoice(modules, label=last)

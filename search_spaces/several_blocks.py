@@ -1,0 +1,69 @@
+"""May a target gather several contexts from one source at a time?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from nas_ctx.contexts import CONTEXTS, ContextInput, candidates
+from nas_ctx.models import Backbone, MakeHead, TaskShape
+from nas_ctx.models.grid import active, resolved
+from nas_ctx.models.heads import task_head
+from search_spaces.blocks import GridSpace, choice_of
+
+
+class SeveralBlocks(GridSpace):
+    """Several blocks per (target, source) pair, each with its own choice; the pair's context is their sum.
+
+    The choices are labelled ``"<target>/<source>/<number>"``.
+
+    Args:
+        contexts: the candidates, names in :data:`nas_ctx.contexts.CONTEXTS`.
+        blocks: how many per pair.
+
+    >>> from types import SimpleNamespace
+    >>> tasks = {"depth": SimpleNamespace(channels=1, regions=40)}
+    >>> list(SeveralBlocks(Backbone("test_resnet"), tasks).simplify())
+    ['depth/depth/1', 'depth/depth/2']
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        tasks: Mapping[str, TaskShape],
+        contexts: Sequence[str] = ("none", "global", "local", "t-label", "s-label"),
+        *,
+        blocks: int = 2,
+        affine: bool = False,
+        dropout: float = 0.0,
+        make_head: MakeHead = task_head,
+    ) -> None:
+        def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
+            made = {name: CONTEXTS[name] for name in candidates(target, source, contexts)}
+            numbers = range(1, blocks + 1)
+            return Sum([choice_of(made, (target, source, str(n)), in_channels, channels, affine) for n in numbers])
+
+        super().__init__(backbone, tasks, block, dropout, make_head)
+
+
+class Sum(nn.Module):
+    """The sum of several blocks, which tells the grid what they will run."""
+
+    def __init__(self, blocks: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    @property
+    def active_candidates(self) -> list[nn.Module]:
+        """The contexts of all blocks that the next forward pass evaluates."""
+        return [context for block in self.blocks for context in active(block)]
+
+    @property
+    def produces_zeros(self) -> bool:
+        """Whether no block gathers anything."""
+        return all(getattr(resolved(block), "produces_zeros", False) for block in self.blocks)
+
+    def forward(self, inputs: ContextInput) -> Tensor:
+        first, *others = (block(inputs) for block in self.blocks)
+        return sum(others, start=first)
