@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nas_ctx.errors import InputError
+
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -38,6 +40,32 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write ``text`` as UTF-8, whole or not at all."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+BEGINNINGS = {".png": b"\x89PNG", ".svg": b"<svg", ".pdf": b"%PDF", ".npy": b"\x93NUMPY"}
+"""How files of a kind begin."""
+
+
+def check_file(path: str | os.PathLike[str], beginning: bytes) -> None:
+    """Refuse to replace a file that does not begin like the one that is to take its place: it is something else.
+
+    >>> check_file(__file__, BEGINNINGS[".png"])  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: ...files.py: exists and is something else; name another file or remove it
+    """
+    path = Path(path)
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(len(beginning)) != beginning:
+            raise InputError(f"{path}: exists and is something else; name another file or remove it")
+
+
+def check_folder(path: str | os.PathLike[str], mark: str) -> None:
+    """Refuse a folder that holds other things than an earlier result, which is known by its file ``mark``."""
+    path = Path(path)
+    if path.is_dir() and not (path / mark).exists() and any(path.iterdir()):
+        raise InputError(f"{path}: is not empty and holds no {mark}; name another folder")
 
 
 def sync(path: str | os.PathLike[str]) -> None:

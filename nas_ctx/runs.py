@@ -29,6 +29,7 @@ from nas_ctx.training import MultiTaskModule, RunFolder
 from nas_ctx.training.callbacks import Progress, Report, StepSeeds
 from nas_ctx.training.checkpoints import Checkpoints, newest_whole
 from nas_ctx.training.folder import differences
+from nas_ctx.training.log import RunLog, log, logged
 from nas_ctx.training.networks import block_choices, build_network, make_backbone, make_search_space
 from nas_ctx.training.stepbar import StepBar
 from nas_ctx.training.stopping import StopRequest, StopRun, stop_on_signals
@@ -137,6 +138,7 @@ def _begun(config: Config, command: str) -> Iterator[_Run]:
             if folder.finished:
                 raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
             folder.begin(config, command)
+            stack.enter_context(logged(folder.path, command))
         yield _Run(folder, tasks, data, stop)
 
 
@@ -167,6 +169,8 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
         Progress(folder, report),
         Checkpoints(folder.checkpoints, checkpoint_every, run.stop, to_yaml(config)),
     ]
+    if is_first_process():
+        callbacks.append(RunLog())
     if progress:
         callbacks.append(StepBar())
     _quieten()
@@ -203,7 +207,11 @@ def _last_checkpoint(folder: RunFolder, config: Config) -> str | None:
 
     path, refused = newest_whole(folder.checkpoints, differing)
     for line in refused if is_first_process() else ():
-        print(f"{line}; {'using ' + path.name if path else 'starting anew'}", file=sys.stderr)
+        said = f"{line}; {'using ' + path.name if path else 'starting anew'}"
+        print(said, file=sys.stderr)
+        log.info("%s", said)
+    if path is not None:
+        log.info("goes on from %s", path.name)
     return None if path is None else str(path)
 
 

@@ -237,3 +237,58 @@ def test_what_cannot_be_shown_is_named(tmp_path: Path, capsys: pytest.CaptureFix
     GRID.save(tmp_path / "genotype.json")
     assert main(["show", str(tmp_path), "--out", str(tmp_path / "g.bmp")]) == 2
     assert "g.bmp: expected a file name that ends in .svg, .png or .pdf" in capsys.readouterr().err
+
+
+# --- what a run leaves, and what is not overwritten ---------------------------------------------------------------
+
+
+def test_a_run_leaves_a_log_with_times(rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = written(tmp_path, tiny(rooms, tmp_path / "run", training__steps=4, training__validate_every=2))
+    overrides = ["--set", "search.arch_lr=1.0"]
+    assert main(["search", str(config), *overrides]) == 0
+    lines = (tmp_path / "run" / "run.log").read_text().splitlines()
+    stamps, texts = zip(*(line.split("  ", 1) for line in lines), strict=True)
+    assert list(stamps) == sorted(stamps)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}", stamp) for stamp in stamps)
+    decided = Genotype.load(tmp_path / "run" / "genotype.json")
+    for label, step in decided.meta["decided_at"].items():
+        assert f"step {step}: {label} is decided: {decided[label]}" in texts
+    assert decided.meta["decided_at"]
+    assert [text.split(",")[0][:24] for text in texts if "validation loss" in text] == [
+        "step 2: validation loss ", "step 4: validation loss "
+    ]  # fmt: skip
+    assert texts[-1].startswith("finished after ")
+    assert "step" not in capsys.readouterr().err  # the log is for the folder
+
+
+def test_the_log_says_how_a_run_ended(rooms: Path, tmp_path: Path) -> None:
+    content = tiny(rooms, tmp_path / "run", model__backbone="resnet_that_is_not")
+    assert main(["train", str(written(tmp_path, content))]) == 2
+    last = (tmp_path / "run" / "run.log").read_text().splitlines()[-1]
+    assert "ended by InputError" in last
+    assert "resnet_that_is_not" in last
+
+
+def test_an_earlier_result_is_replaced_and_what_is_not_one_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"{name}.json" for name in "ab"]
+    for path in paths:
+        GRID.save(path)
+    report = ["report", *map(str, paths), "--no-figures", "--draws", "10", "--out"]
+    assert main([*report, str(tmp_path / "report")]) == 0
+    assert main([*report, str(tmp_path / "report")]) == 0
+    (tmp_path / "run").mkdir()
+    GRID.save(tmp_path / "run" / "consensus.json")
+    assert main([*report, str(tmp_path / "run")]) == 2
+    assert "run: is not empty and holds no report.json; name another folder" in capsys.readouterr().err
+    assert main(["compare", str(paths[0]), "--with", str(paths[1]), "--out", str(tmp_path / "run")]) == 2
+    assert "holds no comparison.json" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["consensus.json"]
+
+    (tmp_path / "holiday.png").write_text("mine")
+    assert main(["show", str(paths[0]), "--out", str(tmp_path / "holiday.png")]) == 2
+    assert "holiday.png: exists and is something else" in capsys.readouterr().err
+    assert (tmp_path / "holiday.png").read_text() == "mine"
+    for _ in range(2):
+        assert main(["show", str(paths[0]), "--out", str(tmp_path / "g.svg")]) == 0

@@ -25,7 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.analysis import compare, comparison_verdict, load_runs, write_comparison
+    from nas_ctx.files import check_folder
 
+    check_folder(options.out, "comparison.json")
     first, comma, second = (word.strip() for word in options.names.partition(","))
     if not comma or not first or not second or first == second or "," in second:
         raise InputError(f"--names must be two different words with a comma between them, got {options.names!r}")

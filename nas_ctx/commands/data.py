@@ -136,8 +136,10 @@ def _show(options: argparse.Namespace) -> None:
     from nas_ctx.data.check import detect
     from nas_ctx.data.show import write_sheet
     from nas_ctx.errors import InputError
+    from nas_ctx.files import BEGINNINGS, check_file
     from nas_ctx.tasks import TASKS, make_tasks
 
+    check_file(options.out, BEGINNINGS[".png"])
     kind = detect(options.folder)
     probe = kind(options.folder, options.split, {})
     names = []
@@ -159,6 +161,7 @@ def _codebook(options: argparse.Namespace) -> None:
     from nas_ctx.data.check import detect
     from nas_ctx.data.normals import sampled_normals
     from nas_ctx.errors import InputError
+    from nas_ctx.files import BEGINNINGS, check_file
     from nas_ctx.tasks import make_tasks
     from nas_ctx.tasks.coding import learn_codebook, save_codebook
 
@@ -166,6 +169,7 @@ def _codebook(options: argparse.Namespace) -> None:
         raise InputError(f"--codewords {options.codewords}: expected 4 to 255")
     if options.pixels < options.codewords:
         raise InputError(f"--pixels {options.pixels}: expected at least --codewords ({options.codewords})")
+    check_file(options.out, BEGINNINGS[".npy"])
     dataset = detect(options.folder)(options.folder, "train", make_tasks({"normals": {}}))
     indices = tqdm(range(len(dataset)), unit="image", leave=False, disable=not sys.stderr.isatty())
     normals = sampled_normals(dataset, options.pixels, options.seed, indices)

@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from nas_ctx.errors import InputError
+    from nas_ctx.files import check_folder
     from nas_ctx.training.heat_map import write_importance
     from nas_ctx.training.importance import measure_importance
     from nas_ctx.training.trained import load_trained
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> None:
     def bar(batches: Iterable[Any]) -> Iterable[Any]:
         return tqdm(batches, unit="batch", leave=False, disable=not sys.stderr.isatty())
 
+    check_folder(options.out, "importance.json")
     trained = load_trained(options.folder)
     if options.images is not None:
         if options.images < 2:

@@ -20,9 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.data.show import write_png
+    from nas_ctx.files import BEGINNINGS, check_file
     from nas_ctx.training.sheet import prediction_sheet
     from nas_ctx.training.trained import load_trained
 
+    check_file(options.out, BEGINNINGS[".png"])
     trained = load_trained(options.folder)
     write_png(prediction_sheet(trained, options.images), options.out)
     print(f"wrote {options.out}: image, {', '.join(trained.tasks)} as predicted by {trained.checkpoint}")

@@ -63,7 +63,9 @@ def order_of(options: argparse.Namespace) -> list[str] | None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.analysis import load_runs, reliability, write_report
+    from nas_ctx.files import check_folder
 
+    check_folder(options.out, "report.json")
     reading = {"transposed": options.transposed, "nni_home": options.nni_home}
     runs = load_runs(options.paths, **reading)
     record = reliability(

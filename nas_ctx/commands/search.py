@@ -1,7 +1,7 @@
 """Search the relational contexts of a multi-task network and leave a run folder.
 
 The folder gets config.yaml (as resolved), history.csv (a row per step), validation.csv, genotype.json, metrics.json,
-environment.json and checkpoints/. The same command on the folder of an interrupted search goes on with it.
+environment.json, run.log and checkpoints/. The same command on the folder of an interrupted search goes on with it.
 
 examples:
   nas-ctx search experiments/rooms/search.yaml --dry-run

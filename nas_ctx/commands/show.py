@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx import show, terminal
+    from nas_ctx.files import BEGINNINGS, check_file
     from nas_ctx.genotype import Genotype
 
     path = show.find(options.genotype)
@@ -33,5 +34,6 @@ def run(options: argparse.Namespace) -> None:
     print(f"{path}: {', '.join(said)}\n")
     print(show.as_text(genotype, terminal.width(), colour=terminal.coloured(sys.stdout)))
     if options.out is not None:
+        check_file(options.out, BEGINNINGS.get(options.out.suffix.lower(), b""))
         show.write(genotype, options.out, str(path))
         print(f"\nwrote {options.out}")

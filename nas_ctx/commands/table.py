@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.errors import InputError
-    from nas_ctx.files import write_text
+    from nas_ctx.files import BEGINNINGS, check_file, write_text
     from nas_ctx.training.results import gather, read_results
     from nas_ctx.training.table import make_table
     from nas_ctx.training.table_text import FORMATS, LAYOUTS
@@ -46,9 +46,11 @@ def run(options: argparse.Namespace) -> None:
     if options.figure is not None:
         from nas_ctx.training.table_figure import draw_table
 
+        check_file(options.figure, BEGINNINGS[options.figure.lower()[-4:]])
         draw_table(table, options.figure)
     if options.out is None:
         print(text.rstrip("\n"))
     else:
+        check_file(options.out, text[:5].encode())  # a table of this format; what follows are tasks and widths
         write_text(options.out, text.rstrip("\n") + "\n")
         print(f"wrote {options.out}: {len(results)} runs")
