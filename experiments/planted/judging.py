@@ -51,7 +51,9 @@ def judge(planted: Mapping[str, str], found: Sequence[Mapping[str, str]]) -> dic
         "lights_kappa": _number(lights_kappa(ratings)) if several else None,
         "lights_kappa_interval": _interval(bootstrap_interval(ratings, LIGHT.of)) if several else None,
         "percentage_agreement": percentage_agreement(ratings) if several else None,
-        "percentage_agreement_interval": _interval(bootstrap_interval(ratings, PERCENTAGE.of)) if several else None,
+        "percentage_agreement_interval": _interval(bootstrap_interval(ratings, PERCENTAGE.of, bounds=PERCENTAGE.bounds))
+        if several
+        else None,
         "by_context": {name: _by_type(name, blocks, planted, right, right_votes) for name in types},
         "confusion": confusion,
     }

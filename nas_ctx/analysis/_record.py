@@ -210,7 +210,9 @@ def _results(table: Table, draws: int, level: float, seed: int) -> Iterable[Resu
         too_much = statistic is LIGHT and pairs * blocks.n_blocks * (draws + blocks.n_blocks) > _MOST_PAIR_WORK
         found = None
         if not too_much and not math.isnan(value):
-            found = interval(value, statistic.of(blocks, resampled), statistic.of(blocks, left_out), level, most=1.0)
+            found = interval(
+                value, statistic.of(blocks, resampled), statistic.of(blocks, left_out), level, statistic.bounds
+            )
         notes = []
         if too_much:
             notes.append("No interval: there are too many pairs of runs to resample; Conger's kappa has one.")

@@ -21,13 +21,14 @@ from nas_ctx.analysis._ratings import Floats, Tally
 
 @dataclass(frozen=True)
 class Statistic:
-    """One agreement statistic: ``key`` in files, ``name`` for readers, how it is defined, and where it comes from."""
+    """One agreement statistic: ``key`` in files, ``name`` for readers, its definition and source, and its ``bounds``."""
 
     key: str
     name: str
     parts: Callable[[Tally, Floats], Parts]
     definition: str
     source: str
+    bounds: tuple[float, float] = (-1.0, 1.0)
 
     def of(self, blocks: Tally, weights: Floats | None = None) -> Floats:
         """Its value for each row of ``weights`` (n_draws, n_blocks), by default once with every block counting once."""
@@ -41,6 +42,7 @@ PERCENTAGE = Statistic(
     "Share of all (pair of runs, block) in which both runs made the same choice. Its chance level is what runs would "
     "reach that use each choice as often as these do, but in blocks picked at random.",
     "Brüggemann et al., ICCV 2021, supplement F",
+    bounds=(0.0, 1.0),
 )
 LIGHT = Statistic(
     "lights_kappa",

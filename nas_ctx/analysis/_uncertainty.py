@@ -63,14 +63,18 @@ def leave_one_out_weights(n_blocks: int) -> Floats:
 
 
 def interval(
-    estimate: float, draws: Floats, leave_one_out: Floats, level: float = 0.95, most: float = math.inf
+    estimate: float,
+    draws: Floats,
+    leave_one_out: Floats,
+    level: float = 0.95,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
 ) -> Interval | None:
     """Intervals of ``estimate`` from bootstrap ``draws`` and the ``leave_one_out`` statistics.
 
-    ``most`` is the largest value that the statistic can take. Undefined (nan) draws are left out and counted. None when
-    the estimate, all draws or a leave-one-out statistic are undefined: a statistic that is 0/0 without one of the
-    blocks hangs on that block, and how it varies over blocks cannot be told. BCa does not exist when the estimate lies
-    outside all draws.
+    ``bounds`` are the least and the largest value that the statistic can take. Undefined (nan) draws are left out and
+    counted. None when the estimate, all draws or a leave-one-out statistic are undefined: a statistic that is 0/0
+    without one of the blocks hangs on that block, and how it varies over blocks cannot be told. BCa does not exist when
+    the estimate lies outside all draws.
 
     >>> import numpy as np
     >>> found = interval(0.5, np.linspace(0, 1, 5), np.array([0.4, 0.5, 0.6]), level=0.5)
@@ -87,21 +91,23 @@ def interval(
         level,
         len(draws),
         len(draws) - len(defined),
-        _jackknife(estimate, leave_one_out, level, most),
+        _jackknife(estimate, leave_one_out, level, bounds),
         (float(low), float(high)),
         _bca(estimate, defined, leave_one_out, tails),
     )
 
 
-def _jackknife(estimate: float, leave_one_out: Floats, level: float, most: float) -> tuple[float, float]:
-    """The estimate and its jackknife standard error times the quantile of Student's t, no further than ``most``.
+def _jackknife(
+    estimate: float, leave_one_out: Floats, level: float, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    """The estimate and its jackknife standard error times the quantile of Student's t, within ``bounds``.
 
     Of a mean over blocks this is Student's interval.
     """
     n = len(leave_one_out)
     error = math.sqrt((n - 1) / n * float(((leave_one_out - leave_one_out.mean()) ** 2).sum()))
     half = float(stdtrit(n - 1, (1 + level) / 2)) * error
-    return estimate - half, min(estimate + half, most)
+    return max(estimate - half, bounds[0]), min(estimate + half, bounds[1])
 
 
 def _bca(estimate: float, draws: Floats, leave_one_out: Floats, tails: Floats) -> tuple[float, float] | None:
@@ -121,9 +127,15 @@ def _bca(estimate: float, draws: Floats, leave_one_out: Floats, tails: Floats) -
 
 
 def bootstrap_interval(
-    ratings: Ratings | Tally, statistic: Statistic, *, draws: int = 2000, level: float = 0.95, seed: int = 0
+    ratings: Ratings | Tally,
+    statistic: Statistic,
+    *,
+    draws: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+    bounds: tuple[float, float] = (-1.0, 1.0),
 ) -> Interval | None:
-    """Intervals of ``statistic``, an agreement of at most 1, over the blocks of ``ratings`` (n_runs, n_blocks); seeded.
+    """Intervals over the blocks of ``ratings`` (n_runs, n_blocks) of a statistic that lies within ``bounds``; seeded.
 
     ``statistic(tally, weights)`` gives one value per row of ``weights`` (n_draws, n_blocks).
 
@@ -138,7 +150,7 @@ def bootstrap_interval(
     estimate = statistic(blocks, np.ones((1, blocks.n_blocks)))[0]
     resampled = statistic(blocks, resampling_weights(blocks.n_blocks, draws, seed))
     left_out = statistic(blocks, leave_one_out_weights(blocks.n_blocks))
-    return interval(float(estimate), resampled, left_out, level, most=1.0)
+    return interval(float(estimate), resampled, left_out, level, bounds)
 
 
 @dataclass(frozen=True)
