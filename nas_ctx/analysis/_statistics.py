@@ -21,7 +21,7 @@ from nas_ctx.analysis._ratings import Floats, Tally
 
 @dataclass(frozen=True)
 class Statistic:
-    """One agreement statistic: ``key`` in files, ``name`` for readers, its definition and source, and its ``bounds``."""
+    """One agreement statistic: ``key`` in files, ``name`` for readers, definition, source, and its ``bounds``."""
 
     key: str
     name: str
