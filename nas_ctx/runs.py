@@ -127,6 +127,8 @@ def _begun(config: Config, command: str) -> Iterator[_Run]:
         raise InputError("output: missing: expected the run folder, in the configuration or by --out")
     load_plugins(config)
     tasks = make_tasks(config.tasks)
+    if command == "train":
+        block_choices(config.model, tasks)  # refuses a genotype that does not fit, before there is a folder
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     pl.seed_everything(config.seed, workers=True, verbose=False)

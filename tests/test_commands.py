@@ -292,3 +292,16 @@ def test_an_earlier_result_is_replaced_and_what_is_not_one_is_kept(
     assert (tmp_path / "holiday.png").read_text() == "mine"
     for _ in range(2):
         assert main(["show", str(paths[0]), "--out", str(tmp_path / "g.svg")]) == 0
+
+
+def test_a_genotype_of_an_unknown_context_is_refused_before_there_is_a_folder(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Genotype(dict(GRID) | {"semseg/depth": "lokal"}).save(tmp_path / "g.json")
+    content = tiny(rooms, tmp_path / "run", model__blocks=str(tmp_path / "g.json"))
+    assert main(["train", str(written(tmp_path, content))]) == 2
+    said = capsys.readouterr().err
+    assert "g.json: block 'semseg/depth': unknown context 'lokal'; known: " in said
+    assert "model.blocks: " in said
+    assert said.endswith("did you mean 'local'?\n")
+    assert not (tmp_path / "run").exists()

@@ -102,6 +102,11 @@ def block_choices(model: ModelConfig, tasks: Mapping[str, Task]) -> Genotype | N
     choices = block_names(blocks, tasks, "model.blocks", others=NETWORKS.known())
     if not model.self_attention:
         choices = choices | {label(task, task): "none" for task in tasks}
+    for block, name in choices.items():
+        try:
+            CONTEXTS[name]  # which imports nothing that only the genotype names
+        except InputError as error:
+            raise InputError(f"model.blocks: {blocks}: block {block!r}: {error}") from None
     return Genotype(choices)
 
 
