@@ -79,7 +79,7 @@ def load_path(path: str) -> object:
     Traceback (most recent call last):
     nas_ctx.errors.InputError: 'collections:OrderedDic': there is no 'OrderedDic' in ...; did you mean 'OrderedDict'?
     """
-    if not PATH.fullmatch(path):
+    if not PATH.fullmatch(path) or path.partition(":")[0].endswith(".py"):
         hint = f", as in {_mended(path)!r}" if _mended(path) != path else ""
         raise InputError(f"{path!r}: expected 'module:Name'{hint}")
     name, _, inside = path.partition(":")
@@ -94,7 +94,7 @@ def load_path(path: str) -> object:
 
 def load_module(name: str) -> ModuleType:
     """Import a module that a configuration names; whatever goes wrong is said in one line."""
-    if not MODULE.fullmatch(name):
+    if not MODULE.fullmatch(name) or name.endswith(".py"):
         hint = f", as in {_mended(name)!r}" if _mended(name) != name else ""
         raise InputError(f"{name!r}: expected the name of a module{hint}")
     importlib.invalidate_caches()  # the file may be younger than Python's list of its folder
