@@ -41,6 +41,14 @@ class Row(AttentionContext):
 
 
 # %%
+# Does it keep what the package relies on: shapes, half precision, gradients, a norm that
+# a candidate of a search cannot turn up? The check says nothing where all is well, and
+# what is wrong and how to mend it where not. It belongs into your tests.
+from nas_ctx.testing import check_context
+
+check_context(Row)
+
+# %%
 # Does it look where it should? The gradient of one output pixel by the source shows every
 # pixel that can reach it. Three types of the package and the new one, seen from the pixel
 # that is marked; a label context gathers regions, and those are made of all pixels:

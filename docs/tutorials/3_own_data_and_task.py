@@ -90,6 +90,8 @@ import torch
 class MeanError(SummedMetric):
     """Mean absolute error in pixels over all batches."""
 
+    higher_is_better = False
+
     def __init__(self):
         super().__init__()
         self.add_sum("sums", torch.zeros(2, dtype=torch.float64))
@@ -122,7 +124,7 @@ class Rim(Task):
         return torch.where(label == IGNORE, label, region).long()
 
     def predict(self, logits):
-        return logits.clamp(min=0)
+        return logits.float().clamp(min=0)  # float: it may be half precision
 
     def metric(self):
         return MeanError()
@@ -140,6 +142,20 @@ class Rim(Task):
         shade = np.where(values == IGNORE, 0, values / 12).clip(0, 1)
         return (shade[..., None] * (255, 215, 120)).astype(np.uint8)
 
+
+# %%
+# Both can be checked before hours are spent on them. A task is tried on labels that we
+# draw, and on logits that predict them without error.
+from nas_ctx.testing import check_dataset, check_task
+
+
+def draw(task, generator, size):
+    batch, height, width = size
+    return torch.rand(batch, 1, height, width, generator=generator) * 12 + 0.1
+
+
+check_task(Rim(), draw, perfect=lambda task, label: label)
+check_dataset(Coins, root, {"semseg": {"classes": 3}, "rim": {}})
 
 # %%
 # A look at what will be learnt, through the reader and the task's own picture:

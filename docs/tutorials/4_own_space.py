@@ -41,6 +41,12 @@ class Windows(ModelSpace):
 
 
 # %%
+# Can it be searched, does every choice matter, can what is found be trained?
+from nas_ctx.testing import check_space
+
+check_space(Windows)
+
+# %%
 # What is in it? ``simplify`` lists the choices.
 from nas_ctx.models import Backbone
 from nas_ctx.tasks import make_tasks
