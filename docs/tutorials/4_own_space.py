@@ -19,7 +19,7 @@ from nni.mutable.utils import label_scope
 from nni.nas.nn.pytorch import LayerChoice, ModelSpace
 
 
-@register_space("windows")
+@register_space("my-windows")
 class Windows(ModelSpace):
     def __init__(self, backbone, tasks, *, affine=False, dropout=0.0):
         super().__init__()
@@ -83,7 +83,7 @@ config = check_config(
         "model": {
             "backbone": "test_efficientnet",
             "pretrained": False,
-            "space": "windows",
+            "space": "my-windows",
         },
         "training": {"steps": STEPS, "lr": 0.03, "threads": 1},
         "search": {"arch_lr": 0.05},
