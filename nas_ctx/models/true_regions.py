@@ -54,11 +54,13 @@ def true_region_map(partition: Tensor, regions: int, size: tuple[int, int]) -> T
     """Region indices at image resolution as weights that sum to one per region: (B, H, W) to (B, regions, h, w).
 
     A feature pixel's weight is its share of the region's image pixels, so that thin regions such as boundaries are not
-    lost between feature pixels. A region without a pixel has weights zero; ignored pixels (255) belong to none.
+    lost between feature pixels. Ignored pixels (255) belong to no region. A region without a pixel is the whole image,
+    as it is where a predicted map has nothing to go by: zeros in its place would move the batch statistics of the
+    projections by how many regions happen to be absent, which differs between training crops and whole images.
 
     >>> partition = torch.tensor([[[0, 0, 1, 255]]])
     >>> true_region_map(partition, 3, (1, 2))[0, :, 0].tolist()
-    [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+    [[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]
     """
     batch, height, width = partition.shape
     rows = torch.arange(height, device=partition.device) * size[0] // height
@@ -68,7 +70,8 @@ def true_region_map(partition: Tensor, regions: int, size: tuple[int, int]) -> T
     places = (images * regions + partition) * (size[0] * size[1]) + cells
     counts = torch.bincount(places[partition != IGNORE], minlength=batch * regions * size[0] * size[1])
     shares = counts.view(batch, regions, *size).float()
-    return shares / shares.sum((2, 3), keepdim=True).clamp(min=1)
+    total = shares.sum((2, 3), keepdim=True)
+    return torch.where(total > 0, shares / total.clamp(min=1), 1 / (size[0] * size[1]))
 
 
 def inner(network: nn.Module) -> nn.Module:
