@@ -17,7 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, suggestion
 from nas_ctx.files import write_text
 
 Scalar = str | int | float | bool | None
@@ -131,7 +131,8 @@ class Genotype(Mapping[str, Choice]):
             raise InputError(f"format is {content['format']!r}, expected {FORMAT!r}{advice}")
         unknown = sorted(set(content) - {"format", "choices", "meta"})
         if unknown:
-            raise InputError(f"unknown key {unknown[0]!r}; known: choices, format, meta")
+            meant = suggestion(unknown[0], ("choices", "format", "meta"))
+            raise InputError(f"unknown key {unknown[0]!r}; known: choices, format, meta{meant}")
         if not isinstance(content.get("choices"), dict):
             raise InputError("key 'choices' must hold an object of block labels and choices")
         if not isinstance(content.get("meta", {}), dict):

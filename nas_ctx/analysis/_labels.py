@@ -11,7 +11,7 @@ import numpy as np
 
 from nas_ctx.analysis._ratings import Label, Tally, tally
 from nas_ctx.analysis._runs import Note, Run
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, suggestion
 from nas_ctx.genotype import CONTEXT_NAMES, Choice
 
 
@@ -110,7 +110,10 @@ def _ranks(texts: Sequence[str], labels: Sequence[Label], order: Sequence[str] |
         if named.count(name) > 1:
             raise InputError(f"the order of choices names {name!r} twice")
         if name not in texts:
-            raise InputError(f"the order of choices names {name!r}, but no choice is called so; known: {_some(texts)}")
+            raise InputError(
+                f"the order of choices names {name!r}, but no choice is called so; known: {_some(texts)}"
+                f"{suggestion(name, texts)}"
+            )
     keys: list[tuple[object, ...]] = []
     for text, label in zip(texts, labels, strict=True):
         if text in named:
