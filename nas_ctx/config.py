@@ -117,7 +117,8 @@ class TrainingConfig:
         threads: processor threads of torch; ``null`` leaves it to torch. The last digit of a sum depends on it.
         recompute: keep less of the grid of contexts for the backward pass and compute it again: for large images.
         compile: ``torch.compile`` the backbone. The first step then takes minutes, and a C++ compiler or Triton.
-        accelerator, devices, strategy: Lightning's, for GPUs and several processes.
+        accelerator, devices, strategy: Lightning's, for GPUs and several processes; for several ``auto`` means
+            ``ddp_find_unused_parameters_true``, since blocks that have decided stop using parameters.
     """
 
     __pydantic_config__ = STRICT

@@ -129,9 +129,13 @@ def _nnictl() -> Finding:
 
 
 def _port() -> Finding:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    try:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+    except OSError as error:
+        remedy = "see what holds them (ss -tln), and whether loopback is up (ip address show lo)"
+        return Finding("port", "fault", f"none is free on loopback: {error.strerror}", remedy)
     return Finding("port", "ok", f"loopback has free ones, such as {port}")
 
 

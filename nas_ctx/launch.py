@@ -115,7 +115,7 @@ class Experiment:
         _end(ours, patience=10)
 
 
-def create(config: Path, home: Path, port: int | None = None, tries: int = 4) -> Experiment:
+def create(config: Path, home: Path, port: int | None = None, tries: int = 10) -> Experiment:
     """Start the experiment that ``config`` describes, with its manager on loopback.
 
     Args:

@@ -165,6 +165,9 @@ def _score(trainer: pl.Trainer, module: MultiTaskModule, data: DataModule) -> No
 
 def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, clip: bool) -> pl.Trainer:
     training, folder = config.training, run.folder
+    strategy = training.strategy
+    if strategy == "auto" and training.devices > 1:
+        strategy = "ddp_find_unused_parameters_true"  # blocks that have decided stop using parameters
     checkpoint_every = min(training.checkpoint_every or training.steps, training.steps)
     callbacks: list[pl.Callback] = [
         StepSeeds(config.seed),
@@ -188,7 +191,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
             precision=training.precision,
             accelerator=training.accelerator,
             devices=training.devices,
-            strategy=training.strategy,
+            strategy=strategy,
             use_distributed_sampler=False,  # our loaders part the data among the processes themselves
             callbacks=callbacks,
             enable_checkpointing=False,  # ours is a callback

@@ -11,7 +11,7 @@ from nas_ctx.errors import InputError, suggestion
 
 
 def filled(template: str, values: Mapping[str, Any]) -> str:
-    """``template`` with every ``{key}`` replaced by the value of the dotted key; a slash in a value becomes ``_``.
+    """``template`` with every ``{key}`` replaced by the value of the dotted key; in a value, "/" and ".." become "_".
 
     Raises:
         InputError: no such key, or one that holds no single value.
@@ -30,6 +30,6 @@ def filled(template: str, values: Mapping[str, Any]) -> str:
         value = values[key]
         if isinstance(value, (dict, list)):
             raise InputError(f"{{{key}}}: holds {json.dumps(value)}, expected a key with a single value")
-        return re.sub(r"[/\\]", "_", value if isinstance(value, str) else json.dumps(value))
+        return re.sub(r"[/\\]|^\.\.?$", "_", value if isinstance(value, str) else json.dumps(value))
 
     return re.sub(r"\{([^{}]*)\}", value_of, template)

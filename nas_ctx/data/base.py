@@ -76,6 +76,9 @@ class DenseDataset(ABC):
         self.ids = self.list_ids()
         if not self.ids:
             raise InputError(f"{self.root / self.split_folder / (split + '.txt')}: lists no ids")
+        for name in self.ids:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise InputError(f"{self.root}: the id {name!r} leads out of the data set")
         for task in tasks:
             self.check_task(task)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -39,6 +41,25 @@ def test_what_is_broken_is_named_with_a_remedy(
     assert told.err == "nas-ctx doctor: 6 of 11 checks failed: torch, nni, pkg_resources, node, nnictl, disk\n"
     for remedy in ("pip install 'torch>=2.4,<2.14'", "pip install 'setuptools<81'", "--force-reinstall nni"):
         assert remedy in told.out
+
+
+def test_ports_operators_and_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No port is a fault; operators that do not fit torch and a GPU that is not seen are notes, each with a remedy."""
+
+    class Full(socket.socket):
+        def bind(self, address: object) -> None:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+
+    monkeypatch.setattr(doctor.socket, "socket", Full)
+    monkeypatch.setattr("torchvision.extension._has_ops", lambda: False)
+    monkeypatch.setattr("torch.version.cuda", "12.6")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    findings = found(tmp_path)
+    assert [findings[name].state for name in ("port", "torchvision", "gpu")] == ["fault", "note", "note"]
+    assert "Address already in use" in findings["port"].text
+    assert "ss -tln" in findings["port"].remedy
+    assert "same index" in findings["torchvision"].remedy
+    assert "nvidia-smi" in findings["gpu"].remedy
 
 
 def test_a_check_that_breaks_does_not_end_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

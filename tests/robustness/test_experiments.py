@@ -80,6 +80,34 @@ def test_an_experiment_goes_on_whatever_was_killed(rooms: Path, tmp_path: Path) 
         same(contents(tmp_path / f"run-{seed}"), contents(tmp_path / f"alone-{seed}"))
 
 
+@pytest.mark.long
+def test_a_trial_that_was_killed_goes_on_in_the_next_launch(rooms: Path, tmp_path: Path) -> None:
+    """NNI calls it failed and brings the others to their end; launched again, it alone runs on from its checkpoint."""
+    home, output = tmp_path / "home", tmp_path / "run-{seed}"
+    (tmp_path / "search.yaml").write_text(yaml.safe_dump(tiny(rooms, output, **STEPS), sort_keys=False))
+    path = experiment_file(tmp_path, "python -m nas_ctx.trial search search.yaml", [0, 1])
+    killed: list[int] = []
+
+    def kill_one(experiment: launch.Experiment, trials: list[launch.Trial]) -> None:
+        if not killed and (tmp_path / "run-1" / "checkpoints" / "step=10.ckpt").exists():
+            killed.append(int((tmp_path / "run-1" / ".lock").read_text().split()[1]))
+            kill([psutil.Process(killed[0])])
+
+    try:
+        _, trials = launch.run(path, home, follow=kill_one, interval=0.02)
+        assert sorted(trial.status for trial in trials) == ["FAILED", "SUCCEEDED"]
+        assert not (tmp_path / "run-1" / "metrics.json").exists()
+        before = (tmp_path / "run-0" / "history.csv").stat().st_mtime_ns
+        experiment, trials = launch.run(path, home)
+    finally:
+        kill(processes_of(home))
+    assert [trial.status for trial in trials] == ["SUCCEEDED"] * 2
+    assert (tmp_path / "run-0" / "history.csv").stat().st_mtime_ns == before
+    assert sorted(run.settings["seed"] for run in load_runs([experiment.folder])) == [0, 1]
+    runs.search(tiny_config(rooms, tmp_path / "alone", seed=1, **STEPS), progress=False)
+    same(contents(tmp_path / "run-1"), contents(tmp_path / "alone"))
+
+
 SSHD = """
 Port {port}
 ListenAddress 127.0.0.1

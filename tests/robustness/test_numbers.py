@@ -87,7 +87,7 @@ def test_the_count_of_bad_steps_is_resumed(rooms: Path, tmp_path: Path, monkeypa
         runs.search(config, progress=False)
 
 
-def relabelled(rooms: Path, folder: Path, change: Any) -> Path:
+def relabelled(folder: Path, change: Any) -> Path:
     """A copy of the data set with every label array changed by ``change(task, array)``."""
     write_rooms(folder, train=4, val=1, size=(48, 64), seed=0)
     for path in sorted(folder.rglob("*.npy")):
@@ -100,9 +100,9 @@ def relabelled(rooms: Path, folder: Path, change: Any) -> Path:
 ALL: dict[str, Any] = {"semseg": {"classes": len(ROOMS_CLASSES)}, "depth": {}, "normals": {}, "edge": {}}
 
 
-def test_no_valid_pixel_in_any_task(rooms: Path, tmp_path: Path) -> None:
+def test_no_valid_pixel_in_any_task(tmp_path: Path) -> None:
     """Every label but the edges, which know no "unknown" in this layout, says so everywhere."""
-    data = relabelled(rooms, tmp_path / "data", lambda task, array: np.zeros_like(array) if task != "edge" else array)
+    data = relabelled(tmp_path / "data", lambda task, array: np.zeros_like(array) if task != "edge" else array)
     config = tiny_config(data, tmp_path / "run", **{**SHORT, "training__steps": 2}, tasks=ALL)
     runs.search(config, progress=False)
     saved = torch.load(tmp_path / "run" / "checkpoints" / "step=2.ckpt", weights_only=True)["state_dict"]

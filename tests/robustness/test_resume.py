@@ -99,11 +99,14 @@ def disturbed(
                 if process.is_alive():
                     slowest = max(slowest, stopped(process, getattr(signal, name)))
                     met[name] += 1
+                    patience *= 1.1  # so that on a busier machine, too, some get far
                 else:
                     assert process.exitcode == 0, said.read_text()
                     patience = max(0.5, 0.7 * (time.monotonic() - begun))
-        # What Python says when it is interrupted before a line of ours has run is not ours to change.
-        assert "nas_ctx/" not in said.read_text(), said.read_text()
+        # What Python says when it is interrupted before a line of ours has run is not ours to change; nor what it says
+        # of an interruption that a library swallowed. (The run then stops a little later.)
+        told = re.sub(r"Exception ignored in.*?Interrupted: interrupted\n", "", said.read_text(), flags=re.DOTALL)
+        assert "nas_ctx/" not in told, told
         same(contents(folder), expected)
     return met, slowest
 
