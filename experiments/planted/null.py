@@ -23,7 +23,7 @@ from recovery import search_all
 from scipy.stats import binomtest
 from searching import SHARP, Found, Plan
 
-from nas_ctx.analysis import LIGHT, reliability, verdict
+from nas_ctx.analysis import LIGHT, bootstrap_interval, chance_test, reliability, verdict
 from nas_ctx.files import write_text
 from search_spaces.planted import random_world
 from search_spaces.relational import PAPER
@@ -64,13 +64,14 @@ def told(runs: Runs) -> Told:
 def summary(repetitions: Sequence[Runs]) -> dict[str, Any]:
     """What reports tell of all repetitions, as counts; shares have exact (Clopper-Pearson) intervals."""
     every = [told(runs) for runs in repetitions]
+    kappas = [one.kappa for one in every]
     contains = [one.contains for one in every if one.contains is not None]
     exact = binomtest(sum(contains), len(contains)).proportion_ci(method="exact") if contains else None
     return {
         "repetitions": len(every),
         "blocks": len(repetitions[0][0]),
-        "kappa_undefined": int(sum(np.isnan(one.kappa) for one in every)),
-        "mean_kappa": float(np.nanmean([one.kappa for one in every])) if contains else None,
+        "kappa_undefined": int(np.isnan(kappas).sum()),
+        "mean_kappa": float(np.mean(known)) if (known := [k for k in kappas if not np.isnan(k)]) else None,
         "with_interval": len(contains),
         "contain_0": sum(contains),
         "share_interval": None if exact is None else [float(exact.low), float(exact.high)],
@@ -88,6 +89,28 @@ def together(repetitions: Sequence[Runs], worlds: int) -> list[Runs]:
         runs = zip(*part, strict=True)
         joined.append([{f"{w}:{b}": c for w, of in enumerate(run) for b, c in of.items()} for run in runs])
     return joined
+
+
+def recombined(repetitions: Sequence[Runs], worlds: int, draws: int = 400) -> dict[str, int]:
+    """How often the intervals contain 0 in tables made of searches drawn from all of them, ``worlds`` worlds a table.
+
+    Where nothing is planted all searches are alike, whatever their world: any of them can stand beside any others.
+    """
+    pool = [list(run.values()) for runs in repetitions for run in runs]
+    runs, rng = len(repetitions[0]), np.random.default_rng(0)
+    counts = {"tables": draws, "with_interval": 0, "contain_0": 0, "bca_contain_0": 0, "more_than_chance": 0}
+    for _ in range(draws):
+        drawn = rng.choice(len(pool), (runs, worlds), replace=False)
+        table = [[choice for one in run for choice in pool[one]] for run in drawn]
+        found = bootstrap_interval(table, LIGHT.of, draws=1000)
+        by_chance = chance_test(table, draws=500).p >= 0.05
+        counts["more_than_chance"] += not by_chance and (found is None or found.best[0] > 0)
+        if found is not None:
+            low, high = found.bca or found.percentile
+            counts["with_interval"] += 1
+            counts["contain_0"] += found.best[0] <= 0 <= found.best[1]
+            counts["bca_contain_0"] += low <= 0 <= high
+    return counts
 
 
 HEAD = (
@@ -137,6 +160,8 @@ def main() -> None:
     print(line(summary(repetitions)))
     if options.worlds >= 4:
         print(line(summary(together(repetitions, 4))))
+        for number in (1, 2, 4):
+            print(f"\nsearches recombined, {number} world(s) a table: {recombined(repetitions, number)}")
     choices = summary(repetitions)["choices"]
     print("\nchosen: " + ", ".join(f"{name} {count}" for name, count in sorted(choices.items())))
 

@@ -60,3 +60,12 @@ def test_repetitions_are_counted_and_joined():
     joined = together([apart, same, apart], 2)
     assert len(joined) == 1
     assert joined[0][1] == {"0:a/a": "y", "0:a/b": "x", "1:a/a": "none", "1:a/b": "none"}
+
+
+def test_recombined_searches_are_judged_like_repetitions():
+    from null import recombined
+
+    same, clear = [{"a/a": "x", "a/b": "x"}] * 4, [{"a/a": "x", "a/b": "y", "b/a": "z", "b/b": "x"}] * 4
+    assert recombined([same, same], 2, draws=3)["with_interval"] == 0
+    counted = recombined([clear, clear], 2, draws=3)
+    assert counted == {"tables": 3, "with_interval": 3, "contain_0": 0, "bca_contain_0": 0, "more_than_chance": 3}
