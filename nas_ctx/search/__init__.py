@@ -7,7 +7,8 @@ import nni.nas.strategy  # noqa: F401
 from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.history import History
 from nas_ctx.search.module import GumbelSearchModule
+from nas_ctx.search.space import Unsearchable
 from nas_ctx.search.strategy import GumbelSearch
 from nas_ctx.settings import SearchSettings
 
-__all__ = ["Choice", "Choices", "GumbelSearch", "GumbelSearchModule", "History", "SearchSettings"]
+__all__ = ["Choice", "Choices", "GumbelSearch", "GumbelSearchModule", "History", "SearchSettings", "Unsearchable"]
