@@ -186,6 +186,10 @@ def run(
                     status = "SILENT"
                 if follow is not None:
                     follow(experiment, trials)
+                if status == "ERROR":
+                    why = "; ".join(map(str, experiment.get("check-status").get("errors", [])))
+                    logs = experiment.folder / "log"
+                    raise LaunchError(f"experiment {experiment.id}: NNI gave it up: {why or 'no reason'}; see {logs}")
                 if status in FINISHED:
                     return experiment, trials
                 time.sleep(interval)

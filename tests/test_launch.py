@@ -107,6 +107,17 @@ def test_an_interrupted_launch_leaves_no_process(tmp_path: Path) -> None:
     assert processes_of(home) == []
 
 
+def test_an_experiment_that_nni_gives_up_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class GivenUp(launch.Experiment):
+        def get(self, what: str) -> object:
+            return {"status": "ERROR", "errors": ["tuner did not start"]} if what == "check-status" else []
+
+    path = experiment_file(tmp_path, "true", [0])
+    monkeypatch.setattr(launch, "create", lambda *_: GivenUp("abc", 1, tmp_path, {"PATH": ""}, None))
+    with pytest.raises(launch.LaunchError, match="experiment abc: NNI gave it up: tuner did not start; see .*log"):
+        launch.run(path, tmp_path / "home")
+
+
 def test_what_nni_refuses_and_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.yaml: no such file"):
         launch.create(tmp_path / "none.yaml", tmp_path / "home")

@@ -55,7 +55,7 @@ def started(kind: str, folder: Path, config: dict[str, Any]) -> Iterator[subproc
 
 def run_as_two(kind: str, folder: Path, config: dict[str, Any]) -> None:
     with started(kind, folder, config) as process:
-        said, _ = process.communicate(timeout=400)
+        said, _ = process.communicate(timeout=900)
         assert process.returncode == 0, said
 
 
@@ -133,7 +133,7 @@ def test_two_processes_stop_together_and_go_on(rooms: Path, tmp_path: Path) -> N
             assert time.monotonic() < end, "time is up"
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGTERM)
-        said, _ = process.communicate(timeout=120)
+        said, _ = process.communicate(timeout=300)
         assert process.returncode == 143, said
         assert re.search(r"saved at step \d+, and the same command goes on", said), said
     (saved,) = (tmp_path / "stopped" / "run" / "checkpoints").iterdir()

@@ -203,7 +203,7 @@ def test_a_signal_saves_and_ends_the_run(rooms: Path, tmp_path: Path, number: si
 
 def test_two_runs_into_one_folder(rooms: Path, tmp_path: Path) -> None:
     config = tmp_path / "search.yaml"
-    config.write_text(yaml.safe_dump(tiny(rooms, tmp_path / "run", training__steps=5000), sort_keys=False))
+    config.write_text(yaml.safe_dump(tiny(rooms, tmp_path / "run", training__steps=300), sort_keys=False))
     with started(["search", str(config), "--quiet"], tmp_path / "said") as process:
         wait_until(lambda: (tmp_path / "run" / "config.yaml").exists(), process)
         with pytest.raises(InputError, match=rf"output: .*run: is in use by process {process.pid} on "):
