@@ -114,7 +114,7 @@ def test_an_experiment_that_nni_gives_up_is_no_success(tmp_path: Path, monkeypat
 
     path = experiment_file(tmp_path, "true", [0])
     monkeypatch.setattr(launch, "create", lambda *_: GivenUp("abc", 1, tmp_path, {"PATH": ""}, None))
-    with pytest.raises(launch.LaunchError, match="experiment abc: NNI gave it up: tuner did not start; see .*log"):
+    with pytest.raises(launch.LaunchError, match=r"experiment abc: NNI gave it up: tuner did not start; see .*log"):
         launch.run(path, tmp_path / "home")
 
 
