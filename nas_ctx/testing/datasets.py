@@ -103,7 +103,8 @@ def _label_is_sound(label: Any, again: Any, size: tuple[int, int], task: Task, w
         f"size {size}",
     )
     expect(np.array_equal(label, again, equal_nan=True), f"{what}: is another one when it is read again")
-    with doing(f"{what} on its way into a batch (mark_ignore, to_tensor, partition)"):
+    counting = "Do the files count from 1? Does the task have as many classes as the data?"
+    with doing(f"{what} on its way into a batch (mark_ignore, to_tensor, partition)", counting):
         tensor = task.to_tensor(task.mark_ignore(label))
         regions = task.partition(tensor[None])
     expect(

@@ -168,9 +168,18 @@ def losses_are_finite_scalars_with_right_gradients(case: TaskCase) -> None:
         cost = value.item()
         expect(math.isfinite(cost), f"{what}: is {cost}: expected a finite number")
         expect(cost > 0, f"{what}: is {cost:g} for random logits: expected more than 0")
-        with doing(f"{what}: its gradient compared with differences"):
-            right = gradcheck(lambda x, f=loss: f(x, label), logits, fast_mode=True, eps=1e-6, atol=1e-5)
-        expect(right, f"{what}: its gradient disagrees with differences")
+        # One that computes in float32 whatever it gets cannot be compared as closely.
+        step, allowed = (1e-6, 1e-5) if value.dtype == torch.float64 else (1e-2, 1e-3)
+        with doing(f"{what}: its gradient"):
+            right = gradcheck(
+                lambda x, f=loss: f(x, label).double(),
+                logits,
+                fast_mode=True,
+                eps=step,
+                atol=allowed,
+                raise_exception=False,
+            )
+        expect(right, f"{what}: its gradient disagrees with differences. `.detach()`, rounding and argmax cut it")
 
 
 def partition_is_in_range_and_keeps_ignored_pixels(case: TaskCase) -> None:
@@ -429,13 +438,13 @@ def a_gpu_gives_what_the_cpu_gives(case: TaskCase) -> None:
 
 CHECKS: tuple[Check[TaskCase], ...] = (
     has_its_attributes,
-    losses_are_finite_scalars_with_right_gradients,
     partition_is_in_range_and_keeps_ignored_pixels,
+    prediction_has_the_layout_of_the_label,
+    losses_are_finite_scalars_with_right_gradients,
     ignored_pixels_do_not_matter_to_losses,
     a_batch_without_a_valid_pixel_costs_nothing,
     zero_logits_give_finite_gradients,
     half_precision_logits_cost_the_same,
-    prediction_has_the_layout_of_the_label,
     a_perfect_prediction_gets_the_best_score,
     ignored_pixels_do_not_matter_to_metrics,
     pooled_score_does_not_depend_on_batches,
