@@ -50,7 +50,7 @@ class AxialContext(_PixelContext):
 
 
 def dilated_attention(query: Tensor, key: Tensor, value: Tensor, window: int, dilation: int) -> Tensor:
-    """As :func:`~nas_ctx.contexts.local_attention.local_attention`, with the pixels of the window ``dilation`` apart.
+    """As ``local_attention``, with the pixels of the window ``dilation`` apart.
 
     Pixels whose rows and columns leave the same remainder by ``dilation`` see only each other: they are an image of
     their own, with a window without gaps.
