@@ -53,10 +53,11 @@ def test_tutorials_run(name: str, tmp_path: Path) -> None:
     assert python(str(script), folder=tmp_path, TMPDIR=str(tmp_path)).strip()
 
 
-def test_a_tutorial_runs_as_a_notebook(tmp_path: Path) -> None:
+def test_a_tutorial_runs_as_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that its page offers for download, under a kernel of Jupyter, which has an event loop of its own."""
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     pytest.importorskip("sphinx_gallery")
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel has its own, which draws into the notebook
     script = tmp_path / "notebook.py"
     script.write_text(shrunk(TUTORIALS / "7_nni_and_lightning.py"), encoding="utf-8")
     convert = "import sys; from sphinx_gallery.notebook import python_to_jupyter_cli as cli; cli(sys.argv[1:])"
