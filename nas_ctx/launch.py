@@ -172,6 +172,7 @@ def run(
         _note(config, home, experiment)
         try:
             silent_since: float | None = None
+            restarts = 3
             trials: list[Trial] = []
             while True:
                 try:
@@ -186,6 +187,13 @@ def run(
                     status = "SILENT"
                 if follow is not None:
                     follow(experiment, trials)
+                if status == "ERROR" and not trials and restarts:
+                    # On a busy machine: NNI waits ten seconds for its tuner to connect, and gives up.
+                    restarts -= 1
+                    experiment.stop()
+                    experiment = create(config, home, port)
+                    _note(config, home, experiment)
+                    continue
                 if status == "ERROR":
                     why = "; ".join(map(str, experiment.get("check-status").get("errors", [])))
                     logs = experiment.folder / "log"

@@ -113,9 +113,16 @@ def test_an_experiment_that_nni_gives_up_is_no_success(tmp_path: Path, monkeypat
             return {"status": "ERROR", "errors": ["tuner did not start"]} if what == "check-status" else []
 
     path = experiment_file(tmp_path, "true", [0])
-    monkeypatch.setattr(launch, "create", lambda *_: GivenUp("abc", 1, tmp_path, {"PATH": ""}, None))
+    created: list[launch.Experiment] = []
+
+    def create(*_: object) -> launch.Experiment:
+        created.append(GivenUp("abc", 1, tmp_path, {"PATH": ""}, None))
+        return created[-1]
+
+    monkeypatch.setattr(launch, "create", create)
     with pytest.raises(launch.LaunchError, match=r"experiment abc: NNI gave it up: tuner did not start; see .*log"):
         launch.run(path, tmp_path / "home")
+    assert len(created) == 4  # nothing had begun: it tries again, not for ever
 
 
 def test_what_nni_refuses_and_what_is_missing(tmp_path: Path) -> None:
