@@ -80,8 +80,8 @@ class _Images(IterableDataset):
 class _Named(_Images):
     """The same, every batch with the name of what it is for.
 
-    NNI's ENAS tells training batches from those that make a reward by the tuples that Lightning 2.0 handed on. Later
-    Lightning versions hand on the batch alone; then ENAS takes pairs of a batch and "train" or "val".
+    NNI's ENAS tells training batches from those that make a reward by a tuple that Lightning no longer hands on (2.6
+    hands on the batch alone). What it still takes are pairs of a batch and "train" or "val".
     """
 
     def __init__(self, name: str, *arguments: Any) -> None:
