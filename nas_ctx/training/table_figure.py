@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from typing import TYPE_CHECKING
 
 from nas_ctx.files import written_whole
@@ -19,8 +20,10 @@ def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = [row.name for row in table.rows]
-    figure = Figure(figsize=(2.2 + 2.4 * len(table.columns), 1.3 + 0.3 * len(rows)), dpi=150, layout="constrained")
+    rows = [textwrap.fill(row.name, 36) for row in table.rows]
+    lines = [line for row in rows for line in row.splitlines()]
+    width = 0.075 * max(map(len, lines)) + 2.4 * len(table.columns)
+    figure = Figure(figsize=(width, 1.3 + 0.16 * (len(rows) + len(lines))), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(table.columns), sharey=True, squeeze=False)[0]
     for panel, column, (name, task) in zip(panels, table.columns, table.tasks.items(), strict=True):
@@ -29,7 +32,7 @@ def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
         better = "right" if task.higher_is_better else "left"
         panel.set_title(name, fontsize=10, fontweight="bold")
         panel.set_xlabel(f"{unit}\nbetter to the {better}", fontsize=8)
-    panels[0].set_yticks(range(len(rows)), rows)
+    panels[0].set_yticks(range(len(rows)), rows, fontsize=9)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     words = "dot: a run; diamond: mean of a row, with its deviation"
     if table.reference is not None:
@@ -53,7 +56,8 @@ def _panel(axes: Axes, table: ResultTable, column: str, scale: float) -> None:
     if reference is not None:
         axes.axvline(reference.mean * scale, color=REFERENCE, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     axes.margins(x=0.12)
-    axes.tick_params(labelsize=8, length=0)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(length=0)
     axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
     axes.set_axisbelow(True)
     for spine in ("top", "right", "left"):
