@@ -61,10 +61,10 @@ write_report(record, folder)
 show("votes")
 
 # %%
-# Two of the five letters have a say in few blocks only. A percentage says little about
-# that, and kappa more: how much of the agreement that chance left open was reached?
-# Look at the intervals, not at the points. They come from drawing the sixteen blocks
-# anew, so they are wide, and an honest sentence about this search has one in it.
+# One percentage can mean much or little, as the choices are many or few. Kappa asks how
+# much of the agreement that chance left open was reached. Look at the intervals, not at
+# the points: sixteen blocks are few, so they are wide, and an honest sentence about this
+# search has one in it.
 show("statistics")
 
 # %%
