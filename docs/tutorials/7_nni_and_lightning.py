@@ -66,6 +66,7 @@ evaluator = Lightning(module, Trainer(**quiet), datamodule=data)
 experiment = NasExperiment(space, evaluator, strategy)
 experiment.run()
 [from_nni] = experiment.export_top_models(formatter="dict")
+probabilities = strategy.genotype().meta["probabilities"]
 print(from_nni)
 
 # %%
@@ -86,6 +87,7 @@ print(from_lightning)
 # The same. Not only the choices but every probability is, since nothing is drawn that a
 # seed does not decide.
 assert from_lightning == from_nni
+assert strategy.genotype().meta["probabilities"] == probabilities
 
 # %%
 # From a notebook
