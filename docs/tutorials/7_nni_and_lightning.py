@@ -105,7 +105,7 @@ class Watch(pl.Callback):
         self.entropy = []
 
     def on_train_batch_end(self, trainer, module, *_):
-        self.entropy.append(float(strategy.choices.mean_entropy()))
+        self.entropy.append(strategy.choices.mean_entropy().item())
 
 
 space, strategy, module, data = parts()
