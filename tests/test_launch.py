@@ -73,7 +73,7 @@ def test_searches_as_trials_of_nnictl(rooms: Path, tmp_path: Path) -> None:
     by_seed = {trial.parameters["seed"]: trial for trial in trials}
     assert {seed: trial.status for seed, trial in by_seed.items()} == {0: "SUCCEEDED", -1: "FAILED"}
     assert by_seed[-1].reason() == (
-        "nas_ctx.trial search: search.yaml: seed: -1: input should be greater than or equal to 0"
+        "nas_ctx.trial search: trial parameter seed: -1: input should be greater than or equal to 0"
     )
     written = json.loads((tmp_path / "run-0" / "genotype.json").read_text())
     assert by_seed[0].latest["genotype"] == written["choices"]

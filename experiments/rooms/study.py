@@ -15,15 +15,20 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 PROGRAM = Path(sys.executable).parent / "nas-ctx"
 HERE = Path("experiments/rooms")
 CONSENSUS = "report/consensus.json"
-RUNNING: set[subprocess.Popen[bytes]] = set()
+STARTING = threading.RLock()
+STOPPED = threading.Event()
 WARM_UP = {"model.start_from": "null", "training.steps": 240, "training.lr": 0.03, "search.warmup_steps": 240,
            "search.stop_margin": "null"}  # fmt: skip
 CLASSES = {"depth": "{mode: classification}", "normals": "{mode: classification}"}
@@ -115,18 +120,25 @@ def run(words: Sequence[object]) -> None:
     arguments = [str(word) for word in words]
     print("$ nas-ctx " + shlex.join(arguments), flush=True)
     shown = words[0] == "table" and "--out" not in words
-    process = subprocess.Popen([PROGRAM, *arguments], stdout=None if shown else subprocess.DEVNULL)
-    RUNNING.add(process)
-    code = process.wait()
-    RUNNING.remove(process)
-    if code:
-        raise SystemExit(code)
+    with STARTING:
+        if STOPPED.is_set():
+            raise SystemExit(128 + signal.SIGTERM)
+        process = subprocess.Popen([PROGRAM, *arguments], stdout=None if shown else subprocess.DEVNULL)
+    while process.poll() is None:
+        with suppress(
+            subprocess.TimeoutExpired
+        ):  # a signal just before an endless wait would wait too
+            process.wait(1)
+    if process.returncode:
+        raise SystemExit(process.returncode)
 
 
 def stop(signal_number: int, _: object) -> None:
     """Hand SIGTERM on to the commands that run: they save, and the study goes on from there when it is run again."""
-    for process in RUNNING.copy():
-        process.terminate()
+    with STARTING:  # reentrant: the signal may strike while this very thread starts a command
+        STOPPED.set()
+        for process in psutil.Process().children():
+            process.terminate()
     sys.exit(128 + signal_number)
 
 
