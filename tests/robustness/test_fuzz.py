@@ -253,6 +253,7 @@ def test_files_can_execute_nothing(material: Path, tmp_path: Path, capsys: pytes
     import numpy as np
 
     mark = Path(tempfile.gettempdir()) / "nas-ctx-hostile"
+    mark.unlink(missing_ok=True)
     shutil.copytree(material, tmp_path / "in")
     run = tmp_path / "in" / "train"
     content = torch.load(run / "checkpoints" / "step=1.ckpt", weights_only=True)
