@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
@@ -34,10 +35,24 @@ def imagined(mode: FakeTensorMode | None = None) -> Iterator[FakeTensorMode]:
     # Imagined tensors must not stay behind where later computations would find them.
     local_attention._mask.cache_clear()
     try:
-        with mode or FakeTensorMode(allow_non_fake_inputs=True) as entered:
+        with mode or FakeTensorMode(allow_non_fake_inputs=True) as entered, _Copies():
             yield entered
     finally:
         local_attention._mask.cache_clear()
+
+
+class _Copies(TorchFunctionMode):
+    """Copies imagined tensors with their modules, as NNI does to freeze a space; torch's own way asks for a content."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not Tensor.__deepcopy__:
+            return func(*args, **(kwargs or {}))
+        tensor, memo = args
+        if id(tensor) not in memo:
+            copy = torch.empty_like(tensor)
+            is_parameter = isinstance(tensor, nn.Parameter)
+            memo[id(tensor)] = nn.Parameter(copy, tensor.requires_grad) if is_parameter else copy
+        return memo[id(tensor)]
 
 
 @contextmanager

@@ -7,9 +7,11 @@ read, for the shapes of the labels.
 from __future__ import annotations
 
 import dataclasses
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -54,6 +56,7 @@ class Preview:
         images: how many there are to train with and to validate with; None where they are missing.
         begins: "new", or what it goes on from.
         problems: why the run would be refused.
+        unimagined: why the costs could not be found out, or not all of them; the run may be possible.
     """
 
     choices: dict[str, list[Any]] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class Preview:
     images: tuple[int, int] | None = None
     begins: str = "new"
     problems: list[str] = field(default_factory=list)
+    unimagined: str | None = None
 
     @property
     def genotypes(self) -> int:
@@ -90,8 +94,20 @@ def preview(config: Config, command: str) -> Preview:
         config.training.accelerator == "auto" and torch.cuda.is_available()
     )
     with bands_of("cuda") if on_gpu else nullcontext():
-        (_look_at_search if command == "search" else _look_at_training)(made, config, tasks, sample)
+        try:
+            (_look_at_search if command == "search" else _look_at_training)(made, config, tasks, sample)
+        except InputError:
+            raise
+        except Exception as error:  # whatever the code of a user does, or asks of tensors without content
+            made.unimagined = f"{type(error).__name__}: {error}{_line_of_users(error)}"
     return made
+
+
+def _line_of_users(error: Exception) -> str:
+    """The innermost line of an error's traceback that stands in no installed package."""
+    frames = reversed(traceback.extract_tb(error.__traceback__))
+    own = next((frame for frame in frames if "site-packages" not in Path(frame.filename).parts), None)
+    return "" if own is None else f" ({own.filename}, line {own.lineno})"
 
 
 def _look_at_folders(made: Preview, config: Config) -> None:

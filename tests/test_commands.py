@@ -135,6 +135,39 @@ def test_smallest_and_largest_bound_the_networks_of_the_space(rooms: Path, tmp_p
         assert made.costs["smallest"].multiply_adds <= computed <= made.costs["largest"].multiply_adds
 
 
+@pytest.mark.parametrize("space", ["windows:Windows", "scales:Scales", "several_blocks:SeveralBlocks"])
+def test_spaces_of_every_kind_are_looked_at_and_so_are_their_networks(rooms: Path, tmp_path: Path, space: str) -> None:
+    config = tiny_config(rooms, tmp_path / "run", model__space=f"search_spaces.{space}")
+    made, tasks = preview(config, "search"), make_tasks(config.tasks)
+    assert made.unimagined is None
+    for name in ("smallest", "largest"):
+        real = network_of(config.model, tasks, made.chosen[name])
+        assert made.costs[name].parameters == sum(p.numel() for p in real.parameters())
+    Genotype(made.chosen["largest"]).save(tmp_path / "genotype.json")
+    blocks = tiny_config(
+        rooms, tmp_path / "run", model__space=f"search_spaces.{space}", model__blocks=str(tmp_path / "genotype.json")
+    )
+    trained = preview(blocks, "train")
+    assert trained.costs["network"] == made.costs["largest"]
+    assert trained.step is not None
+    assert trained.step.memory == pytest.approx(measured_memory(blocks), rel=0.1)
+
+
+def test_a_space_that_cannot_be_imagined_is_answered_in_one_line(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "peeking.py").write_text(
+        "from search_spaces.windows import Windows\n\n\nclass Peeking(Windows):\n"
+        "    def forward(self, image):\n        image.mean().item()\n        return super().forward(image)\n"
+    )
+    config = written(tmp_path, tiny(rooms, tmp_path / "run", model__space="peeking:Peeking"))
+    assert main(["search", str(config), "--dry-run"]) == 2
+    said = capsys.readouterr()
+    assert "4 blocks:" in said.out
+    assert re.search(r"costs cannot be found out without running the network: .*peeking.py, line 6", said.err)
+    assert said.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("blocks", ["baseline", "local"])
 def test_the_estimated_memory_is_that_of_a_real_step(rooms: Path, tmp_path: Path, blocks: str) -> None:
     """Within 10 % of what torch's profiler sees allocated, weights, momentum and batch included."""

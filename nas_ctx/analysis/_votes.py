@@ -120,5 +120,6 @@ def _break_tie(name: str, winners: tuple[Label, ...], rule: str, scores: Sequenc
     best = [label for label, score in zip(winners, scores, strict=True) if score == max(scores)]
     if len(best) > 1:
         lack = "have no place in the order" if rule == "order" else "have the same mean probability"
-        raise InputError(f"block {name} is tied between {tied}, and {', '.join(map(str, best))} {lack}")
+        way = "" if rule == "order" else "; --ties order takes the first of the space"
+        raise InputError(f"block {name} is tied between {tied}, and {', '.join(map(str, best))} {lack}{way}")
     return best[0]

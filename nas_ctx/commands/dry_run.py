@@ -16,7 +16,7 @@ def dry_run(config: Config, command: str) -> None:
     """Print what ``nas-ctx <command>`` would do.
 
     Raises:
-        InputError: the run would be refused; what could be found out was printed.
+        InputError: the run would be refused, or cannot be imagined; what could be found out was printed.
     """
     from nas_ctx.config import to_yaml
     from nas_ctx.preview import preview
@@ -27,6 +27,8 @@ def dry_run(config: Config, command: str) -> None:
     print("\nNothing was run, and nothing written.")
     if made.problems:
         raise InputError(f"the run would be refused: {'; '.join(made.problems)}")
+    if made.unimagined is not None:
+        raise InputError(f"the costs cannot be found out without running the network: {made.unimagined}")
 
 
 def lines(made: Preview, config: Config) -> list[tuple[str, str]]:

@@ -100,7 +100,8 @@ def _heat_map(axes: Axes, importance: Importance, drop: Callable[[str], Drop], t
     image = np.full((len(tasks), len(tasks)), np.nan)
     for place, of in drops.items():
         image[place] = of.mean
-    largest = max((abs(of.mean) for of in drops.values() if math.isfinite(of.mean)), default=0.0) or 1.0
+    # At least 1 %: a block without effect must not be coloured by the last digits of its zero.
+    largest = max([1.0, *(abs(of.mean) for of in drops.values() if math.isfinite(of.mean))])
     axes.imshow(image, cmap="RdBu", vmin=-largest / LARGEST, vmax=largest / LARGEST)
     axes.set_facecolor("#eeeeec")
     for row in range(len(tasks)):
@@ -121,6 +122,17 @@ def _heat_map(axes: Axes, importance: Importance, drop: Callable[[str], Drop], t
 
 
 def _words(drop: Drop) -> str:
+    if math.isnan(drop.mean):
+        return "not defined"  # a score of 0 cannot drop by a share
     if math.isnan(drop.low):
-        return f"{drop.mean:+.2f}"
-    return f"{drop.mean:+.2f}\n[{drop.low:+.2f}, {drop.high:+.2f}]"
+        return _signed(drop.mean)
+    return f"{_signed(drop.mean)}\n[{_signed(drop.low)}, {_signed(drop.high)}]"
+
+
+def _signed(value: float) -> str:
+    """Two decimals, and no sign before a zero.
+
+    >>> _signed(0.5), _signed(-0.001)
+    ('+0.50', '0.00')
+    """
+    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"

@@ -160,6 +160,8 @@ def _deltas(
     columns = {name: f"{name}/{tasks[name].metric_name}" for name in row.tasks}
     directions = {name: tasks[name].higher_is_better for name in row.tasks}
     against = {name: single[column].mean for name, column in columns.items()}
+    if 0 in against.values():  # nothing is a relative change of nothing
+        return {}, math.nan
     by_seed = {
         result.config.seed: delta_m({n: result.scores[c] for n, c in columns.items()}, against, directions)
         for result in row.results

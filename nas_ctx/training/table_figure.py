@@ -49,13 +49,14 @@ def _panel(axes: Axes, table: ResultTable, column: str, scale: float) -> None:
             axes.text(0.5, place, "–", transform=axes.get_yaxis_transform(), ha="center", va="center", color=RUN)
             continue
         cell = table.cells[row.name][column]
-        axes.plot(values, [place] * len(values), "o", color=RUN, markersize=3.5, alpha=0.8, zorder=2)
         deviation = cell.deviation * scale if cell.runs > 1 else 0.0
-        axes.errorbar(cell.mean * scale, place, xerr=deviation, fmt="D", color=MEAN, markersize=5, zorder=3)
+        axes.errorbar(cell.mean * scale, place, xerr=deviation, fmt="D", color=MEAN, markersize=6, zorder=2)
+        axes.plot(values, [place] * len(values), "o", color=RUN, markeredgecolor="white", markersize=4.5, zorder=3)
     reference = table.cells.get(table.reference or "", {}).get(column)
     if reference is not None:
         axes.axvline(reference.mean * scale, color=REFERENCE, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     axes.margins(x=0.12)
+    axes.locator_params(axis="x", nbins=4)
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(length=0)
     axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)

@@ -194,3 +194,13 @@ def test_what_is_not_finished_is_left_out_and_told(tmp_path: Path, capsys: pytes
     write_run(tmp_path / "d", {"depth/rmse": 1.0}, {"depth": {}}, 0)
     with pytest.raises(InputError, match="the same configuration and seed twice"):
         gather(read_results([tmp_path])[0])
+
+
+def test_a_single_task_score_of_zero_leaves_delta_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As after a few steps: a mean IoU of 0."""
+    write_run(tmp_path / "semseg", {"semseg/miou": 0.0}, {"semseg": {}}, 0)
+    write_run(tmp_path / "depth", {"depth/rmse": 2.0}, {"depth": {}}, 0)
+    write_run(tmp_path / "both", {"semseg/miou": 0.1, "depth/rmse": 1.0}, {"semseg": {}, "depth": {}}, 0)
+    assert main(["table", str(tmp_path)]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("multi-task baseline"))
+    assert row.split() == ["multi-task", "baseline", "1", "10.00", "–", "1.000", "–", "–"]
