@@ -125,9 +125,7 @@ def run(words: Sequence[object]) -> None:
             raise SystemExit(128 + signal.SIGTERM)
         process = subprocess.Popen([PROGRAM, *arguments], stdout=None if shown else subprocess.DEVNULL)
     while process.poll() is None:
-        with suppress(
-            subprocess.TimeoutExpired
-        ):  # a signal just before an endless wait would wait too
+        with suppress(subprocess.TimeoutExpired):  # a signal just before an endless wait would wait too
             process.wait(1)
     if process.returncode:
         raise SystemExit(process.returncode)

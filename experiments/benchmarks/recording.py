@@ -1,0 +1,59 @@
+"""What it costs to record every step of a search, over the step itself.
+
+    python experiments/benchmarks/recording.py               # 64 x 96 pixels and a tiny backbone: the shortest of steps
+    python experiments/benchmarks/recording.py --size 425 560 --backbone hrnet_w18_small_v2
+
+recording_ratio: entropy, probabilities and a row of history.csv for 16 blocks, over a forward and backward pass of the
+    whole network with every candidate evaluated, in turn.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import measure
+import search_step
+import torch
+
+from nas_ctx.contexts import candidates
+from nas_ctx.models.grid import label
+from nas_ctx.search import Choice, Choices
+from nas_ctx.search.history import History
+
+
+def main() -> None:
+    parser = measure.parser(__doc__)
+    parser.add_argument("--size", type=int, nargs=2, default=(64, 96), help="height and width of the images")
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--backbone", default="test_efficientnet")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    names = {label(t, s): list(candidates(t, s)) for t in search_step.TASKS for s in search_step.TASKS}
+    choices = Choices({name: Choice(name, values) for name, values in names.items()}, seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder) / "history.csv", choices)
+
+        def record() -> None:
+            with torch.no_grad():
+                entropy = float(choices.mean_entropy())
+                rows = choices.probabilities().tolist()
+            kept = [row[: len(choice.values)] for row, choice in zip(rows, choices, strict=True)]
+            history.append(1, 1.0, 0.0, entropy, kept)
+
+        step = search_step.network_step("search", tuple(options.size), options.batch, options.backbone, options.device)
+        seconds = measure.in_turn({"record": record, "step": step}, options.device, options.repeats)
+        history.close()
+    result = {
+        "recording_ratio": seconds["record"] / seconds["step"],
+        "seconds": seconds,
+        "size": list(options.size),
+        "batch": options.batch,
+        "backbone": options.backbone,
+        "measured_on": measure.device_name(options.device),
+    }
+    measure.show(result, options.json)
+
+
+if __name__ == "__main__":
+    main()
