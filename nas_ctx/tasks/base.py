@@ -22,10 +22,12 @@ class Task(ABC):
     """What the rest of the package needs to know about one dense prediction task.
 
     Tensors: logits are (B, channels, H, W) at the resolution of the label. A label is int64 (B, H, W) for classes,
-    float32 (B, channels, H, W) for quantities; 255 is the ignore value everywhere.
+    float32 (B, C, H, W) for quantities; 255 is the ignore value everywhere, of a quantity in all its channels. Logits
+    may be half precision, labels never are.
 
-    A new task is one file: a subclass with options as keyword arguments of its constructor, under
-    ``@register_task("name")``. The conformance test in ``tests/tasks`` says what every task must satisfy.
+    A new task is a subclass with options as keyword arguments of its constructor, anywhere: ``tasks.<name>.type`` in a
+    configuration names it. Six methods must be written, those without a body here; :func:`nas_ctx.testing.check_task`
+    says what a task must satisfy and whether one does.
     """
 
     name: ClassVar[str]
@@ -59,7 +61,10 @@ class Task(ABC):
 
     @abstractmethod
     def metric(self) -> Metric:
-        """A fresh metric; ``update(predict(logits), label)``, and ``compute()`` gives a dictionary of scores."""
+        """A fresh metric: ``update(predict(logits), label)`` per batch, and ``compute()`` gives a dictionary of scores.
+
+        Its ``higher_is_better`` is the task's; what it adds up must be states (``add_state``).
+        """
 
     @abstractmethod
     def render(self, values: Array) -> NDArray[np.uint8]:

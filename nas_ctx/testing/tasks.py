@@ -25,6 +25,13 @@ Draw = Callable[[Any, torch.Generator, tuple[int, int, int]], Tensor]
 Perfect = Callable[[Any, Tensor], Tensor]
 AsRead = Callable[[Any, Tensor], NDArray[Any]]
 
+NEEDS_DRAW = (
+    "The label drawn by default is a map of classes, int64 (B, H, W). A task whose labels are something else needs "
+    "`draw=`, a function `draw(task, generator, (B, H, W))` that gives a label as it stands in a batch, "
+    "such as float32 (B, C, H, W), and better also `perfect=`, a function `perfect(task, label)` that gives logits "
+    "which predict it"
+)
+
 
 def random_classes(task: Task, generator: torch.Generator, size: tuple[int, int, int]) -> Tensor:
     """A label of classes, int64 of ``size`` (B, H, W), in which none of 0..channels-1 is absent."""
@@ -112,7 +119,7 @@ def check_task(
     Args:
         task: the task, its class, or a name in ``TASKS``; a class is made without options.
         draw: ``(task, generator, (B, H, W))`` to a label without ignored pixels, as it stands in a batch: int64
-            (B, H, W) or float32 (B, C, H, W). By default classes.
+            (B, H, W) or float32 (B, C, H, W). By default classes; labels of any other kind need it.
         perfect: ``(task, label)`` to logits that predict the label. Without it (and not for classes) it is not checked
             that the best score can be reached.
         best: the best score; by default 1 where higher is better, else 0.
@@ -148,12 +155,26 @@ def has_its_attributes(case: TaskCase) -> None:
     expect(task.weight > 0, f"{case.named}.weight: {task.weight}: expected a positive number")
     expect(task.channels >= 1, f"{case.named}.channels: {task.channels}: expected at least 1")
     expect(task.regions >= 2, f"{case.named}.regions: {task.regions}: expected at least 2, or there is nothing to tell")
+    if case.draw is random_classes:
+        expect_labels_of_classes(case)
     label = case.label()
     good = (label.dtype == torch.int64 and label.ndim == 3) or (label.dtype == torch.float32 and label.ndim == 4)
     expect(
         good,
         f"the label drawn for {case.named} is {label.dtype} {tuple(label.shape)}: expected int64 (B, H, W) for classes "
         "or float32 (B, C, H, W) for quantities, with 255 where it says nothing",
+    )
+
+
+def expect_labels_of_classes(case: TaskCase) -> None:
+    """Nobody said how to draw a label: is one of classes of the kind that the task puts into a batch?"""
+    raw = case.raw(case.task, case.label()[0])
+    what = f"{case.named}.to_tensor of a map of classes, {raw.dtype} {raw.shape}"
+    with doing(what, NEEDS_DRAW):
+        tensor = case.task.to_tensor(case.task.mark_ignore(raw))
+    expect(
+        tensor.dtype == torch.int64 and tuple(tensor.shape) == raw.shape,
+        f"{what}: gives {tensor.dtype} {tuple(tensor.shape)}; for classes expected int64 {raw.shape}. {NEEDS_DRAW}",
     )
 
 

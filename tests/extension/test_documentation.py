@@ -1,4 +1,4 @@
-"""The page on own parts: its files are written and its commands run, in its order."""
+"""The pages on own parts and on tasks: their files are written and their commands run, in their order."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import pytest
 
 from nas_ctx import cli
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "your-own.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"<!-- (file: (?P<file>\S+)|run) -->\n```\w+\n(?P<text>.*?)```", re.DOTALL)
 SHORT = ["--set", "training.steps=3", "--set", "training.validate_every=3"]
 
 
-def parts_of_the_page() -> list[tuple[str | None, str]]:
-    return [(match["file"], match["text"]) for match in BLOCK.finditer(PAGE.read_text(encoding="utf-8"))]
+def parts_of(page: str) -> list[tuple[str | None, str]]:
+    return [(match["file"], match["text"]) for match in BLOCK.finditer((DOCS / page).read_text(encoding="utf-8"))]
 
 
 def execute(line: str) -> None:
@@ -45,7 +45,7 @@ def test_every_file_and_command_of_the_page_works(
 ) -> None:
     monkeypatch.syspath_prepend(str(folder))  # as `pytest` and `python` have it
     ran = 0
-    for name, text in parts_of_the_page():
+    for name, text in parts_of("your-own.md"):
         if name is not None:
             (folder / name).write_text(text, encoding="utf-8")
         else:
@@ -59,3 +59,12 @@ def test_every_file_and_command_of_the_page_works(
     said = capsys.readouterr().out
     assert re.search(r"\{'shape/shape': '\S+', .*'row/row': '\S+'\}", said)
     assert "0 choices are left" in said
+
+
+def test_the_task_of_the_page_on_tasks_passes_its_check(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    parts = [(name, text) for name, text in parts_of("tasks.md") if name is not None]
+    assert [name for name, _ in parts] == ["my_albedo.py", "test_my_albedo.py"]
+    for name, text in parts:
+        (folder / name).write_text(text, encoding="utf-8")
+    execute("$ pytest test_my_albedo.py")

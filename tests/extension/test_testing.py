@@ -14,7 +14,7 @@ from nas_ctx.contexts import CONTEXTS, AttentionContext, GlobalContext
 from nas_ctx.data import NYUD
 from nas_ctx.data.base import finite
 from nas_ctx.models import BACKBONES, HEADS, Backbone, MultiTaskNetwork
-from nas_ctx.tasks import Depth, Edge, Saliency, SemSeg, make_tasks
+from nas_ctx.tasks import Depth, Edge, Normals, Saliency, SemSeg, make_tasks
 from nas_ctx.testing import (
     check_backbone,
     check_context,
@@ -219,6 +219,15 @@ def test_a_broken_task_of_quantities_is_told():
             lambda task, generator, size: 1 + 5 * torch.rand(size, generator=generator).unsqueeze(1),
             lambda task, label: label + 1,
         )
+
+
+@pytest.mark.parametrize("quantity", [Depth, Edge, Normals])
+def test_a_task_of_quantities_without_draw_is_told_what_to_give(quantity):
+    words = (
+        rf"^{quantity.__name__}.to_tensor of a map .*needs `draw=`, a function `draw\(task, generator, \(B, H, W\)\)`"
+    )
+    with pytest.raises(AssertionError, match=words):
+        check_task(quantity)
 
 
 # --- data sets
