@@ -53,7 +53,7 @@ class Shown:
 
     def count(self) -> str:
         """How often each choice was made, the most frequent first."""
-        return ", ".join(f"{text} {count}" for text, count in Counter(self.texts.values()).most_common())
+        return ", ".join(f"{text}: {count}" for text, count in Counter(self.texts.values()).most_common())
 
 
 def find(path: Path) -> Path:
@@ -75,7 +75,7 @@ def as_text(genotype: Genotype, width: int = 80, *, colour: bool = False) -> str
     a        none     local
     b        none     t-label
     <BLANKLINE>
-    none 2, local 1, t-label 1
+    none: 2, local: 1, t-label: 1
     """
     shown = Shown.of(genotype)
     grid = grid_of(list(genotype))

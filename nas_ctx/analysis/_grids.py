@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
+from itertools import count, islice, product
+from string import ascii_uppercase
 
 import numpy as np
 
@@ -25,16 +28,20 @@ def palette_of(record: Reliability) -> dict[str, str]:
 
 
 def abbreviations(texts: Sequence[str], most: int = 2) -> dict[str, str]:
-    """The shortest beginnings, at most ``most`` letters, that tell the choices apart; else their numbers.
+    """The shortest beginnings, at most ``most`` letters, that tell the choices apart; else A, B, C ...
 
-    >>> abbreviations(["none", "global", "local"]), abbreviations(["conv3x3", "conv5x5"])
-    ({'none': 'n', 'global': 'g', 'local': 'l'}, {'conv3x3': '1', 'conv5x5': '2'})
+    A digit with which a longer name begins would look like a count, so it abbreviates nothing.
+
+    >>> abbreviations(["none", "global", "local"]), abbreviations(["none", "2 x 2"])
+    ({'none': 'n', 'global': 'g', 'local': 'l'}, {'none': 'A', '2 x 2': 'B'})
     """
     for length in range(1, most + 1):
         short = [text[:length] for text in texts]
-        if len(set(short)) == len(short):
+        telling = all(part[:1].isalpha() or part == text for part, text in zip(short, texts, strict=True))
+        if telling and len(set(short)) == len(short):
             return dict(zip(texts, short, strict=True))
-    return {text: str(i) for i, text in enumerate(texts, start=1)}
+    letters = ("".join(of) for length in count(1) for of in product(ascii_uppercase, repeat=length))
+    return dict(zip(texts, islice(letters, len(texts)), strict=True))
 
 
 def voted_grid(record: Reliability, grid: Grid) -> Scene:
@@ -46,7 +53,10 @@ def voted_grid(record: Reliability, grid: Grid) -> Scene:
         if n <= most
     )
     side = min(150.0, max(_width(task, 13) for task in grid.targets) + 22)
-    top, legend = 46.0, _legend_height(record, side + n * wide)
+    notes = "paler = smaller margin of the vote, striped = tie"
+    if any(of.decided_by for of in record.votes):
+        notes += ", * = decided by the rule for ties"
+    top, legend = 46.0, _legend_height(record, side + n * wide, side, notes)
     scene = Scene(
         side + n * wide + 2, top + len(grid.targets) * high + legend, f"Voted choice of {len(record.blocks)} blocks"
     )
@@ -70,14 +80,14 @@ def voted_grid(record: Reliability, grid: Grid) -> Scene:
                 scene.add(Rect(box.x, box.y, box.width, box.height, PAPER, RULE, dashed=True, title="no such block"))
             else:
                 _vote_cell(scene, box, record, record.votes[index], record.blocks[index], fills)
-    _legend(scene, record, side, top + len(grid.targets) * high + 26)
+    _legend(scene, record, side, top + len(grid.targets) * high + 26, notes)
     return scene
 
 
 def _vote_cell(scene: Scene, box: Rect, record: Reliability, of: BlockVote, block: str, fills: dict[str, str]) -> None:
     text = record.table.text
-    counts = ", ".join(f"{text(label)} {votes}" for label, votes in of.counts)
-    said = f"{block}: {counts} of {len(record.runs)}"
+    counts = ", ".join(f"{text(label)}: {votes}" for label, votes in of.counts)
+    said = f"{block} – {counts} of {len(record.runs)}"
     size = 13.0 if box.height > 54 else 11.5 if box.height > 44 else 10.0
     letters = max(2, int((box.width - 8) / (size * _EM)))
     middle = box.x + box.width / 2
@@ -133,7 +143,12 @@ def _stripe(box: Rect, low: float, high: float) -> list[Point]:
 
 def _legend_entries(record: Reliability) -> list[tuple[str, str]]:
     fills = palette_of(record)
-    return [(clipped(text, 24), fills[text]) for text in record.table.texts[:24]]
+    return [(_named(text), fills[text]) for text in record.table.texts[:24]]
+
+
+def _named(text: str) -> str:
+    """A choice as legends name it."""
+    return clipped(text, 24)
 
 
 def _legend_rows(record: Reliability, width: float) -> list[list[tuple[str, str, float]]]:
@@ -150,24 +165,39 @@ def _legend_rows(record: Reliability, width: float) -> list[list[tuple[str, str,
     return rows
 
 
-def _legend_height(record: Reliability, width: float, *, shade: bool = True) -> float:
-    return 20.0 * len(_legend_rows(record, width)) + (44 if shade else 26)
+def _legend_notes(record: Reliability, notes: str, width: float) -> list[str]:
+    """What is written below the choices, wrapped to ``width``."""
+    more = len(record.table.texts) - len(_legend_entries(record))
+    words = [f"and {more} more choices"] * (more > 0) + [notes] * bool(notes)
+    return textwrap.wrap("; ".join(words), max(12, int(width / (11.5 * _EM))))
 
 
-def _legend(scene: Scene, record: Reliability, left: float, y: float, *, shade: bool = True) -> None:
+def _legend_height(record: Reliability, width: float, left: float, notes: str = "") -> float:
+    """Of the legend in a drawing of ``width`` whose cells begin at ``left``."""
+    return 20.0 * len(_legend_rows(record, width)) + 26 + 18 * len(_legend_notes(record, notes, width - left))
+
+
+def _legend(
+    scene: Scene,
+    record: Reliability,
+    left: float,
+    y: float,
+    notes: str = "",
+    letters: Mapping[str, str] | None = None,
+) -> None:
+    """The choices with their colours, and with the ``letters`` that stand for them in the cells."""
     rows = _legend_rows(record, scene.width)
     x0 = left if len(rows) == 1 and left + rows[0][-1][2] + _width(rows[0][-1][0], 12) + 30 < scene.width else 2.0
     for row in rows:
         for text, fill, x in row:
-            scene.add(Rect(x0 + x, y - 11, 14, 14, fill), Text(x0 + x + 20, y + 1, text, size=12))
+            box = 14 if letters is None else 18
+            scene.add(Rect(x0 + x, y - 11, box, 14, fill), Text(x0 + x + box + 6, y + 1, text, size=12))
+            if letters is not None:
+                scene.add(Text(x0 + x + box / 2, y, letters[text], size=11, anchor="middle", fill=ink_on(fill)))
         y += 20
-    more = len(record.table.texts) - len(_legend_entries(record))
-    words = f"and {more} more choices; " if more > 0 else ""
-    if shade:
-        words += "paler = smaller margin of the vote, striped = tie"
-        if any(of.decided_by for of in record.votes):
-            words += ", * = decided by the rule for ties"
-    scene.add(Text(x0, y + 2, words, size=11.5, fill=MUTED))
+    for line in _legend_notes(record, notes, scene.width - left):
+        scene.add(Text(x0, y + 2, line, size=11.5, fill=MUTED))
+        y += 18
 
 
 def vote_list(record: Reliability) -> Scene:
@@ -179,7 +209,7 @@ def vote_list(record: Reliability) -> Scene:
     bar, name = 330.0, 190.0
     scene = Scene(
         side + bar + name,
-        30 + pitch * len(record.blocks) + _legend_height(record, side + bar + name, shade=False),
+        30 + pitch * len(record.blocks) + _legend_height(record, side + bar + name, side),
         f"Votes on {len(record.blocks)} blocks",
     )
     scene.add(Text(side, 14, f"share of the {len(record.runs)} runs", size=11.5, fill=MUTED))
@@ -192,7 +222,7 @@ def vote_list(record: Reliability) -> Scene:
         for label, votes in of.counts:
             width = bar * votes / len(record.runs)
             fill = fills[text(label)]
-            said = f"{block}: {text(label)} {votes} of {len(record.runs)}"
+            said = f"{block} – {text(label)}: {votes} of {len(record.runs)}"
             scene.add(Rect(x, y + 1.5, max(width - 1, 0.5), pitch - 4, fill, title=said))
             if width > 22 and pitch > 20:
                 inside = clipped(text(label), int((width - 8) / (10.5 * _EM)))
@@ -203,7 +233,7 @@ def vote_list(record: Reliability) -> Scene:
         else:
             voted = text(of.choice) + (f" (by {of.decided_by})" if of.decided_by else "")
         scene.add(Text(side + bar + 12, base, clipped(voted, 28), size=size, bold=not of.tied, fill=INK, title=voted))
-    _legend(scene, record, side, 22 + pitch * len(record.blocks) + 24, shade=False)
+    _legend(scene, record, side, 22 + pitch * len(record.blocks) + 24)
     return scene
 
 
@@ -213,13 +243,14 @@ def choice_matrix(record: Reliability) -> Scene:
     runs, blocks = codes.shape
     fills = list(palette_of(record).values())
     letters = abbreviations(record.table.texts)
+    in_legend = {_named(text): short for text, short in letters.items()}
     wide = max(3.0, min(30.0, 900 / blocks))
     high = 20.0 if runs <= 30 else max(2.5, 600 / runs)
     named = high >= 9
     side = min(170.0, max(_width(run.name, 11.5) for run in record.runs) + 14) if named else 74.0
     size = min(11.0, wide * 0.85)
     top = min(150.0, max(_width(block, size) for block in record.blocks) + 10) if wide >= 7 else 20.0
-    legend = _legend_height(record, side + blocks * wide, shade=False)
+    legend = _legend_height(record, side + blocks * wide, side)
     scene = Scene(
         max(side + blocks * wide + 2, 420), top + runs * high + legend, f"Choices of {runs} runs in {blocks} blocks"
     )
@@ -235,7 +266,9 @@ def choice_matrix(record: Reliability) -> Scene:
             scene.add(Text(side - 8, y, clipped(run.name, 24), size=min(11.5, high), anchor="end", title=run.name))
     else:
         scene.add(Text(side - 8, top + 12, f"{runs} runs ↓", size=11.5, anchor="end", fill=MUTED))
-    if runs * blocks > 2500 or wide < 7:
+    as_picture = runs * blocks > 2500 or wide < 7
+    lettered = not as_picture and wide >= 15 and high >= 13
+    if as_picture:
         pixels = np.array([rgb(fill) for fill in fills], dtype=np.uint8)[codes]
         scene.add(Picture(side, top, blocks * wide, runs * high, pixels))
     else:
@@ -245,11 +278,11 @@ def choice_matrix(record: Reliability) -> Scene:
                 x, y = side + b * wide, top + r * high
                 said = f"{record.runs[r].name}, {record.blocks[b]}: {word}"
                 scene.add(Rect(x + 0.5, y + 0.5, wide - 1, high - 1, fill, title=said))
-                if wide >= 15 and high >= 13:
+                if lettered:
                     scene.add(
                         Text(x + wide / 2, y + high / 2 + 4, letters[word], size=11, anchor="middle", fill=ink_on(fill))
                     )
-    _legend(scene, record, side, top + runs * high + 24, shade=False)
+    _legend(scene, record, side, top + runs * high + 24, letters=in_legend if lettered else None)
     return scene
 
 
@@ -331,12 +364,14 @@ def probability_grid(record: Reliability, course: Course) -> Scene:
         places = {block: divmod(i, columns) for block, i in positions.items()}
     rows = 1 + max(r for r, _ in places.values())
     wide, high = (176.0, 92.0) if columns <= 5 else (880 / columns, max(56.0, 480 / columns))
-    legend = _legend_height(record, columns * wide)
+    steps = course.steps.tolist()
+    notes = f"steps {steps[0]:,} to {steps[-1]:,}".replace(",", " ")
+    notes += "; a tick below marks the step at which a run decided the block"
+    legend = _legend_height(record, columns * wide, 2.0, notes)
     scene = Scene(
         columns * wide, rows * high + legend, "Probability of every choice over the steps, mean over the runs"
     )
     fills = palette_of(record)
-    steps = course.steps.tolist()
     for block, (r, c) in places.items():
         frame = Frame(c * wide + 1, r * high + 19, wide - 10, high - 28, (steps[0], steps[-1]), (0, 1))
         name = clipped(block, int((wide - 10) / (11 * _EM)))
@@ -347,10 +382,7 @@ def probability_grid(record: Reliability, course: Course) -> Scene:
         for step in decided:
             x, _ = frame.at(step, 0)
             scene.add(Line([(x, frame.bottom), (x, frame.bottom + 5)], stroke=INK, thickness=1.4, title=f"{step}"))
-    left = 2.0
-    _legend(scene, record, left, rows * high + 20, shade=False)
-    words = f"steps {steps[0]:,} to {steps[-1]:,}; a tick below marks the step at which a run decided the block"
-    scene.add(Text(left, rows * high + legend - 8, words.replace(",", " "), size=11.5, fill=MUTED))
+    _legend(scene, record, 2.0, rows * high + 20, notes)
     return scene
 
 

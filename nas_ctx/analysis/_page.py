@@ -114,7 +114,7 @@ def _votes(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
         (
             block,
             record.table.text(of.choice) if of.choice is not None or not of.tied else "tie",
-            ", ".join(f"{record.table.text(label)} {votes}" for label, votes in of.counts),
+            ", ".join(f"{record.table.text(label)}: {votes}" for label, votes in of.counts),
             number(of.margin),
             number(of.entropy),
             of.decided_by or ("open tie" if of.tied else ""),
@@ -188,7 +188,7 @@ def _enough(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
     listed = table(("runs", "share of blocks", "whole vote", "how"), rows, cls="figures")
     return [
         tag("p", enough_words(record)),
-        figure(scenes["enough"], caption),
+        figure(scenes["enough"], caption, wide=True),
         tag("details", tag("summary", "As a table"), listed),
     ]
 
