@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nas_ctx.tasks import Task
 
 TILE = 176  # height of a tile, pixels
-GAP, HEAD = 6, 22
+GAP, HEAD, CAPTION = 6, 22, 16  # between tiles; above all rows, the titles of the columns; above each row
 PAPER, INK = (250, 249, 246), (60, 60, 60)
 
 
@@ -44,20 +44,22 @@ def spread(count: int, total: int) -> list[int]:
 def tile_sheet(
     titles: Sequence[str], rows: Sequence[tuple[str, Sequence[NDArray[np.uint8] | None]]]
 ) -> NDArray[np.uint8]:
-    """A table of pictures as one, uint8 (H, W, 3): under each title a column, under each row its caption.
+    """A table of pictures as one, uint8 (H, W, 3): under each title a column, above each row its caption.
 
     Args:
         titles: of the columns.
         rows: caption and pictures, each uint8 (h, w, 3) of any size; None leaves a place empty.
     """
     width = max(round(TILE * tile.shape[1] / tile.shape[0]) for _, tiles in rows for tile in tiles if tile is not None)
-    sheet = Image.new("RGB", (GAP + (width + GAP) * len(titles), HEAD + (TILE + GAP + 16) * len(rows) + GAP), PAPER)
+    sheet = Image.new(
+        "RGB", (GAP + (width + GAP) * len(titles), HEAD + (CAPTION + TILE + GAP) * len(rows) + GAP), PAPER
+    )
     pen = ImageDraw.Draw(sheet)
     for column, title in enumerate(titles):
         pen.text((GAP + column * (width + GAP), 6), title, fill=INK)
     for row, (caption, tiles) in enumerate(rows):
-        top = HEAD + row * (TILE + GAP + 16)
-        pen.text((GAP, top + TILE + 1), caption, fill=INK)
+        top = HEAD + row * (CAPTION + TILE + GAP) + CAPTION
+        pen.text((GAP, top - CAPTION + 2), caption, fill=INK)
         for column, tile in enumerate(tiles):
             if tile is not None:
                 sheet.paste(_fit(tile, width), (GAP + column * (width + GAP), top))

@@ -33,8 +33,9 @@ def prediction_sheet(trained: Trained, images: int) -> NDArray[np.uint8]:
         logits = outputs_of(trained.model, batch)["final"]
         predicted = [_drawn(task, task.predict(logits[name])) for name, task in trained.tasks.items()]
         truth = [_drawn(task, batch[name]) for name, task in trained.tasks.items()]
-        rows.append((f"{batch['id'][0]}: prediction", [_image(batch["image"]), *predicted]))
-        rows.append(("truth", [None, *truth]))
+        name = batch["id"][0]
+        rows.append((f"{name}: prediction", [_image(batch["image"]), *predicted]))
+        rows.append((f"{name}: truth", [None, *truth]))
     return tile_sheet(("image", *trained.tasks), rows)
 
 

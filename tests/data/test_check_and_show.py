@@ -12,7 +12,7 @@ from nas_ctx.cli import main
 from nas_ctx.data import NYUD
 from nas_ctx.data.check import check
 from nas_ctx.data.rooms import write_rooms
-from nas_ctx.data.show import GAP, HEAD, TILE, contact_sheet
+from nas_ctx.data.show import CAPTION, GAP, HEAD, TILE, contact_sheet
 
 SIZE = (48, 64)
 
@@ -109,7 +109,8 @@ def test_the_contact_sheet_shows_images_and_labels(rooms, tasks, tmp_path, capsy
     np.testing.assert_array_equal(sheet.shape, contact_sheet(NYUD(rooms, "train", tasks), tasks, rows=2).shape)
     first = np.asarray(Image.open(rooms / "images/train_00000.jpg")).astype(float)
     width = round(TILE * 64 / 48)
-    tile = sheet[HEAD : HEAD + TILE, GAP : GAP + width].astype(float)
+    top = HEAD + CAPTION
+    tile = sheet[top : top + TILE, GAP : GAP + width].astype(float)
     shrunk = np.asarray(Image.fromarray(tile.astype(np.uint8)).resize((64, 48), Image.Resampling.BOX)).astype(float)
     assert np.corrcoef(shrunk.ravel(), first.ravel())[0, 1] > 0.97
 
