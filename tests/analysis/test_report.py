@@ -19,7 +19,9 @@ import pytest
 from matplotlib.image import imread
 
 from nas_ctx.analysis import compare, load_runs, reliability, verdict, write_comparison, write_report
+from nas_ctx.analysis._drawings import drawings
 from nas_ctx.analysis._palette import colours, contrast, ink_on, shaded
+from nas_ctx.analysis._scene import Text
 from nas_ctx.analysis._words import beyond_chance, comparison_verdict
 from nas_ctx.cli import main
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
@@ -240,6 +242,28 @@ def test_parts_without_data_are_absent(tmp_path):
 
 
 # Words ----------------------------------------------------------------------------------------------------------------
+
+
+def test_notes_of_a_small_grid_stay_within_the_drawing_and_letters_are_no_counts(tmp_path):
+    blocks = [f"{target}/{source}" for target in ("a", "b") for source in ("a", "b")]
+    for number in range(2):
+        (tmp_path / f"{number}").mkdir()
+        choices = dict(zip(blocks, ("none", "2 x 2", "4 x 4", ("none", "2 x 2")[number]), strict=True))
+        Genotype(choices).save(tmp_path / f"{number}" / "genotype.json")
+        head = [f"{block}={choice}" for block in blocks for choice in ("none", "2 x 2", "4 x 4")]
+        rows = [[step, 1, 0, 1, *[1 / 3] * len(head)] for step in range(20)]
+        with (tmp_path / f"{number}" / "history.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["step", "temperature", "entropy_weight", "mean_entropy", *head], *rows])
+    scenes = drawings(reliability(load_runs([tmp_path / "0", tmp_path / "1"]), ties="order", draws=20))
+    for name, told in (("probabilities", "decided the block"), ("votes", "decided by the rule for ties")):
+        scene = scenes[name]
+        texts = [shape for shape in scene.shapes if isinstance(shape, Text) and shape.anchor == "start"]
+        assert told in " ".join(text.text for text in texts)
+        assert all(text.x + 0.5 * text.size * len(text.text) <= scene.width for text in texts), name
+        assert all(text.y + 3 <= scene.height for text in texts), name
+    said = [shape.text for shape in scenes["choices"].shapes if isinstance(shape, Text)]
+    assert said[-6:] == ["none", "A", "2 x 2", "B", "4 x 4", "C"], "the legend"
+    assert not {"2", "4"} & set(said)
 
 
 def test_the_verdict_gives_the_numbers_and_what_chance_would_give():
