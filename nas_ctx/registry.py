@@ -62,7 +62,8 @@ class Registry(dict[str, T]):
             return self._file(name, load_path(self._offered[name]))
         packages = self._installed().get(name, ())
         if not packages:
-            raise unknown_name(self.kind, name, self.known())
+            hint = f"; a part of one's own is named module:Name, as in {_as_path(name)!r}" if "." in name else ""
+            raise InputError(f"{unknown_name(self.kind, name, self.known())}{hint}")
         if len(packages) > 1:
             owners = " and ".join(sorted(_owner(point) for point in packages))
             raise InputError(f"{self.kind} {name!r}: offered by {owners}; remove one, or write 'module:Name'")
@@ -127,6 +128,12 @@ def entry_points(group: str) -> Mapping[str, tuple[metadata.EntryPoint, ...]]:
     for point in metadata.entry_points(group=group):
         found.setdefault(point.name, {})[point.value] = point  # a package can stand in two folders of the path
     return {name: tuple(points.values()) for name, points in found.items()}
+
+
+def _as_path(name: str) -> str:
+    """What was probably meant by a name with a dot where a path has its colon."""
+    module, _, inside = name.rpartition(".")
+    return f"{module or 'module'}:{inside or 'Name'}"
 
 
 def _owner(point: metadata.EntryPoint) -> str:

@@ -71,6 +71,10 @@ def test_a_path_is_imported_checked_and_filed(mean):
         ("unfinished:Mean", r"'unfinished': cannot be imported: SyntaxError: .*unfinished.py, line 1"),
         ("needy:Mean", r"'needy': cannot be imported: No module named 'no_such_thing' \(.*needy.py, line 1\)"),
         ("leaving:Mean", "'leaving': cannot be imported: SystemExit: 7"),
+        (
+            "my_contexts.Mean",
+            "key: unknown context .*; a part of one's own is named module:Name, as in 'my_contexts:Mean'",
+        ),
         ("maen", "key: unknown context 'maen'; known: .*; did you mean 'mean'?"),
     ],
 )
