@@ -7,16 +7,18 @@ import logging
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytorch_lightning as pl
 import torch
 import yaml
 from nni.nas.evaluator.pytorch import Lightning, Trainer
+from nni.nas.nn.pytorch import ModelSpace
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from torch import nn
 
 from nas_ctx.config import Config, check_config, to_yaml
 from nas_ctx.data import DataModule
@@ -50,22 +52,26 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
         InputError: the configuration names what there is not, or the output folder is taken.
         Interrupted: SIGINT or SIGTERM came; the run is saved, and the same call goes on from there.
     """
-    with _begun(config, "search") as run:
+
+    def make(tasks: Mapping[str, Task]) -> ModelSpace:
+        space = make_search_space(config.model, make_backbone(config.model), tasks)
+        if config.model.start_from is not None:
+            start_from(getattr(space, "network", space), config.model.start_from)
+        return space
+
+    with _begun(config, "search", make) as run:
         return _search(config, run, report, progress)
 
 
-def _search(config: Config, run: _Run, report: Report | None, progress: bool) -> Genotype:
+def _search(config: Config, run: _Run[ModelSpace], report: Report | None, progress: bool) -> Genotype:
     folder, tasks, data = run.folder, run.tasks, run.data
-    space = make_search_space(config.model, make_backbone(config.model), tasks)
-    if config.model.start_from is not None:
-        start_from(getattr(space, "network", space), config.model.start_from)
     strategy = GumbelSearch(
         gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history, **vars(config.search)
     )
     module = MultiTaskModule(tasks, config.training)
     trainer = _trainer(config, run, report, progress, clip=False)
     evaluator = Lightning(module, trainer, datamodule=data, fit_kwargs={"ckpt_path": _last_checkpoint(folder, config)})
-    supernet = strategy.mutate_model(space)
+    supernet = strategy.mutate_model(run.network)
     with _stoppable(run.stop):
         strategy.mutate_evaluator(evaluator).evaluate(supernet)
         _score(trainer, module, data)
@@ -82,18 +88,22 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
 
     Arguments and errors are those of :func:`search`.
     """
-    with _begun(config, "train") as run:
+
+    def make(tasks: Mapping[str, Task]) -> nn.Module:
+        network = build_network(config.model, tasks)
+        if config.model.start_from is not None:
+            start_from(network, config.model.start_from)
+        return network
+
+    with _begun(config, "train", make) as run:
         return _train(config, run, report, progress)
 
 
-def _train(config: Config, run: _Run, report: Report | None, progress: bool) -> dict[str, float]:
+def _train(config: Config, run: _Run[nn.Module], report: Report | None, progress: bool) -> dict[str, float]:
     folder, tasks, data = run.folder, run.tasks, run.data
     choices = block_choices(config.model, tasks)
     module = MultiTaskModule(tasks, config.training)
-    network = build_network(config.model, tasks)
-    if config.model.start_from is not None:
-        start_from(network, config.model.start_from)
-    module.set_model(network)
+    module.set_model(run.network)
     trainer = _trainer(config, run, report, progress, clip=True)
     if choices is not None and trainer.is_global_zero:
         choices.save(folder.genotype)
@@ -110,38 +120,45 @@ def is_first_process() -> bool:
     return bool(rank_zero_only.rank == 0)
 
 
+Network = TypeVar("Network", bound=nn.Module)
+
+
 @dataclass
-class _Run:
-    """A run that has begun: its folder, locked, its tasks and data, and what was asked of it by signals."""
+class _Run(Generic[Network]):
+    """A run that has begun: its folder, locked, its tasks, data and network, and what was asked of it by signals."""
 
     folder: RunFolder
     tasks: dict[str, Task]
     data: DataModule
+    network: Network
     stop: StopRequest
 
 
 @contextmanager
-def _begun(config: Config, command: str) -> Iterator[_Run]:
-    """Check the configuration, take the folder, and take signals while the block runs."""
+def _begun(config: Config, command: str, make: Callable[[Mapping[str, Task]], Network]) -> Iterator[_Run[Network]]:
+    """Check the configuration, make the network, take the folder, and take signals while the block runs.
+
+    The folder comes last, so that a run that is refused leaves none behind, and a taken folder hides no mistake.
+    """
     if config.output is None:
         raise InputError("output: missing: expected the run folder, in the configuration or by --out")
     load_plugins(config)
     tasks = make_tasks(config.tasks)
-    if command == "train":
-        block_choices(config.model, tasks)  # refuses a genotype that does not fit, before there is a folder
+    data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
+    data.train_set(), data.val_set()  # refuse what is not there
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
     folder = RunFolder(config.output)
     with stop_on_signals() as stop, ExitStack() as stack:
+        network = make(tasks)
         if is_first_process():  # of several processes the first one looks after the folder
             stack.enter_context(folder.held())
             if folder.finished:
                 raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
             folder.begin(config, command)
             stack.enter_context(logged(folder.path, command))
-        yield _Run(folder, tasks, data, stop)
+        yield _Run(folder, tasks, data, network, stop)
 
 
 @contextmanager

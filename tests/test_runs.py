@@ -179,9 +179,27 @@ def test_a_finished_folder_and_a_foreign_one_are_refused(rooms: Path, tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
 
-def test_a_run_that_was_refused_at_its_start_gives_way_to_the_corrected_one(rooms: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such"):
-        runs.search(tiny_config(rooms, tmp_path / "s", data__root=str(tmp_path / "nowhere")), progress=False)
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ({"data__root": "/no/such/folder"}, "/no/such/folder"),
+        ({"model__space": "relationl"}, "unknown space 'relationl'"),
+        ({"model__backbone": "resnet9000"}, "resnet9000"),
+        ({"model__start_from": "/no/such/run"}, "/no/such/run"),
+    ],
+)
+def test_a_refused_run_leaves_no_folder_and_a_taken_folder_hides_no_mistake(
+    rooms: Path, tmp_path: Path, searched: Path, override: dict, words: str
+) -> None:
+    for folder in (tmp_path / "s", searched):
+        with pytest.raises(InputError, match=words):
+            runs.search(tiny_config(rooms, folder, seed=3, **override), progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_ended_before_its_first_step_gives_way_to_the_corrected_one(rooms: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"training: .*7-bit"):
+        runs.search(tiny_config(rooms, tmp_path / "s", training__precision="7-bit"), progress=False)
     with pytest.raises(InputError, match="has not finished"):
         load_runs([tmp_path / "s"])
     runs.search(tiny_config(rooms, tmp_path / "s", training__steps=2), progress=False)
