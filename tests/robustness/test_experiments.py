@@ -82,7 +82,7 @@ def test_an_experiment_goes_on_whatever_was_killed(rooms: Path, tmp_path: Path) 
 
 @pytest.mark.long
 def test_a_trial_that_was_killed_goes_on_in_the_next_launch(rooms: Path, tmp_path: Path) -> None:
-    """NNI calls it failed and brings the others to their end; launched again, it alone runs on from its checkpoint."""
+    """NNI brings the others to their end; launched again, the killed one alone runs on from its checkpoint."""
     home, output = tmp_path / "home", tmp_path / "run-{seed}"
     (tmp_path / "search.yaml").write_text(yaml.safe_dump(tiny(rooms, output, **STEPS), sort_keys=False))
     path = experiment_file(tmp_path, "python -m nas_ctx.trial search search.yaml", [0, 1])
@@ -95,7 +95,8 @@ def test_a_trial_that_was_killed_goes_on_in_the_next_launch(rooms: Path, tmp_pat
 
     try:
         _, trials = launch.run(path, home, follow=kill_one, interval=0.02)
-        assert sorted(trial.status for trial in trials) == ["FAILED", "SUCCEEDED"]
+        first = sorted(trial.status for trial in trials)
+        assert first in (["FAILED", "SUCCEEDED"], ["SUCCEEDED", "USER_CANCELED"])  # NNI has called it both
         assert not (tmp_path / "run-1" / "metrics.json").exists()
         before = (tmp_path / "run-0" / "history.csv").stat().st_mtime_ns
         experiment, trials = launch.run(path, home)
