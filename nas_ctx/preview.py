@@ -106,8 +106,13 @@ def preview(config: Config, command: str) -> Preview:
 def _line_of_users(error: Exception) -> str:
     """The innermost line of an error's traceback that stands in no installed package."""
     frames = reversed(traceback.extract_tb(error.__traceback__))
-    own = next((frame for frame in frames if "site-packages" not in Path(frame.filename).parts), None)
+    own = next((f for f in frames if "site-packages" not in Path(f.filename).parts and not _of_torch(f.name)), None)
     return "" if own is None else f" ({own.filename}, line {own.lineno})"
+
+
+def _of_torch(function: str) -> bool:
+    """Whether torch calls a function of that name at every operation, as it does in :mod:`nas_ctx.measure`."""
+    return function in ("__torch_function__", "__torch_dispatch__")
 
 
 def _look_at_folders(made: Preview, config: Config) -> None:
