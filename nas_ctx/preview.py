@@ -99,7 +99,8 @@ def preview(config: Config, command: str) -> Preview:
         except InputError:
             raise
         except Exception as error:  # whatever the code of a user does, or asks of tensors without content
-            made.unimagined = f"{type(error).__name__}: {error}{_line_of_users(error)}"
+            notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
+            made.unimagined = f"{type(error).__name__}: {error}{_line_of_users(error)}{notes}"
     return made
 
 

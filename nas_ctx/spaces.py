@@ -78,7 +78,13 @@ def make_space(
     lacking = [p.name for p in parameters if p.default is p.empty and p.name in own and p.name not in options]
     if lacking:
         raise InputError(f"model.space_options.{lacking[0]}: missing; the space {name!r} needs it")
-    space = make(backbone, tasks, **options, **{key: value for key, value in given.items() if key in names})
+    try:
+        space = make(backbone, tasks, **options, **{key: value for key, value in given.items() if key in names})
+    except InputError:
+        raise
+    except Exception as error:  # of a user's own code, who needs its traceback; the note ends it
+        error.add_note(f"model.space: {name!r} cannot be made with model.space_options: {options}")
+        raise
     if not isinstance(space, ModelSpace):
         raise InputError(f"model.space: {name!r}: expected to get an NNI ModelSpace, got a {type(space).__name__}")
     return space

@@ -284,6 +284,17 @@ def test_a_space_gets_what_it_asks_for_and_no_option_is_lost(write, mean):
     assert "relational" in SPACES.known()
 
 
+def test_an_own_space_that_fails_is_shown_with_its_traceback_and_what_it_was_given(rooms, folder, write, capsys):
+    write("celled.py", "def space(backbone, tasks, *, cells=()):\n    return [cell for cell in cells]\n")
+    write("tiny.yaml", json.dumps(tiny(rooms, "s", model__space="celled:space", model__space_options={"cells": 2})))
+    with pytest.raises(TypeError, match="'int' object is not iterable") as error:
+        cli.main(["search", "tiny.yaml", "--quiet"])
+    note = "model.space: 'celled:space' cannot be made with model.space_options: {'cells': 2}"
+    assert error.value.__notes__ == [note]
+    assert cli.main(["search", "tiny.yaml", "--dry-run"]) == 2
+    assert re.search(rf"celled.py, line 2\); {note}\n", capsys.readouterr().err)
+
+
 def test_a_genotype_of_own_contexts_is_trained_by_the_command(rooms, folder, write, capsys):
     """Searched with a path, trained through `plugins`, read back from its run folder by another process's rules."""
     write("plug/own_mean.py", MEAN)
