@@ -232,6 +232,14 @@ def test_what_there_is_not_is_refused(rooms: Path, tmp_path: Path, override: dic
         run(config, progress=False)
 
 
+@pytest.mark.parametrize("space", ["relational", "search_spaces.windows:Windows"])
+def test_a_misspelt_genotype_file_is_answered_with_one_that_exists(rooms: Path, tmp_path: Path, space: str) -> None:
+    (tmp_path / "consensus.json").touch()
+    config = tiny_config(rooms, tmp_path / "t", model__blocks=str(tmp_path / "consensus.jsn"), model__space=space)
+    with pytest.raises(InputError, match=r"did you mean '.*/consensus\.json'\?$"):
+        runs.train(config, progress=False)
+
+
 def test_a_run_needs_a_folder(rooms: Path) -> None:
     with pytest.raises(InputError, match="output: missing"):
         runs.search(tiny_config(rooms, None), progress=False)

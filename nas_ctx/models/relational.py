@@ -201,7 +201,7 @@ def block_names(
             known = [*others, *CONTEXTS.known()]
             raise InputError(
                 f"{key}: {str(given)!r}: expected {', '.join(known)}, or an existing genotype file"
-                f"{suggestion(str(given), known)}"
+                f"{suggestion(str(given), [*known, *genotype_files(given)])}"
             )
         choices = Genotype.load(given)
         key = f"{key}: {given}"
@@ -212,3 +212,8 @@ def block_names(
             f"for the tasks {', '.join(names)}"
         )
     return {block: str(choices[block]) for block in expected}
+
+
+def genotype_files(place: str | os.PathLike[str]) -> list[str]:
+    """The files that may have been meant by a name that no file has: the JSON files of its folder."""
+    return [str(file) for file in Path(place).parent.glob("*.json")]

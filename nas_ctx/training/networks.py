@@ -11,11 +11,11 @@ from torch import nn
 
 from nas_ctx.config import ModelConfig
 from nas_ctx.contexts import CONTEXTS
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, suggestion
 from nas_ctx.genotype import Genotype
 from nas_ctx.models import DISTILLATIONS, HEADS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
 from nas_ctx.models.grid import label
-from nas_ctx.models.relational import block_names, fixed
+from nas_ctx.models.relational import block_names, fixed, genotype_files
 from nas_ctx.plugins import is_path
 from nas_ctx.registry import signature_of
 from nas_ctx.spaces import freeze, make_space
@@ -117,6 +117,6 @@ def _choices_in_space(model: ModelConfig) -> Genotype:
     if not Path(model.blocks).exists():
         raise InputError(
             f"model.blocks: {model.blocks!r}: expected {', '.join(NETWORKS.known())}, or an existing genotype file "
-            f"of the space {model.space}"
+            f"of the space {model.space}{suggestion(model.blocks, genotype_files(model.blocks))}"
         )
     return Genotype.load(model.blocks)
