@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from nas_ctx._version import __version__
 from nas_ctx.commands.pages import Page
-from nas_ctx.errors import guarded, unknown_name
+from nas_ctx.errors import guarded, suggestion, unknown_name
 
 # Name and one-line help stand here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
 COMMANDS = {
@@ -74,7 +74,11 @@ def _main(arguments: list[str]) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        chosen = subparsers.choices[options.command]
+        meant = suggestion(unknown[0], chosen._option_string_actions)
+        chosen.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
     try:
         return guarded(f"nas-ctx {options.command}", lambda: options.run(options))
     except BrokenPipeError:  # the reader of our output went away, as in `nas-ctx report ... | head`

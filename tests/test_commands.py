@@ -69,6 +69,15 @@ def test_a_misspelt_command_is_answered_with_what_was_meant(capsys: pytest.Captu
     assert "did you mean 'search'?" in capsys.readouterr().err
 
 
+def test_a_misspelt_option_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["search", "x.yaml", "--dryrun"])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: nas-ctx search ")
+    assert said.endswith("unrecognized arguments: --dryrun; did you mean '--dry-run'?\n")
+
+
 def test_bash_completes_commands_options_and_keys() -> None:
     """In a real bash, with the script that the command prints, as bash calls it."""
     asked = {
