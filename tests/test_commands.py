@@ -165,6 +165,13 @@ def test_a_dry_training_looks_at_a_network_of_another_space(rooms: Path, tmp_pat
     assert estimate.memory == pytest.approx(measured_memory(config), rel=0.1)
 
 
+def test_a_dry_training_looks_at_true_regions(rooms: Path, tmp_path: Path) -> None:
+    made = preview(tiny_config(rooms, tmp_path, model__blocks="t-label", model__true_regions=True), "train")
+    assert made.unimagined is None
+    assert made.step is not None
+    assert made.costs["network"].multiply_adds > 0
+
+
 def test_a_space_that_cannot_be_imagined_is_answered_in_one_line(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

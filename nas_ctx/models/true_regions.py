@@ -68,8 +68,12 @@ def true_region_map(partition: Tensor, regions: int, size: tuple[int, int]) -> T
     cells = (rows[:, None] * size[1] + columns).expand(batch, -1, -1)
     images = torch.arange(batch, device=partition.device).view(-1, 1, 1)
     places = (images * regions + partition) * (size[0] * size[1]) + cells
-    counts = torch.bincount(places[partition != IGNORE], minlength=batch * regions * size[0] * size[1])
-    shares = counts.view(batch, regions, *size).float()
+    count = batch * regions * size[0] * size[1]
+    places = places.where(partition != IGNORE, count).flatten()  # one place more takes the ignored pixels
+    counts = torch.zeros(count + 1, device=partition.device).index_add_(
+        0, places, torch.ones_like(places, dtype=torch.float32)
+    )
+    shares = counts[:-1].view(batch, regions, *size)
     total = shares.sum((2, 3), keepdim=True)
     return torch.where(total > 0, shares / total.clamp(min=1), 1 / (size[0] * size[1]))
 
