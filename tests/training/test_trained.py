@@ -12,7 +12,7 @@ from PIL import Image
 
 from nas_ctx import runs
 from nas_ctx.cli import main
-from nas_ctx.data.show import GAP, HEAD, TILE
+from nas_ctx.data.show import CAPTION, GAP, HEAD, TILE
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.training.trained import load_trained
@@ -61,7 +61,7 @@ def test_the_sheet_shows_image_predictions_and_truth(trained_folder: Path, tmp_p
         logits = trained.model(sample["image"][None])["final"]["depth"]
     expected = [depth.render(logits[0, 0].clamp(min=0).numpy()), depth.render(sample["depth"][0].numpy())]
     for row, picture in enumerate(expected):
-        top, left = HEAD + row * (TILE + GAP + 16), GAP + 2 * (width + GAP)
+        top, left = HEAD + CAPTION + row * (CAPTION + TILE + GAP), GAP + 2 * (width + GAP)
         tile = sheet[top : top + TILE, left : left + width]
         np.testing.assert_array_equal(
             tile, np.asarray(Image.fromarray(picture).resize((width, TILE), Image.Resampling.NEAREST))
