@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from nas_ctx.errors import InputError, suggestion
+from nas_ctx.nested import extended, flat, set_dotted
 from nas_ctx.settings import SearchSettings
 from nas_ctx.templates import filled
 
@@ -175,39 +175,6 @@ class Config:
                 raise InputError(f"output: {self.output!r}: {error}") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, reading ``5e-4`` as a number (YAML 1.2) and refusing a key that stands twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, read safely: a document can name no Python object."""
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: not YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: expected keys and values, got {type(content).__name__}")
-    return content
-
-
 def load_config(
     path: str | Path,
     overrides: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
@@ -225,7 +192,7 @@ def load_config(
         InputError: a missing file, an unknown key, a wrong type, a value out of range, a key that stands twice.
     """
     path = Path(path)
-    content = _extended(path, ())
+    content = extended(path)
     overrides = dict(overrides)
     origins = {key: origins.get(key, "--set") for key in overrides}
     for key, value in overrides.items():
@@ -245,25 +212,6 @@ def names_code(config: Config) -> bool:
     types = [str(options.get("type", "")) for options in config.tasks.values()]
     parts = [config.data.name, model.backbone, model.head, model.distillation or "", model.space, model.blocks]
     return bool(config.plugins) or any(":" in part for part in [*parts, *model.contexts, *types])
-
-
-def _extended(path: Path, before: tuple[Path, ...]) -> dict[str, Any]:
-    """The content of a file over that of the file which it extends."""
-    content = read_yaml(path)
-    if "extends" not in content:
-        return content
-    name = content.pop("extends")
-    if not isinstance(name, str):
-        raise InputError(f"{path}: extends: {name!r}: expected the name of a file")
-    base = path.parent / name
-    if base in before or base == path:
-        raise InputError(f"{path}: extends: {name!r}: the file extends itself")
-    extended = _extended(base, (*before, path))
-    for key, value in content.items():
-        below = extended.get(key)
-        merged = key != "tasks" and isinstance(below, dict) and isinstance(value, dict)
-        extended[key] = {**below, **value} if merged and below is not None else value
-    return extended
 
 
 def check_config(content: Mapping[str, Any], name: str, origins: Mapping[str, str] = MappingProxyType({})) -> Config:
@@ -328,43 +276,6 @@ def known_keys(section: Sequence[str] | None = None) -> list[str]:
     return sorted(".".join([*section, field.name]) for field in dataclasses.fields(kind))
 
 
-def set_dotted(content: dict[str, Any], key: str, value: Any) -> None:
-    """Set ``a.b.c`` in nested dictionaries, making those that are missing.
-
-    >>> content = {"training": {"lr": 0.1}}
-    >>> set_dotted(content, "training.steps", 5)
-    >>> content
-    {'training': {'lr': 0.1, 'steps': 5}}
-    """
-    *path, last = key.split(".")
-    inner = content
-    for number, part in enumerate(path):
-        found = inner.get(part)
-        if found is None:
-            found = inner[part] = {}
-        if not isinstance(found, dict):
-            raise InputError(f"{key}: {'.'.join(path[: number + 1])} is {found!r}, which has no keys")
-        inner = found
-    if not all((*path, last)):
-        raise InputError(f"{key!r}: expected key.subkey")
-    inner[last] = value
-
-
-def parse_override(text: str) -> tuple[str, Any]:
-    """``key.sub=value`` of the command line, the value read as YAML.
-
-    >>> parse_override("training.lr=2e-3"), parse_override("tasks.depth={}")
-    (('training.lr', 0.002), ('tasks.depth', {}))
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise InputError(f"--set {text!r}: expected KEY.SUBKEY=VALUE")
-    try:
-        return key, yaml.load(value, Loader=_Loader)
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"--set {text!r}: {error}") from None
-
-
 def to_yaml(config: Config) -> str:
     """The resolved configuration, with every default written out, as it stands in a run folder."""
     return yaml.safe_dump(json.loads(json.dumps(dataclasses.asdict(config))), sort_keys=False)
@@ -376,10 +287,4 @@ def flattened(config: Config) -> dict[str, Any]:
     >>> flattened(check_config({"data": {"root": "d"}, "tasks": {"depth": {}}}, "x"))["data.root"]
     'd'
     """
-
-    def flat(value: Any, prefix: str) -> dict[str, Any]:
-        if isinstance(value, dict) and value:
-            return {k: v for key, sub in value.items() for k, v in flat(sub, f"{prefix}.{key}").items()}
-        return {prefix.removeprefix("."): value}
-
-    return flat(json.loads(json.dumps(dataclasses.asdict(config))), "")
+    return flat(json.loads(json.dumps(dataclasses.asdict(config))))

@@ -19,9 +19,10 @@ from typing import Any
 import nni
 
 from nas_ctx.commands.options import add_run_options
-from nas_ctx.config import Config, load_config, parse_override
+from nas_ctx.config import Config, load_config
 from nas_ctx.errors import guarded
 from nas_ctx.genotype import Genotype
+from nas_ctx.nested import parse_override
 from nas_ctx.training import RunFolder
 
 

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from nas_ctx.cli import main
-from nas_ctx.config import Config, check_config, load_config, parse_override, set_dotted, to_yaml
+from nas_ctx.config import Config, check_config, load_config, to_yaml
 from nas_ctx.errors import InputError
+from nas_ctx.nested import parse_override, set_dotted
 
 MINIMAL = {"data": {"root": "d"}, "tasks": {"depth": {}}}
 

@@ -236,16 +236,10 @@ def _configuration(folder: Path) -> dict[str, Any]:
     path = folder / "config.yaml"
     if not path.exists():
         return {}
-    from nas_ctx.config import PLACES, read_yaml
+    from nas_ctx.config import PLACES
+    from nas_ctx.nested import flat, read_yaml
 
-    def flat(value: object, prefix: str) -> Iterator[tuple[str, Any]]:
-        if isinstance(value, dict) and value:
-            for key, inner in value.items():
-                yield from flat(inner, f"{prefix}.{key}" if prefix else str(key))
-        else:
-            yield prefix, value
-
-    return {key: value for key, value in flat(read_yaml(path), "") if key not in {"seed", *PLACES}}
+    return {key: value for key, value in flat(read_yaml(path)).items() if key not in {"seed", *PLACES}}
 
 
 def _from_experiment(folder: Path) -> tuple[list[Run], list[Note]]:

@@ -43,7 +43,8 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
 
 def load_run_config(options: argparse.Namespace) -> Config:
     """The configuration that the options of :func:`add_run_options` name."""
-    from nas_ctx.config import load_config, parse_override
+    from nas_ctx.config import load_config
+    from nas_ctx.nested import parse_override
 
     overrides = dict(parse_override(text) for text in options.overrides)
     if options.out is not None:

@@ -16,9 +16,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.config import PLACES, Config, check_config, flattened, read_yaml, to_yaml
+from nas_ctx.config import PLACES, Config, check_config, flattened, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text, written_whole
+from nas_ctx.nested import read_yaml
 from nas_ctx.training.checkpoints import checkpoints_in
 from nas_ctx.training.lock import NAME as LOCK
 from nas_ctx.training.lock import locked

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.config import PLACES, Config, check_config, flattened, read_yaml
+from nas_ctx.config import PLACES, Config, check_config, flattened
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.models import NETWORKS
+from nas_ctx.nested import read_yaml
 from nas_ctx.training.folder import RunFolder
 
 

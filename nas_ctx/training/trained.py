@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas_ctx.config import Config, check_config, read_yaml
+from nas_ctx.config import Config, check_config
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.models.true_regions import inner
+from nas_ctx.nested import read_yaml
 from nas_ctx.plugins import load_plugins
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training.checkpoints import newest_whole

@@ -1,0 +1,117 @@
+"""Nested mappings, as configurations are before anybody checks their keys: read from YAML, put together, changed.
+
+A key with dots, ``training.lr``, leads into a mapping.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from nas_ctx.errors import InputError
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, reading ``5e-4`` as a number (YAML 1.2) and refusing a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, read safely: a document can name no Python object."""
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected keys and values, got {type(content).__name__}")
+    return content
+
+
+def extended(path: Path, before: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The content of a file over that of the file which it extends; ``before`` are the files that extend this one."""
+    content = read_yaml(path)
+    if "extends" not in content:
+        return content
+    name = content.pop("extends")
+    if not isinstance(name, str):
+        raise InputError(f"{path}: extends: {name!r}: expected the name of a file")
+    base = path.parent / name
+    if base in before or base == path:
+        raise InputError(f"{path}: extends: {name!r}: the file extends itself")
+    result = extended(base, (*before, path))
+    for key, value in content.items():
+        below = result.get(key)
+        merged = key != "tasks" and isinstance(below, dict) and isinstance(value, dict)
+        result[key] = {**below, **value} if merged and below is not None else value
+    return result
+
+
+def set_dotted(content: dict[str, Any], key: str, value: Any) -> None:
+    """Set ``a.b.c`` in nested dictionaries, making those that are missing.
+
+    >>> content = {"training": {"lr": 0.1}}
+    >>> set_dotted(content, "training.steps", 5)
+    >>> content
+    {'training': {'lr': 0.1, 'steps': 5}}
+    """
+    *path, last = key.split(".")
+    inner = content
+    for number, part in enumerate(path):
+        found = inner.get(part)
+        if found is None:
+            found = inner[part] = {}
+        if not isinstance(found, dict):
+            raise InputError(f"{key}: {'.'.join(path[: number + 1])} is {found!r}, which has no keys")
+        inner = found
+    if not all((*path, last)):
+        raise InputError(f"{key!r}: expected key.subkey")
+    inner[last] = value
+
+
+def parse_override(text: str) -> tuple[str, Any]:
+    """``key.sub=value`` of the command line, the value read as YAML.
+
+    >>> parse_override("training.lr=2e-3"), parse_override("tasks.depth={}")
+    (('training.lr', 0.002), ('tasks.depth', {}))
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise InputError(f"--set {text!r}: expected KEY.SUBKEY=VALUE")
+    try:
+        return key, yaml.load(value, Loader=_Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"--set {text!r}: {error}") from None
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """One mapping from dotted keys to values; an empty mapping is a value.
+
+    >>> flat({"training": {"lr": 0.1}, "tasks": {"depth": {}}})
+    {'training.lr': 0.1, 'tasks.depth': {}}
+    """
+    result: dict[str, Any] = {}
+    for key, value in content.items():
+        dotted = f"{prefix}{key}"
+        result |= flat(value, f"{dotted}.") if isinstance(value, dict) and value else {dotted: value}
+    return result
