@@ -17,7 +17,8 @@ from nas_ctx.testing.contexts import check_context
 from nas_ctx.testing.datasets import check_dataset
 from nas_ctx.testing.networks import check_backbone, check_distillation, check_head, check_network
 from nas_ctx.testing.spaces import check_space
-from nas_ctx.testing.tasks import TaskCase, check_task, random_classes
+from nas_ctx.testing.task_case import TaskCase, random_classes
+from nas_ctx.testing.tasks import check_task
 
 __all__ = [
     "TaskCase",

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from nas_ctx.tasks import Depth, Edge, HumanParts, Normals, Saliency, SemSeg, Task
 from nas_ctx.testing import TaskCase
-from nas_ctx.testing.tasks import LARGE
+from nas_ctx.testing.task_case import LARGE
 
 
 def draw_depth(task: Task, generator: torch.Generator, size: tuple[int, int, int]) -> Tensor:

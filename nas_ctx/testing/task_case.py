@@ -1,0 +1,108 @@
+"""A task with labels to try it on, and logits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from nas_ctx.metrics.values import IGNORE
+from nas_ctx.tasks import Task
+from nas_ctx.testing.saying import expect
+
+LARGE = 60.0
+"""A logit beyond which a probability rounds to 1."""
+
+Draw = Callable[[Any, torch.Generator, tuple[int, int, int]], Tensor]
+Perfect = Callable[[Any, Tensor], Tensor]
+AsRead = Callable[[Any, Tensor], NDArray[Any]]
+
+
+def random_classes(task: Task, generator: torch.Generator, size: tuple[int, int, int]) -> Tensor:
+    """A label of classes, int64 of ``size`` (B, H, W), in which none of 0..channels-1 is absent."""
+    label = torch.randint(0, task.channels, size, generator=generator)
+    label.view(-1)[: task.channels] = torch.arange(task.channels)[: label.numel()]
+    return label
+
+
+def sure_classes(task: Task, label: Tensor) -> Tensor:
+    """Logits that predict a label of classes, however sure one wants to be."""
+    classes = torch.where(label == IGNORE, 0, label)
+    return LARGE * F.one_hot(classes, task.channels).movedim(-1, 1).float()
+
+
+def as_read(task: Task, label: Tensor) -> NDArray[Any]:
+    """A label of one image as data sets read it: classes uint8 (H, W), quantities float32 (H, W) or (H, W, C)."""
+    array = label.numpy()
+    if array.ndim == 2:
+        return array.astype(np.uint8)
+    return array[0] if len(array) == 1 else array.transpose(1, 2, 0)
+
+
+@dataclass(frozen=True)
+class TaskCase:
+    """A task with labels to try it on; see :func:`check_task` for the arguments."""
+
+    task: Task
+    draw: Draw = random_classes
+    perfect: Perfect | None = None
+    best: float | None = None
+    raw: AsRead = as_read
+
+    @property
+    def perfect_logits(self) -> Perfect | None:
+        return sure_classes if self.perfect is None and self.draw is random_classes else self.perfect
+
+    @property
+    def best_score(self) -> float:
+        return self.best if self.best is not None else (1.0 if self.task.higher_is_better else 0.0)
+
+    def label(self, size: tuple[int, int, int] = (2, 12, 14), seed: int = 0, ignored: float = 0.0) -> Tensor:
+        """A label, a share of its pixels ignored."""
+        generator = torch.Generator().manual_seed(seed)
+        label = self.draw(self.task, generator, size)
+        return ignore(label, torch.rand(size, generator=generator) < ignored)
+
+    def logits(self, label: Tensor, seed: int = 0) -> Tensor:
+        return noise(label, self.task.channels, seed)
+
+    def auxiliary(self, label: Tensor, seed: int = 0) -> Tensor:
+        return noise(label, self.task.regions, seed)
+
+    def losses(self) -> Iterator[tuple[str, Callable[[Tensor, Tensor], Tensor], Callable[..., Tensor]]]:
+        """The two losses, each with its name and what draws the logits that it takes."""
+        yield "loss", self.task.loss, self.logits
+        yield "auxiliary_loss", self.task.auxiliary_loss, self.auxiliary
+
+    def score(self, prediction: Tensor, label: Tensor) -> float:
+        """The main score of a prediction."""
+        metric = self.task.metric()
+        metric.update(prediction, label)
+        scores = metric.compute()
+        expect(
+            isinstance(scores, dict) and self.task.metric_name in scores,
+            f"{self.named}.metric().compute(): expected a dictionary with the key {self.task.metric_name!r} "
+            f"(metric_name), got {scores!r}",
+        )
+        return float(scores[self.task.metric_name])
+
+    @property
+    def named(self) -> str:
+        return type(self.task).__name__
+
+
+def noise(label: Tensor, channels: int, seed: int) -> Tensor:
+    """Random logits for a label."""
+    size = (len(label), channels, *label.shape[-2:])
+    return torch.randn(size, generator=torch.Generator().manual_seed(1000 + seed))
+
+
+def ignore(label: Tensor, mask: Tensor) -> Tensor:
+    """The label with 255 where the mask (B, H, W) says so."""
+    return torch.where(mask if label.ndim == 3 else mask.unsqueeze(1), torch.tensor(IGNORE, dtype=label.dtype), label)
