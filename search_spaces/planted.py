@@ -197,13 +197,6 @@ class _Readout(nn.Module):
         return self.linear(self.norm(torch.cat(list(contexts), 1)))
 
 
-class _Grid(ContextGrid):
-    """The grid, its fusion replaced by a readout; a target that gathers nothing has a readout too."""
-
-    def _blind(self, target: str) -> bool:
-        return False
-
-
 class PlantedSpace(ModelSpace):
     """A grid of context choices over the features of a :class:`World`, without backbone or heads.
 
@@ -239,7 +232,7 @@ class PlantedSpace(ModelSpace):
                 return LayerChoice(modules, label=source)
 
         self.tasks = list(world.tasks)
-        self.network = _Grid(self.tasks, world.channels, block, dropout=0.0)
+        self.network = ContextGrid(self.tasks, world.channels, block, dropout=0.0)
         self.network.fusions = nn.ModuleDict({t: _Readout(width * len(self.tasks), world.outputs) for t in self.tasks})
 
     def forward(self, inputs: tuple[Tensor, Tensor]) -> Tensor:

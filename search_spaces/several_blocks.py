@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nas_ctx.contexts import CONTEXTS, ContextInput, candidates
 from nas_ctx.models import Backbone, MakeHead, TaskShape
-from nas_ctx.models.grid import active, resolved
+from nas_ctx.models.grid import active
 from nas_ctx.models.heads import task_head
 from search_spaces.blocks import GridSpace, choice_of
 
@@ -61,8 +61,8 @@ class Sum(nn.Module):
 
     @property
     def produces_zeros(self) -> bool:
-        """Whether no block gathers anything."""
-        return all(getattr(resolved(block), "produces_zeros", False) for block in self.blocks)
+        """Whether no block gathers anything, whatever a search does."""
+        return all(getattr(block, "produces_zeros", False) for block in self.blocks)
 
     def forward(self, inputs: ContextInput) -> Tensor:
         first, *others = (block(inputs) for block in self.blocks)

@@ -17,8 +17,6 @@ from nas_ctx.cli import main
 from nas_ctx.config import load_config
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
-from nas_ctx.tasks import make_tasks
-from nas_ctx.training.networks import make_backbone
 from tests.rooms import tiny, tiny_config
 
 BLOCKS = {"semseg/semseg", "semseg/depth", "depth/semseg", "depth/depth"}
@@ -70,30 +68,6 @@ def test_networks_of_every_kind_train(rooms: Path, tmp_path: Path, searched: Pat
     scores = runs.train(tiny_config(rooms, tmp_path / "t", model__blocks=blocks, training__steps=2), progress=False)
     assert scores == pytest.approx(json.loads((tmp_path / "t" / "metrics.json").read_text()))
     assert scores["depth/rmse"] > 0
-
-
-def test_the_supernet_at_a_genotype_equals_the_frozen_network(rooms: Path, tmp_path: Path) -> None:
-    """Also for a target whose blocks are all none: it is just its head, in both."""
-    from nas_ctx.search import GumbelSearch
-    from search_spaces.relational import RelationalSpace
-
-    config = tiny_config(rooms, tmp_path)
-    tasks = make_tasks(config.tasks)
-    torch.manual_seed(0)
-    space = RelationalSpace(make_backbone(config.model), tasks)
-    strategy = GumbelSearch(seed=0)
-    supernet = strategy.mutate_model(space).eval()
-    sample = {"semseg/semseg": "none", "semseg/depth": "none", "depth/semseg": "s-label", "depth/depth": "local"}
-    for choice in strategy.choices:
-        choice.decide(choice.values.index(sample[choice.label]), step=0)
-    frozen = space.freeze(sample).eval()
-    image = torch.randn(2, 3, 32, 48)
-    with torch.no_grad():
-        ours, theirs = supernet(image), frozen(image)
-    for kind in ("final", "auxiliary"):
-        for name in tasks:
-            assert torch.allclose(ours[kind][name], theirs[kind][name], atol=1e-5), (kind, name)
-    assert len(list(frozen.parameters())) < len(list(supernet.parameters()))
 
 
 def test_training_lowers_the_loss(rooms: Path, tmp_path: Path) -> None:

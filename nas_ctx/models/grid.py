@@ -23,8 +23,9 @@ MakeBlock = Callable[[str, str, int, int], nn.Module]
 class ContextGrid(nn.Module):
     """One block per (target, source) pair, and per target the fusion of its row of blocks.
 
-    ``blocks`` holds them under their labels ``"<target>/<source>"``. A row whose blocks all stand at *none* leaves its
-    target's features as they are.
+    ``blocks`` holds them under their labels ``"<target>/<source>"``. A block that is *none* for good takes no part in
+    its row's fusion; one that a search may move, or has decided, does, with zeros. No row goes without its fusion, or
+    what comes after it would meet what it was not trained on.
 
     Args:
         tasks: their names, in the order of the grid.
@@ -51,20 +52,17 @@ class ContextGrid(nn.Module):
         self.blocks = nn.ModuleDict(
             {label(t, s): make_block(t, s, channels, width) for t in self.tasks for s in self.tasks}
         )
-        self.fusions = nn.ModuleDict({t: Fusion(channels, [width] * len(self.tasks), dropout) for t in self.tasks})
+        self.fusions = nn.ModuleDict()
+        for target in self.tasks:
+            row = [self.blocks[label(target, source)] for source in self.tasks]
+            widths = [0 if getattr(block, "produces_zeros", False) else width for block in row]
+            self.fusions[target] = Fusion(channels, widths, dropout)
 
     def forward(self, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Per task features (B, C, h, w) and region maps (B, K, h, w) to fused features (B, C, h, w)."""
         again = self.recompute and torch.is_grad_enabled()
         row = self._row_computed_again if again else partial(self._row, shared=Shared())
-        return {
-            target: features[target] if self._blind(target) else row(target, features, regions) for target in self.tasks
-        }
-
-    def _blind(self, target: str) -> bool:
-        """Whether all blocks of the target stand at *none*."""
-        row = (resolved(self.blocks[label(target, source)]) for source in self.tasks)
-        return all(getattr(context, "produces_zeros", False) for context in row)
+        return {target: row(target, features, regions) for target in self.tasks}
 
     def _row_computed_again(self, target: str, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> Tensor:
         parts = [self.fusions[target], *(self.blocks[label(target, source)] for source in self.tasks)]
@@ -108,16 +106,6 @@ def label(target: str, source: str) -> str:
     'semseg/depth'
     """
     return f"{target}/{source}"
-
-
-def resolved(block: nn.Module) -> nn.Module:
-    """The one context that a block stands for, where there is one; else the block itself.
-
-    A layer that chooses between candidates says so by an attribute ``active_candidate``: the module it has decided for
-    or would run in evaluation, None while it mixes.
-    """
-    chosen = getattr(block, "active_candidate", None)
-    return chosen if isinstance(chosen, nn.Module) else block
 
 
 @contextmanager

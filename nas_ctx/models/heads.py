@@ -50,6 +50,17 @@ class Fusion(nn.Module):
     The last batch norm before the concatenation starts with scale and shift zero: at first the row is blind to its
     contexts and learns to use them.
 
+    A block of no channels is *none* for good: no weights belong to it. Where all blocks are, the fusion is its second
+    stage, 1x1 Conv-BN-ReLU, on the target's features alone. That is what the whole fusion computes in a search whose
+    blocks give zeros: the first stage makes one constant per channel of them, the second stage's convolution adds
+    another, ``c``, to what it makes of the features, and its batch norm takes ``c`` off with the mean. Weights carried
+    over agree in evaluation when the running mean is carried over less ``c``.
+
+    Args:
+        channels: of the target's features.
+        block_channels: of each block's output; 0 for a block that is *none*.
+        dropout: after the fusion.
+
     >>> fusion = Fusion(8, [4, 4], dropout=0.0)
     >>> fusion(torch.rand(2, 8, 4, 5), [torch.rand(2, 4, 4, 5), torch.rand(2, 4, 4, 5)]).shape
     torch.Size([2, 8, 4, 5])
@@ -57,15 +68,20 @@ class Fusion(nn.Module):
 
     def __init__(self, channels: int, block_channels: Sequence[int], dropout: float) -> None:
         super().__init__()
-        self.contexts = conv_norm(sum(block_channels), channels, activation=None)
-        norm = self.contexts.get_submodule("norm")
-        assert isinstance(norm, nn.BatchNorm2d)
-        nn.init.zeros_(norm.weight)
-        nn.init.zeros_(norm.bias)
-        self.both = conv_norm(2 * channels, channels, activation=nn.ReLU)
+        self.block_channels = list(block_channels)
+        self.contexts: nn.Sequential | None = None
+        if any(self.block_channels):
+            self.contexts = conv_norm(sum(self.block_channels), channels, activation=None)
+            norm = self.contexts.get_submodule("norm")
+            assert isinstance(norm, nn.BatchNorm2d)
+            nn.init.zeros_(norm.weight)
+            nn.init.zeros_(norm.bias)
+        self.both = conv_norm(channels if self.contexts is None else 2 * channels, channels, activation=nn.ReLU)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, features: Tensor, contexts: Sequence[Tensor]) -> Tensor:
         """Features (B, channels, h, w) and one context map per block to the fused features, (B, channels, h, w)."""
-        gathered = self.contexts(torch.cat(list(contexts), 1))
-        return self.dropout(self.both(torch.cat([features, gathered], 1)))
+        if self.contexts is not None:
+            maps = [x for x, width in zip(contexts, self.block_channels, strict=True) if width]
+            features = torch.cat([features, self.contexts(torch.cat(maps, 1))], 1)
+        return self.dropout(self.both(features))

@@ -92,12 +92,6 @@ class MixedLayer(Mixed, LayerChoice):
         """The candidates that the next forward pass evaluates."""
         return [module for module, _ in self._active()]
 
-    @property
-    def active_candidate(self) -> nn.Module | None:
-        """The one candidate that will run (decided, or in evaluation mode), or ``None`` while several are mixed."""
-        active = self.architecture.active()
-        return self[self.names[active[0][0]]] if active[0][1] is None else None
-
     def fallen(self) -> list[str]:
         possible = self.architecture.possible
         return [str(name) for index, name in enumerate(self.names) if index not in possible]

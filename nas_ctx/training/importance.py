@@ -185,10 +185,7 @@ def shuffled_batches(count: int, batch_size: int, seed: Sequence[int]) -> list[l
 
 @contextmanager
 def fusion_inputs(fusions: nn.ModuleDict) -> Iterator[dict[str, tuple[Tensor, list[Tensor]]]]:
-    """Within it, what each target's fusion is given: its features, and the blocks' outputs in the order of tasks.
-
-    A target whose blocks are all *none* has no fusion, and is missing.
-    """
+    """Within it, what each target's fusion is given: its features, and the blocks' outputs in the order of tasks."""
     captured: dict[str, tuple[Tensor, list[Tensor]]] = {}
 
     def keep(target: str, _: nn.Module, inputs: tuple[Any, ...]) -> None:

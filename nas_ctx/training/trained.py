@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,13 +61,22 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     # A run keeps its choices itself: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
     model = build_network(dataclasses.replace(config.model, pretrained=False, blocks=blocks), tasks)
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:
-        first = str(error).splitlines()[1].strip()
-        raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {first}") from None
+    _fit(model, weights, f"{checkpoint}: does not fit the network of {folder.config}")
     data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
     return Trained(config, tasks, model.eval(), data, checkpoint)
+
+
+def _fit(model: nn.Module, weights: Mapping[str, Tensor], refusal: str) -> None:
+    """Give ``model`` exactly these weights; one name that does not fit is told."""
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in {**own, **given}:
+        if own.get(name) != given.get(name):
+            raise InputError(
+                f"{refusal}: {name}: expected {own.get(name, 'no such weight')}, got {given.get(name, 'none')}; "
+                "what a row of *none* and an auxiliary head compute has changed since: train it again"
+            )
+    model.load_state_dict(weights)
 
 
 def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nas_ctx.contexts import CONTEXTS, NoContext, candidates
+from nas_ctx.contexts import CONTEXTS
 from nas_ctx.errors import InputError
 from nas_ctx.models import Backbone, MultiTaskNetwork
 
@@ -79,8 +79,7 @@ def test_outputs_have_the_size_of_the_image_and_gradients_arrive(name, image):
     auxiliary = {} if name is None else {"semseg": (2, 5, 50, 70), "depth": (2, 7, 50, 70)}
     assert {task: x.shape for task, x in output["auxiliary"].items()} == auxiliary
     sum(x.square().mean() for part in output.values() for x in part.values()).backward()
-    without = {key for key, parameter in network.named_parameters() if parameter.grad is None}
-    assert not {key for key in without if not (name == "none" and key.startswith("grid.fusions"))}
+    assert not [key for key, parameter in network.named_parameters() if parameter.grad is None]
 
 
 def test_a_baseline_has_neither_grid_nor_auxiliary_heads():
@@ -105,42 +104,18 @@ def test_contexts_are_silent_at_first(image):
     assert not torch.allclose(network(image)["final"]["semseg"], before)
 
 
-def test_a_row_of_none_is_just_its_head(image):
+def test_a_row_of_none_is_the_fusion_s_second_stage_on_the_target_alone(image):
     network = make_network(lambda t, s: "none" if t == "depth" else "local").eval()
-    baseline = make_network(None).eval()
-    baseline.load_state_dict(network.state_dict(), strict=False)
-    final, expected = network(image)["final"], baseline(image)["final"]
-    torch.testing.assert_close(final["depth"], expected["depth"], rtol=0, atol=0)
-    assert not torch.equal(final["semseg"], expected["semseg"])
-
-
-class Chooser(nn.Module):
-    """The least a supernet layer is: several candidates, of which one may be decided."""
-
-    def __init__(self, modules):
-        super().__init__()
-        self.candidates = nn.ModuleList(modules)
-        self.active_candidate = None
-
-    def forward(self, inputs):
-        return sum(candidate(inputs) for candidate in self.candidates)
-
-
-def test_a_decided_block_counts_as_its_candidate(image):
-    torch.manual_seed(0)
-    network = MultiTaskNetwork(
-        Backbone("test_resnet"),
-        TASKS,
-        lambda t, s, i, o: Chooser([CONTEXTS[name](i, o) for name in candidates(t, s)]),
-    ).eval()
-    heads = {}
-    for block in network.grid.blocks.values():
-        heads[block] = network(image)["final"]["depth"]
-        block.active_candidate = block.candidates[0]
-        assert isinstance(block.active_candidate, NoContext)
-    baseline = make_network(None).eval()
-    baseline.load_state_dict(network.state_dict(), strict=False)
-    torch.testing.assert_close(network(image)["final"]["depth"], baseline(image)["final"]["depth"], rtol=0, atol=0)
+    assert not [name for name in network.state_dict() if name.startswith("grid.fusions.depth.contexts")]
+    norm = network.grid.fusions["depth"].both.norm
+    for part in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
+        nn.init.uniform_(part, 0.5, 1.5)
+    features = network.heads["depth"](network.backbone(image))
+    mixed = torch.einsum("oc,bchw->bohw", network.grid.fusions["depth"].both.conv.weight[:, :, 0, 0], features)
+    of = [x[:, None, None] for x in (norm.running_mean, norm.running_var, norm.weight, norm.bias)]
+    fused = ((mixed - of[0]) / (of[1] + 1e-5).sqrt() * of[2] + of[3]).clamp(min=0)
+    expected = F.interpolate(network.logits["depth"](fused), size=(50, 70), mode="bilinear")
+    torch.testing.assert_close(network(image)["final"]["depth"], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_dropout_is_the_trained_networks(image):
