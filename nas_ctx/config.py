@@ -108,7 +108,8 @@ class TrainingConfig:
         steps: optimiser steps.
         lr: initial learning rate of SGD, decayed by ``(1 - step / steps) ** power``.
         head_lr_factor: the heads', the blocks' and the auxiliary heads' learning rate in multiples of ``lr``.
-        gradient_clip: largest norm of the gradient; ``null`` leaves it as it is.
+        gradient_clip: largest norm of the gradient, in a search that of alpha included; ``null`` leaves it as it is.
+            The published search clips at 10, its trainings do not.
         max_bad_steps: how many steps with a loss or gradient that is not finite are left out before the run ends.
         precision: Lightning's name of it, such as ``32-true``, ``bf16-mixed``, ``16-mixed``.
         validate_every: steps between validations; ``null`` validates at the end only.
@@ -128,7 +129,7 @@ class TrainingConfig:
     momentum: Share = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     power: Rate = 0.9
-    gradient_clip: Rate | None = 10.0
+    gradient_clip: Rate | None = None
     max_bad_steps: Whole = 0
     precision: str = "32-true"
     validate_every: Positive | None = 2_000

@@ -88,21 +88,18 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
         if scaler is not None:
             scaler.unscale_(weights.optimizer)
-        parameters = [p for group in weights.param_groups for p in group["params"]]
-        seen = [loss]
-        if scaler is None:  # it finds its scale by overflows, and leaves those steps out itself
-            seen += [choice.alpha.grad for choice in self.choices if choice.alpha.grad is not None]
-            seen.append(clip(parameters, self.gradient_clip))
-        elif self.gradient_clip is not None:
-            clip(parameters, self.gradient_clip)
-        good = all_finite(*seen)
+            scaler.unscale_(alphas)
+        parameters = [p for o in (weights, alphas) for group in o.param_groups for p in group["params"]]
+        finite = all_finite(loss, clip(parameters, self.gradient_clip))
+        # While the scale of the loss is found gradients overflow: such a step is left out and is not a bad one.
+        good = finite or (scaler is not None and all_finite(loss))
         if self.trainer.world_size > 1:
             good = self.trainer.strategy.reduce_boolean_decision(good, all=True)
         if not good:
             self.bad_steps.add(step + 1)
-            for parameter in (*parameters, *(choice.alpha for choice in self.choices)):
+            for parameter in parameters:
                 parameter.grad = None
-        elif step >= self.settings.warmup_steps and any(choice.alpha.grad is not None for choice in self.choices):
+        elif finite and step >= self.settings.warmup_steps and any(c.alpha.grad is not None for c in self.choices):
             # The raw step: through Lightning's it would count as a step of the trainer.
             scaler.step(alphas) if scaler is not None else alphas.step()
         hooks.optimizer_step(self.trainer.current_epoch, batch_idx, weights)

@@ -42,7 +42,7 @@ class GumbelSearch(OneShotStrategy):
         **settings: the fields of :class:`~nas_ctx.search.SearchSettings`, ``arch_lr=5e-4, temperature=(1.0, 0.05),
             entropy_weight=(-0.02, 0.06), stop_margin=0.3, evaluate="all", resource_weight=0.0`` and more, with the
             paper's values as defaults.
-        gradient_clip: largest norm of the weights' gradient; ``None`` leaves it as it is.
+        gradient_clip: largest norm of the gradient, that of alpha included; ``None`` leaves it as it is.
         seed: of the Gumbel noise; by default torch's initial seed, so that ``seed_everything`` reaches it.
         history: a CSV file that gets a row per step (:class:`~nas_ctx.search.History`).
         mutation_hooks: NNI's, for choices of one's own.
