@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas_ctx.analysis._charts import clipped
-from nas_ctx.analysis._figures import write_picture
-from nas_ctx.analysis._grids import EDGE, abbreviations
-from nas_ctx.analysis._labels import natural
-from nas_ctx.analysis._palette import colours, ink_on
-from nas_ctx.analysis._scene import MUTED, PAPER, RULE, Rect, Scene, Text
-from nas_ctx.analysis._tasks import Grid, grid_of
+from nas_ctx.analysis.choice_table import natural
+from nas_ctx.analysis.grid import Grid, grid_of
+from nas_ctx.analysis.report.drawing.charts import clipped
+from nas_ctx.analysis.report.drawing.figures import write_picture
+from nas_ctx.analysis.report.drawing.grids import EDGE, abbreviations
+from nas_ctx.analysis.report.drawing.scene import MUTED, PAPER, RULE, Rect, Scene, Text
+from nas_ctx.analysis.report.palette import colours, ink_on
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
 from nas_ctx.terminal import painted

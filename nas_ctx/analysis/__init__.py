@@ -5,7 +5,14 @@ them, :func:`reliability` makes one record of everything, :func:`write_report` d
 figures) matplotlib are used: importing this loads neither torch nor NNI.
 """
 
-from nas_ctx.analysis._agreement import (
+from nas_ctx.analysis.choice_table import Table
+from nas_ctx.analysis.comparison import Comparison, Difference, compare
+from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
+from nas_ctx.analysis.io.history import History
+from nas_ctx.analysis.io.runs import Note, Run, RunSet, load_runs
+from nas_ctx.analysis.reliability import Reliability, Result, Scores, reliability
+from nas_ctx.analysis.report.writing import write_comparison, write_report
+from nas_ctx.analysis.stats.agreement import (
     Parts,
     cohens_kappa,
     congers_kappa,
@@ -15,18 +22,7 @@ from nas_ctx.analysis._agreement import (
     lights_kappa,
     percentage_agreement,
 )
-from nas_ctx.analysis._compare import Comparison, Difference, compare
-from nas_ctx.analysis._course import Course
-from nas_ctx.analysis._enough import Enough, enough_runs, extrapolated, plurality_probability
-from nas_ctx.analysis._history import History
-from nas_ctx.analysis._labels import Table
-from nas_ctx.analysis._policy import RandomPolicy, random_policy
-from nas_ctx.analysis._ratings import Tally
-from nas_ctx.analysis._record import Reliability, Result, Scores, reliability
-from nas_ctx.analysis._report import write_comparison, write_report
-from nas_ctx.analysis._runs import Note, Run, RunSet, load_runs
-from nas_ctx.analysis._scores import RankCorrelation, agreement_with_others, rank_correlation
-from nas_ctx.analysis._statistics import (
+from nas_ctx.analysis.stats.catalogue import (
     CONGER,
     FLEISS,
     GWET,
@@ -37,10 +33,14 @@ from nas_ctx.analysis._statistics import (
     Statistic,
     customary_word,
 )
-from nas_ctx.analysis._tasks import Grid, TaskAgreement, grid_of, task_agreements
-from nas_ctx.analysis._uncertainty import ChanceTest, Interval, bootstrap_interval, chance_test, interval
-from nas_ctx.analysis._votes import BlockVote, vote
-from nas_ctx.analysis._words import comparison_verdict, verdict
+from nas_ctx.analysis.stats.intervals import ChanceTest, Interval, bootstrap_interval, chance_test, interval
+from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
+from nas_ctx.analysis.stats.rank_correlation import RankCorrelation, agreement_with_others, rank_correlation
+from nas_ctx.analysis.stats.ratings import Tally
+from nas_ctx.analysis.stats.stability import Enough, enough_runs, extrapolated, plurality_probability
+from nas_ctx.analysis.stats.votes import BlockVote, vote
+from nas_ctx.analysis.trajectory import Course
+from nas_ctx.analysis.wording import comparison_verdict, verdict
 
 __all__ = [
     "CONGER",

@@ -19,10 +19,10 @@ import pytest
 from matplotlib.image import imread
 
 from nas_ctx.analysis import compare, load_runs, reliability, verdict, write_comparison, write_report
-from nas_ctx.analysis._drawings import drawings
-from nas_ctx.analysis._palette import colours, contrast, ink_on, shaded
-from nas_ctx.analysis._scene import Text
-from nas_ctx.analysis._words import beyond_chance, comparison_verdict
+from nas_ctx.analysis.report.drawing.drawings import drawings
+from nas_ctx.analysis.report.drawing.scene import Text
+from nas_ctx.analysis.report.palette import colours, contrast, ink_on, shaded
+from nas_ctx.analysis.wording import beyond_chance, comparison_verdict
 from nas_ctx.cli import main
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
 

@@ -24,7 +24,7 @@ from nas_ctx.analysis import (
     lights_kappa,
     percentage_agreement,
 )
-from nas_ctx.analysis._ratings import tally
+from nas_ctx.analysis.stats.ratings import tally
 from nas_ctx.errors import InputError
 
 from . import references
@@ -252,7 +252,7 @@ def test_a_weight_is_a_repetition(statistic):
 
 
 def test_results_do_not_depend_on_chunks(monkeypatch):
-    import nas_ctx.analysis._agreement as module
+    import nas_ctx.analysis.stats.agreement as module
 
     table = tally(random_tables(5)[4])
     whole = LIGHT.of(table)

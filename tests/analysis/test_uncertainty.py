@@ -21,8 +21,8 @@ from nas_ctx.analysis import (
     percentage_agreement,
     reliability,
 )
-from nas_ctx.analysis._ratings import tally
-from nas_ctx.analysis._uncertainty import leave_one_out_weights, resampling_weights
+from nas_ctx.analysis.stats.intervals import leave_one_out_weights, resampling_weights
+from nas_ctx.analysis.stats.ratings import tally
 from nas_ctx.errors import InputError
 
 from .tables import random_tables

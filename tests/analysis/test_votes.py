@@ -25,7 +25,7 @@ from nas_ctx.analysis import (
     task_agreements,
     vote,
 )
-from nas_ctx.analysis._enough import Enough, runs_needed
+from nas_ctx.analysis.stats.stability import Enough, runs_needed
 from nas_ctx.errors import InputError
 
 from .tables import random_tables

@@ -1,0 +1,82 @@
+"""The grid: blocks labelled ``"<target>/<source>"``, and the agreement of its rows and columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
+from nas_ctx.analysis.stats.ratings import Ratings, Tally, tally
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Targets (rows) and sources (columns) in order of first appearance, and where each block stands."""
+
+    targets: tuple[str, ...]
+    sources: tuple[str, ...]
+    positions: dict[tuple[str, str], int]  # (target, source) -> index of the block
+
+
+def grid_of(blocks: Sequence[str]) -> Grid | None:
+    """The grid that ``blocks`` form, or None when a label is not ``"<target>/<source>"``; gaps are allowed.
+
+    >>> grid_of(["depth/depth", "depth/edge", "edge/depth"]).targets
+    ('depth', 'edge')
+    >>> grid_of(["layer1", "layer2"]) is None
+    True
+    """
+    positions = {}
+    for index, block in enumerate(blocks):
+        target, slash, source = block.partition("/")
+        if not slash or not target or not source or "/" in source:
+            return None
+        positions[target, source] = index
+    if len(positions) != len(blocks):
+        return None
+    targets = tuple(dict.fromkeys(target for target, _ in positions))
+    sources = tuple(dict.fromkeys(source for _, source in positions))
+    if set(targets) == set(sources):
+        sources = targets
+    return Grid(targets, sources, positions)
+
+
+@dataclass(frozen=True)
+class TaskAgreement:
+    """How far runs agree on one row ("target") or column ("source") of the grid."""
+
+    role: str
+    task: str
+    n_blocks: int
+    percentage: float
+    chance: float
+    fleiss: float
+
+
+def task_agreements(ratings: Ratings | Tally, grid: Grid) -> list[TaskAgreement]:
+    """Percentage agreement with its chance level, and Fleiss' kappa, of each row and column of ``grid``.
+
+    Few blocks make a row, so these are coarse; a row of one block has a percentage but no chance level.
+    """
+    blocks = tally(ratings, least_blocks=1)
+    found = []
+    for role, tasks, side in (("target", grid.targets, 0), ("source", grid.sources, 1)):
+        for task in tasks:
+            chosen = [index for key, index in grid.positions.items() if key[side] == task]
+            part = blocks.of_blocks(chosen)
+            weights = np.ones((1, len(chosen)))
+            percentage = percentage_parts(part, weights)
+            alone = len(chosen) < 2
+            found.append(
+                TaskAgreement(
+                    role,
+                    task,
+                    len(chosen),
+                    float(percentage.value[0]),
+                    float("nan") if alone else float(percentage.chance[0]),
+                    float("nan") if alone else float(fleiss_parts(part, weights).value[0]),
+                )
+            )
+    return found

@@ -1,0 +1,1 @@
+"""Reading runs: genotype files, run folders, the record of NNI, tables."""

@@ -1,0 +1,185 @@
+"""The record as CSV tables and as Markdown, for spreadsheets and for pull requests."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+
+from nas_ctx.analysis.comparison import Comparison
+from nas_ctx.analysis.reliability import Reliability
+from nas_ctx.analysis.stats.catalogue import PERCENTAGE
+from nas_ctx.analysis.stats.votes import BlockVote
+from nas_ctx.analysis.wording import CAUTION, comparison_verdict, enough_words, number, percent, span, verdict
+from nas_ctx.files import inert
+
+Row = Sequence[object]
+
+
+def csv_tables(record: Reliability) -> dict[str, str]:
+    """File name -> CSV text. Numbers are written in full; an undefined one is an empty cell."""
+    text = record.table.text
+    names = [run.name for run in record.runs]
+    texts = record.table.texts
+    tables: dict[str, Iterable[Row]] = {
+        "statistics.csv": [
+            ("statistic", "value", "observed", "chance", "low", "high", "percentile_low", "percentile_high", "note"),
+            *(
+                (
+                    r.statistic.key,
+                    r.value,
+                    r.observed,
+                    r.chance,
+                    *(r.interval.best if r.interval else (math.nan, math.nan)),
+                    *(r.interval.percentile if r.interval else (math.nan, math.nan)),
+                    r.note,
+                )
+                for r in record.results
+            ),
+        ],
+        "ratings.csv": [
+            ("block", *names),
+            *(
+                (block, *(texts[code] for code in column))
+                for block, column in zip(record.blocks, record.table.common.codes.T.tolist(), strict=True)
+            ),
+        ],
+        "votes.csv": [
+            ("block", "voted", "margin", "entropy", "decided_by", *texts),
+            *(
+                (
+                    block,
+                    text(of.choice) if not of.tied or of.decided_by else "",
+                    of.margin,
+                    of.entropy,
+                    of.decided_by or "",
+                    *_counts(of, record),
+                )
+                for block, of in zip(record.blocks, record.votes, strict=True)
+            ),
+        ],
+        "pair_agreement.csv": [("run", *names), *_square(names, record.pair_agreement.tolist())],
+        "pair_kappa.csv": [("run", *names), *_square(names, record.pair_kappa.tolist())],
+        "enough_runs.csv": [
+            ("runs", "blocks", "whole_vote", "how"),
+            *((entry.k, entry.blocks, entry.whole, entry.kind) for entry in record.enough),
+        ],
+    }
+    if record.tasks:
+        tables["tasks.csv"] = [
+            ("role", "task", "blocks", "percentage_agreement", "chance", "fleiss_kappa"),
+            *((t.role, t.task, t.n_blocks, t.percentage, t.chance, t.fleiss) for t in record.tasks),
+        ]
+    if record.course is not None:
+        course = record.course
+        tables["course.csv"] = [
+            (
+                *("step", "percentage_agreement", "fleiss_kappa", "same_as_final_vote"),
+                *(f"entropy {name}" for name in course.runs),
+            ),
+            *zip(
+                course.steps.tolist(),
+                course.percentage.tolist(),
+                course.fleiss.tolist(),
+                course.same_vote.tolist(),
+                *course.entropy.tolist(),
+                strict=True,
+            ),
+        ]
+        tables["decisions.csv"] = [
+            ("block", *(f"decided {n}" for n in course.runs), *(f"settled {n}" for n in course.runs)),
+            *((block, *course.decided[block], *course.settled[block]) for block in course.blocks),
+        ]
+    return {name: _csv(rows) for name, rows in tables.items()}
+
+
+def _counts(of: BlockVote, record: Reliability) -> list[int]:
+    """The votes for each choice, in the order in which choices are shown."""
+    found = {record.table.text(label): votes for label, votes in of.counts}
+    return [found.get(name, 0) for name in record.table.texts]
+
+
+def _square(names: Sequence[str], values: list[list[float]]) -> Iterable[Row]:
+    return ((name, *row) for name, row in zip(names, values, strict=True))
+
+
+def _csv(rows: Iterable[Row]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        writer.writerow(["" if value is None or value != value else inert(value) for value in row])
+    return text.getvalue()
+
+
+def markdown(record: Reliability) -> str:
+    """The report in brief, for a pull request."""
+    parts = [f"## {_cell(record.title)}", " ".join(verdict(record)), CAUTION, _statistics(record)]
+    if record.grid is not None:
+        grid, text = record.grid, record.table.text
+        rows = []
+        for target in grid.targets:
+            cells = []
+            for source in grid.sources:
+                index = grid.positions.get((target, source))
+                of = None if index is None else record.votes[index]
+                if of is None:
+                    cells.append("")
+                elif of.tied and not of.decided_by:
+                    cells.append("tie: " + ", ".join(text(winner) for winner in of.winners))
+                else:
+                    cells.append(f"{text(of.choice)} ({of.counts[0][1]}){'*' if of.decided_by else ''}")
+            rows.append((f"**{target}**", *cells))
+        parts.append(_table(("target \\ source", *grid.sources), rows))
+    else:
+        rows = [
+            (
+                block,
+                record.table.text(of.choice) if not of.tied or of.decided_by else "tie",
+                ", ".join(f"{record.table.text(label)} {votes}" for label, votes in of.counts),
+            )
+            for block, of in zip(record.blocks, record.votes, strict=True)
+        ]
+        parts.append(_table(("block", "voted", "votes"), rows))
+    parts.append(enough_words(record))
+    if record.notes:
+        parts.append("\n".join(f"- **{_cell(note.kind)}** {_cell(note.text)}" for note in record.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _statistics(record: Reliability) -> str:
+    rows = []
+    for result in record.results:
+        share = result.statistic is PERCENTAGE
+        value = percent(result.value) if share else number(result.value, 3)
+        between = span(result.interval, percent if share else None)
+        rows.append((result.statistic.name, value, between, percent(result.chance)))
+    level = f"{100 * float(str(record.settings['level'])):g} % interval"
+    return _table(("statistic", "value", level, "agreement by chance"), rows)
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The comparison in brief."""
+    a, b = comparison.names
+    rows = [
+        (d.statistic.name, number(d.first, 3), number(d.second, 3), number(d.value, 3), span(d.interval))
+        for d in comparison.differences
+    ]
+    table = _table(("statistic", a, b, f"{b} − {a}", "interval"), rows)
+    title = f"## {_cell(comparison.title)}"
+    return "\n\n".join([title, " ".join(comparison_verdict(comparison)), CAUTION, table]) + "\n"
+
+
+def _table(head: Row, rows: Iterable[Row]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(_cell(str(value)) for value in row) + " |" for row in lines)
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a Markdown table or start a tag.
+
+    >>> print(_cell("a|b <c>"))
+    a\\|b &lt;c&gt;
+    """
+    text = " ".join(text.split())
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("|", "\\|")

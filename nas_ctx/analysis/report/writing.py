@@ -1,0 +1,73 @@
+"""Writes a record to a folder: the page, the JSON, the tables, the Markdown, the figures and the voted genotype."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from nas_ctx.analysis.comparison import Comparison
+from nas_ctx.analysis.reliability import Reliability
+from nas_ctx.analysis.report.comparison_page import comparison_drawings, comparison_page
+from nas_ctx.analysis.report.drawing.drawings import drawings
+from nas_ctx.analysis.report.drawing.figures import write_figures
+from nas_ctx.analysis.report.page import report_page
+from nas_ctx.analysis.report.report_json import comparison_json, report_json
+from nas_ctx.analysis.report.tables import comparison_markdown, csv_tables, markdown
+from nas_ctx.errors import InputError
+from nas_ctx.files import write_text
+
+
+def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+    """Write the report of ``record`` into ``folder`` and return the path of its page.
+
+    Made are ``report.html``, ``report.json``, ``report.md``, ``tables/*.csv``, ``figures/*`` (SVG, PDF and PNG, unless
+    ``figures`` is false) and ``consensus.json``, the voted genotype. While a tie stands there is no consensus, and one
+    that an earlier report left is removed.
+    """
+    folder = _folder(folder)
+    scenes = drawings(record)
+    _write_json(folder / "report.json", report_json(record))
+    write_text(folder / "report.md", markdown(record))
+    for name, text in csv_tables(record).items():
+        write_text(folder / "tables" / name, text)
+    if figures:
+        write_figures(scenes, folder / "figures")
+    if record.consensus is None:
+        (folder / "consensus.json").unlink(missing_ok=True)
+    else:
+        record.consensus.save(folder / "consensus.json")
+    write_text(folder / "report.html", report_page(record, scenes))
+    return folder / "report.html"
+
+
+def write_comparison(comparison: Comparison, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+    """Write the report of two sets into ``folder`` and return the path of its page, ``comparison.html``.
+
+    Beside it: ``comparison.json``, ``comparison.md``, ``figures/*``, and the whole report of each set in ``first/`` and
+    ``second/``.
+    """
+    folder = _folder(folder)
+    scenes = comparison_drawings(comparison)
+    write_report(comparison.first, folder / "first", figures=False)
+    write_report(comparison.second, folder / "second", figures=False)
+    _write_json(folder / "comparison.json", comparison_json(comparison))
+    write_text(folder / "comparison.md", comparison_markdown(comparison))
+    if figures:
+        write_figures(scenes, folder / "figures")
+    write_text(folder / "comparison.html", comparison_page(comparison, scenes))
+    return folder / "comparison.html"
+
+
+def _folder(folder: str | os.PathLike[str]) -> Path:
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be made a folder: {error.strerror}") from None
+    return path
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

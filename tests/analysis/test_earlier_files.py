@@ -1,0 +1,67 @@
+"""Files that version 0.1.0 wrote still load, still say the same, and still follow the schema.
+
+They lie in ``written_by_0_1``: run folders, a list of genotypes, and the JSON of a report and of a comparison of both.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from nas_ctx.analysis import compare, load_runs, reliability, write_comparison, write_report
+
+HERE = Path(__file__).parent / "written_by_0_1"
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "report.schema.json"
+PROSE = {"title", "verdict", "name", "definition", "note", "notes", "versions"}
+"""Keys whose text may change from version to version."""
+
+
+@pytest.fixture(autouse=True)
+def _there(monkeypatch):
+    """Sources of runs are paths relative to the folder."""
+    monkeypatch.chdir(HERE)
+
+
+def runs():
+    return load_runs(sorted(map(str, Path("runs").iterdir())))
+
+
+def without_prose(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_prose(item) for key, item in value.items() if key not in PROSE}
+    return [without_prose(item) for item in value] if isinstance(value, list) else value
+
+
+def assert_same(new: Any, old: Any, where: str = "") -> None:
+    """Equal keys and values, numbers up to rounding."""
+    if isinstance(old, dict):
+        assert list(new) == list(old), where
+        for key in old:
+            assert_same(new[key], old[key], f"{where}.{key}")
+    elif isinstance(old, list):
+        assert len(new) == len(old), where
+        for number, (one, other) in enumerate(zip(new, old, strict=True)):
+            assert_same(one, other, f"{where}[{number}]")
+    else:
+        assert new == (pytest.approx(old, abs=1e-12) if isinstance(old, float) else old), where
+
+
+def test_the_report_of_old_runs_is_the_old_report(tmp_path):
+    write_report(reliability(runs(), draws=50, title="Three runs"), tmp_path, figures=False)
+    new, old = (json.loads((folder / "report.json").read_text()) for folder in (tmp_path, HERE))
+    assert_same(without_prose(new), without_prose(old))
+
+
+def test_the_comparison_of_old_runs_is_the_old_comparison(tmp_path):
+    write_comparison(compare(runs(), load_runs("two-genotypes.json"), draws=50), tmp_path, figures=False)
+    new, old = (json.loads((folder / "comparison.json").read_text()) for folder in (tmp_path, HERE))
+    assert_same(without_prose(new), without_prose(old))
+
+
+@pytest.mark.parametrize("name", ["report.json", "comparison.json"])
+def test_old_json_follows_the_schema(name):
+    jsonschema.validate(json.loads(Path(name).read_text()), json.loads(SCHEMA.read_text()))
