@@ -82,9 +82,9 @@ for block, context in genotype.items():
 # The run left a folder. ``history.csv`` in it says, for every step, how probable each
 # candidate of each block was. All begin equal; a block is decided, and runs its one
 # candidate from then on, once the first leads the second by 0.3.
-from nas_ctx.analysis import History
+from nas_ctx.analysis import SearchHistory
 
-history = History.load(work / "search" / "history.csv")
+history = SearchHistory.load(work / "search" / "history.csv")
 colours = {
     "none": "#aab2bb",
     "global": "#004f96",

@@ -12,8 +12,9 @@ import argparse
 from collections.abc import Sequence
 
 import numpy as np
+from bootstrap import bootstrap_intervals
 
-from nas_ctx.analysis import LIGHT, bootstrap_interval, lights_kappa
+from nas_ctx.analysis import LIGHT, block_interval, lights_kappa
 
 EVEN, UNEVEN = (0.2,) * 5, (0.7, 0.1, 0.1, 0.1)
 CASES = [(blocks, shares, 0.0) for blocks in (4, 9, 16, 25) for shares in (EVEN, UNEVEN)]
@@ -37,14 +38,16 @@ def main() -> None:
     for blocks, shares, faithful in CASES:
         true = lights_kappa(ratings(rng, options.runs, 40_000, shares, faithful)) if faithful else 0.0
         tables = [ratings(rng, options.runs, blocks, shares, faithful) for _ in range(options.tables)]
-        found = [f for f in (bootstrap_interval(table, LIGHT.of, draws=1000) for table in tables) if f is not None]
-        # Where BCa does not exist the percentile interval stands in for it, as is customary.
-        kinds = [[getattr(f, kind) or f.percentile for f in found] for kind in ("jackknife", "percentile", "bca")]
+        jackknife = {
+            number: interval for number, table in enumerate(tables) if (interval := block_interval(table, LIGHT))
+        }
+        bootstrap = [bootstrap_intervals(tables[number], LIGHT, draws=1000) for number in jackknife]
+        kinds = [[interval.ends for interval in jackknife.values()], *zip(*bootstrap, strict=True)]
         shown = [np.mean([low - 1e-9 <= true <= high + 1e-9 for low, high in kind]) for kind in kinds]
         how = ", ".join(f"{share:g}" for share in shares)
         print(
             f"| {blocks} | {how} | {true:.2f} | " + " | ".join(f"{100 * share:.0f} %" for share in shown)
-            + f" | {len(tables) - len(found)} |",
+            + f" | {len(tables) - len(jackknife)} |",
             flush=True,
         )  # fmt: skip
 

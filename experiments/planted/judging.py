@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest, sem, t
 
-from nas_ctx.analysis import LIGHT, PERCENTAGE, bootstrap_interval, lights_kappa, percentage_agreement, vote
+from nas_ctx.analysis import LIGHT, PERCENTAGE, Interval, block_interval, lights_kappa, percentage_agreement, vote
 
 
 def judge(planted: Mapping[str, str], found: Sequence[Mapping[str, str]]) -> dict[str, Any]:
@@ -49,11 +49,9 @@ def judge(planted: Mapping[str, str], found: Sequence[Mapping[str, str]]) -> dic
         ),
         "recovery_of_each_run": right.mean(1).tolist(),
         "lights_kappa": _number(lights_kappa(ratings)) if several else None,
-        "lights_kappa_interval": _interval(bootstrap_interval(ratings, LIGHT.of)) if several else None,
+        "lights_kappa_interval": _interval(block_interval(ratings, LIGHT)) if several else None,
         "percentage_agreement": percentage_agreement(ratings) if several else None,
-        "percentage_agreement_interval": _interval(bootstrap_interval(ratings, PERCENTAGE.of, bounds=PERCENTAGE.bounds))
-        if several
-        else None,
+        "percentage_agreement_interval": _interval(block_interval(ratings, PERCENTAGE)) if several else None,
         "by_context": {name: _by_type(name, blocks, planted, right, right_votes) for name in types},
         "confusion": confusion,
     }
@@ -88,8 +86,8 @@ def _mean_of(values: Sequence[float]) -> float | None:
     return float(np.mean(values)) if values else None
 
 
-def _interval(found: Any) -> list[float] | None:
-    return None if found is None else list(found.best)
+def _interval(interval: Interval | None) -> list[float] | None:
+    return None if interval is None else list(interval.ends)
 
 
 def _number(value: float) -> float | None:

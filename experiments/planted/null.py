@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bootstrap import bootstrap_intervals
 from recovery import search_all
 from scipy.stats import binomtest
 from searching import SHARP, Found, Plan
 
-from nas_ctx.analysis import LIGHT, bootstrap_interval, chance_test, reliability, verdict
+from nas_ctx.analysis import LIGHT, block_interval, chance_test, reliability, verdict
 from nas_ctx.files import write_text
 from search_spaces.planted import random_world
 from search_spaces.relational import PAPER
@@ -56,9 +57,8 @@ def told(runs: Runs) -> Told:
     kind = next((words for words in ("no dominating choice", "more than chance") if words in second), "undefined")
     if result.interval is None:
         return Told(result.value, None, None, kind)
-    low, high = result.interval.best
-    bca_low, bca_high = result.interval.bca or result.interval.percentile
-    return Told(result.value, bool(low <= 0 <= high), bool(bca_low <= 0 <= bca_high), kind)
+    _, (low, high) = bootstrap_intervals(record.table.common.codes, LIGHT)
+    return Told(result.value, result.interval.contains(0), low <= 0 <= high, kind)
 
 
 def summary(repetitions: Sequence[Runs]) -> dict[str, Any]:
@@ -102,13 +102,13 @@ def recombined(repetitions: Sequence[Runs], worlds: int, draws: int = 400) -> di
     for _ in range(draws):
         drawn = rng.choice(len(pool), (runs, worlds), replace=False)
         table = [[choice for one in run for choice in pool[one]] for run in drawn]
-        found = bootstrap_interval(table, LIGHT.of, draws=1000)
+        interval = block_interval(table, LIGHT)
         by_chance = chance_test(table, draws=500).p >= 0.05
-        counts["more_than_chance"] += not by_chance and (found is None or found.best[0] > 0)
-        if found is not None:
-            low, high = found.bca or found.percentile
+        counts["more_than_chance"] += not by_chance and (interval is None or interval.low > 0)
+        if interval is not None:
+            _, (low, high) = bootstrap_intervals(table, LIGHT, draws=1000)
             counts["with_interval"] += 1
-            counts["contain_0"] += found.best[0] <= 0 <= found.best[1]
+            counts["contain_0"] += interval.contains(0)
             counts["bca_contain_0"] += low <= 0 <= high
     return counts
 

@@ -5,12 +5,14 @@ them, :func:`reliability` makes one record of everything, :func:`write_report` d
 figures) matplotlib are used: importing this loads neither torch nor NNI.
 """
 
-from nas_ctx.analysis.choice_table import Table
-from nas_ctx.analysis.comparison import Comparison, Difference, compare
+from typing import TYPE_CHECKING
+
+from nas_ctx.analysis.choice_table import ChoiceTable
+from nas_ctx.analysis.comparison import Difference, RunSetComparison, compare
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
-from nas_ctx.analysis.io.history import History
+from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.runs import Note, Run, RunSet, load_runs
-from nas_ctx.analysis.reliability import Reliability, Result, Scores, reliability
+from nas_ctx.analysis.reliability import Reliability, RunScores, StatisticResult, reliability
 from nas_ctx.analysis.report.writing import write_comparison, write_report
 from nas_ctx.analysis.stats.agreement import (
     Parts,
@@ -31,15 +33,16 @@ from nas_ctx.analysis.stats.catalogue import (
     PERCENTAGE,
     STATISTICS,
     Statistic,
-    customary_word,
+    landis_koch,
 )
-from nas_ctx.analysis.stats.intervals import ChanceTest, Interval, bootstrap_interval, chance_test, interval
+from nas_ctx.analysis.stats.intervals import Interval, block_interval, jackknife_interval
+from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test
 from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
 from nas_ctx.analysis.stats.rank_correlation import RankCorrelation, agreement_with_others, rank_correlation
-from nas_ctx.analysis.stats.ratings import Tally
-from nas_ctx.analysis.stats.stability import Enough, enough_runs, extrapolated, plurality_probability
+from nas_ctx.analysis.stats.ratings import RatingMatrix
+from nas_ctx.analysis.stats.stability import VoteStability, extrapolate_stability, plurality_probability, vote_stability
 from nas_ctx.analysis.stats.votes import BlockVote, vote
-from nas_ctx.analysis.trajectory import Course
+from nas_ctx.analysis.trajectory import Trajectory
 from nas_ctx.analysis.wording import comparison_verdict, verdict
 
 __all__ = [
@@ -52,41 +55,40 @@ __all__ = [
     "STATISTICS",
     "BlockVote",
     "ChanceTest",
-    "Comparison",
-    "Course",
+    "ChoiceTable",
     "Difference",
-    "Enough",
     "Grid",
-    "History",
     "Interval",
     "Note",
     "Parts",
     "RandomPolicy",
     "RankCorrelation",
+    "RatingMatrix",
     "Reliability",
-    "Result",
     "Run",
+    "RunScores",
     "RunSet",
-    "Scores",
+    "RunSetComparison",
+    "SearchHistory",
     "Statistic",
-    "Table",
-    "Tally",
+    "StatisticResult",
     "TaskAgreement",
+    "Trajectory",
+    "VoteStability",
     "agreement_with_others",
-    "bootstrap_interval",
+    "block_interval",
     "chance_test",
     "cohens_kappa",
     "compare",
     "comparison_verdict",
     "congers_kappa",
-    "customary_word",
-    "enough_runs",
-    "extrapolated",
+    "extrapolate_stability",
     "fleiss_kappa",
     "grid_of",
     "gwets_ac1",
-    "interval",
+    "jackknife_interval",
     "krippendorff_alpha",
+    "landis_koch",
     "lights_kappa",
     "load_runs",
     "percentage_agreement",
@@ -97,6 +99,15 @@ __all__ = [
     "task_agreements",
     "verdict",
     "vote",
+    "vote_stability",
     "write_comparison",
     "write_report",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker must not believe in names that are going
+
+    def __getattr__(name: str) -> object:
+        from nas_ctx.analysis.deprecated import lookup
+
+        return lookup(name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas_ctx.analysis.io.runs import Note, Run
-from nas_ctx.analysis.stats.ratings import Label, Tally, tally
+from nas_ctx.analysis.stats.ratings import Label, RatingMatrix, rating_matrix
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.genotype import CONTEXT_NAMES, Choice
 
@@ -26,7 +26,7 @@ NULL = _Null()
 
 
 @dataclass(frozen=True)
-class Table:
+class ChoiceTable:
     """The ratings of runs on the ``blocks`` that all of them have, and on ``all_blocks`` with gaps.
 
     ``texts`` are the words for the labels, in the order in which they are shown, which is also the order of
@@ -35,8 +35,8 @@ class Table:
 
     blocks: tuple[str, ...]
     all_blocks: tuple[str, ...]
-    common: Tally
-    whole: Tally
+    common: RatingMatrix
+    whole: RatingMatrix
     texts: tuple[str, ...]
     notes: tuple[Note, ...]
 
@@ -48,7 +48,7 @@ class Table:
         return self.texts[self.common.labels.index(label)]
 
 
-def table_of(runs: Sequence[Run], order: Sequence[str] | None = None) -> Table:
+def table_of(runs: Sequence[Run], order: Sequence[str] | None = None) -> ChoiceTable:
     """Ratings of ``runs`` on their common blocks; ``order`` names the choices to be shown first, in that order.
 
     Blocks that not all runs have are named in the notes. No common block raises
@@ -65,14 +65,14 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None) -> Table:
             f"{other.name} has {_some(other.genotype)}"
         )
     rows = [[_label(run.genotype.get(block), block in run.genotype) for block in all_blocks] for run in runs]
-    found = tally(rows, missing=True, least_runs=1, least_blocks=1)
+    found = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
     texts = _texts(found.labels)
     ranks = _ranks(texts, found.labels, order)
     moved = sorted(range(len(texts)), key=ranks.__getitem__)
     renumbered = np.array([*np.argsort(moved), -1], dtype=np.int64)  # the -1 of a missing rating finds the last
-    whole = Tally(renumbered[found.codes], tuple(found.labels[old] for old in moved))
+    whole = RatingMatrix(renumbered[found.codes], tuple(found.labels[old] for old in moved))
     index = {block: i for i, block in enumerate(all_blocks)}
-    return Table(
+    return ChoiceTable(
         blocks=blocks,
         all_blocks=all_blocks,
         common=whole.of_blocks([index[block] for block in blocks]),

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from nas_ctx.analysis.choice_table import Table, table_of
+from nas_ctx.analysis.choice_table import ChoiceTable, table_of
 from nas_ctx.analysis.io.runs import Note, Run, RunSet, as_run_set
 from nas_ctx.analysis.reliability import Reliability, reliability
+from nas_ctx.analysis.stats.agreement import once
 from nas_ctx.analysis.stats.catalogue import STATISTICS, Statistic
-from nas_ctx.analysis.stats.intervals import Interval, interval, leave_one_out_weights, resampling_weights
-from nas_ctx.analysis.stats.ratings import Tally
+from nas_ctx.analysis.stats.intervals import Interval, jackknife_interval, leave_one_out_weights
+from nas_ctx.analysis.stats.ratings import RatingMatrix
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Choice
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Second minus first set in one statistic, with the interval of a paired bootstrap over their common blocks."""
+    """Second minus first set in one statistic, with the paired jackknife interval over their common blocks."""
 
     statistic: Statistic
     first: float
@@ -30,7 +28,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunSetComparison:
     """Two records on the same blocks, the differences between them, and where their votes part.
 
     ``same_vote`` is the share of blocks with the same (set of) winners; ``parted`` lists the other blocks.
@@ -57,11 +55,10 @@ def compare(
     level: float = 0.95,
     seed: int = 0,
     title: str = "Two sets of searches compared",
-) -> Comparison:
+) -> RunSetComparison:
     """Compare two sets of runs on the blocks that all runs of both have.
 
-    Both sets are resampled by the same draws of blocks, since a block that is hard for one is likely hard for the
-    other.
+    Both sets lose the same block at a time, since a block that is hard for one is likely hard for the other.
 
     >>> same = [{"a/a": "none", "a/b": "local"}, {"a/a": "none", "a/b": "local"}]
     >>> other = [{"a/a": "none", "a/b": "local"}, {"a/a": "local", "a/b": "local"}]
@@ -85,12 +82,12 @@ def compare(
         for block, a, b in zip(both.blocks, records[0].votes, records[1].votes, strict=True)
         if set(a.winners) != set(b.winners)
     )
-    return Comparison(
+    return RunSetComparison(
         title=title,
         names=names,
         first=records[0],
         second=records[1],
-        differences=tuple(_differences(both, n, draws, level, seed)),
+        differences=tuple(_differences(both, n, level)),
         same_vote=1 - len(parted) / len(both.blocks),
         parted=parted,
         notes=both.notes,
@@ -108,20 +105,13 @@ def _only(run: Run, blocks: Sequence[str]) -> Run:
     )
 
 
-def _differences(both: Table, n_first: int, draws: int, level: float, seed: int) -> Iterable[Difference]:
+def _differences(both: ChoiceTable, n_first: int, level: float) -> Iterable[Difference]:
     """Both halves keep the labels of the whole, so that Gwet's AC1 counts the same choices in both."""
-    whole: Tally = both.common
+    whole: RatingMatrix = both.common
     halves = (whole.of_runs(range(n_first)), whole.of_runs(range(n_first, whole.n_runs)))
-    weightings = (
-        np.ones((1, whole.n_blocks)),
-        resampling_weights(whole.n_blocks, draws, seed),
-        leave_one_out_weights(whole.n_blocks),
-    )
+    weights = leave_one_out_weights(whole.n_blocks)
     for statistic in STATISTICS:
-        values = [[statistic.of(half, weights) for weights in weightings] for half in halves]
-        a, b = float(values[0][0][0]), float(values[1][0][0])
-        value = b - a
-        found = None
-        if not math.isnan(value):
-            found = interval(value, values[1][1] - values[0][1], values[1][2] - values[0][2], level)
-        yield Difference(statistic, a, b, value, found)
+        first, second = (float(statistic.values(half, once(whole))[0]) for half in halves)
+        left_out = statistic.values(halves[1], weights) - statistic.values(halves[0], weights)
+        difference = second - first
+        yield Difference(statistic, first, second, difference, jackknife_interval(difference, left_out, level))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
-from nas_ctx.analysis.stats.ratings import Ratings, Tally, tally
+from nas_ctx.analysis.stats.ratings import RatingMatrix, Ratings, rating_matrix
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,12 @@ class TaskAgreement:
     fleiss: float
 
 
-def task_agreements(ratings: Ratings | Tally, grid: Grid) -> list[TaskAgreement]:
+def task_agreements(ratings: Ratings | RatingMatrix, grid: Grid) -> list[TaskAgreement]:
     """Percentage agreement with its chance level, and Fleiss' kappa, of each row and column of ``grid``.
 
     Few blocks make a row, so these are coarse; a row of one block has a percentage but no chance level.
     """
-    blocks = tally(ratings, least_blocks=1)
+    blocks = rating_matrix(ratings, least_blocks=1)
     found = []
     for role, tasks, side in (("target", grid.targets, 0), ("source", grid.sources, 1)):
         for task in tasks:

@@ -11,7 +11,8 @@ import numpy as np
 import scipy
 
 from nas_ctx._version import __version__
-from nas_ctx.analysis.choice_table import Table, table_of
+from nas_ctx.analysis.choice_table import ChoiceTable, table_of
+from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
 from nas_ctx.analysis.io.runs import Note, Run, RunSet, as_run_set
 from nas_ctx.analysis.stats.agreement import (
@@ -24,29 +25,22 @@ from nas_ctx.analysis.stats.agreement import (
     percentage_agreement,
 )
 from nas_ctx.analysis.stats.catalogue import LIGHT, STATISTICS, Statistic
-from nas_ctx.analysis.stats.intervals import (
-    ChanceTest,
-    Interval,
-    chance_test,
-    check_draws,
-    interval,
-    leave_one_out_weights,
-    resampling_weights,
-)
+from nas_ctx.analysis.stats.intervals import Interval, block_interval
+from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test, check_draws
 from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
 from nas_ctx.analysis.stats.rank_correlation import RankCorrelation, agreement_with_others, rank_correlation
 from nas_ctx.analysis.stats.ratings import Floats, Label
-from nas_ctx.analysis.stats.stability import Enough, enough_runs, extrapolated, runs_needed
+from nas_ctx.analysis.stats.stability import VoteStability, extrapolate_stability, runs_needed, vote_stability
 from nas_ctx.analysis.stats.votes import BlockVote, vote
-from nas_ctx.analysis.trajectory import Course, course_of
+from nas_ctx.analysis.trajectory import Trajectory, trajectory_of
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import CONTEXT_NAMES, Choice, Genotype
 
-_MOST_PAIR_WORK = 4e10  # draws x pairs x blocks that Light's interval may cost; about ten seconds on two cores
+_MOST_PAIR_WORK = 4e10  # pairs x blocks x blocks that Light's interval may cost; about ten seconds on two cores
 
 
 @dataclass(frozen=True)
-class Result:
+class StatisticResult:
     """One statistic with its interval. Light's kappa also tells how many pairs of runs were undefined (0/0) and what
     the mean over the others is; ``note`` says in words what the reader must know about a missing number."""
 
@@ -61,7 +55,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Scores:
+class RunScores:
     """One number per run beside its agreement with the others.
 
     ``random`` are the scores of uniformly drawn runs and ``random_agreement`` their percentage agreement.
@@ -80,24 +74,24 @@ class Reliability:
 
     title: str
     runs: tuple[Run, ...]
-    table: Table
+    table: ChoiceTable
     votes: tuple[BlockVote, ...]
     ties: str | None
     candidates: tuple[int, ...]
     candidates_from: str
-    results: tuple[Result, ...]
+    results: tuple[StatisticResult, ...]
     alpha_over_all: float | None
     pair_agreement: Floats
     pair_kappa: Floats
     with_others: Floats
     test: ChanceTest
     policy: RandomPolicy
-    enough: tuple[Enough, ...]
+    stability: tuple[VoteStability, ...]
     needed: int | None
     grid: Grid | None
     tasks: tuple[TaskAgreement, ...]
-    course: Course | None
-    scores: Scores | None
+    trajectory: Trajectory | None
+    scores: RunScores | None
     notes: tuple[Note, ...]
     settings: dict[str, object]
     versions: dict[str, str]
@@ -106,7 +100,19 @@ class Reliability:
     def blocks(self) -> tuple[str, ...]:
         return self.table.blocks
 
-    def result(self, statistic: Statistic) -> Result:
+    @property
+    def course(self) -> Trajectory | None:
+        """The former name of :attr:`trajectory`."""
+        warn_renamed("Reliability.course", "Reliability.trajectory")
+        return self.trajectory
+
+    @property
+    def enough(self) -> tuple[VoteStability, ...]:
+        """The former name of :attr:`stability`."""
+        warn_renamed("Reliability.enough", "Reliability.stability")
+        return self.stability
+
+    def result(self, statistic: Statistic) -> StatisticResult:
         return next(result for result in self.results if result.statistic is statistic)
 
     @property
@@ -142,9 +148,9 @@ def reliability(
     """Analyse at least two ``runs`` (a set from :func:`load_runs`, or genotypes).
 
     ``ties`` is the rule that breaks ties ("probability", "order", "refuse"; None lets them stand), ``order`` the order
-    of the choices, ``draws``, ``level`` and ``seed`` those of bootstrap and Monte Carlo. ``metric`` names the number of
-    each run's metrics to compare agreement with (by default "default", "score" or "delta_m", the first that all runs
-    have), ``random_runs`` are runs with uniformly drawn genotypes, whose scores are put beside.
+    of the choices, ``draws`` and ``seed`` those of Monte Carlo, ``level`` that of the intervals. ``metric`` names the
+    number of each run's metrics to compare agreement with (by default "default", "score" or "delta_m", the first that
+    all runs have); ``random_runs`` are runs with uniformly drawn genotypes, for comparison.
 
     >>> from nas_ctx.analysis import PERCENTAGE
     >>> record = reliability([{"a/a": "none", "a/b": "local"}, {"a/a": "none", "a/b": "global"}], draws=200)
@@ -161,12 +167,12 @@ def reliability(
     blocks = table.common
     candidates, candidates_from = _candidates(runs.runs, table)
     votes = _votes(runs.runs, table, ties, candidates)
-    results = tuple(_results(table, draws, level, seed))
+    results = tuple(_results(table, level))
     agree, _ = pair_counts(blocks)
     grid = grid_of(table.blocks)
-    enough = enough_runs(blocks, seed=seed)
+    stability = vote_stability(blocks, seed=seed)
     further = np.linspace(2, max(15, min(3 * len(runs), 60)), 30 if len(runs) > 10 else 60).round().astype(int)
-    enough += extrapolated(blocks, sorted(set(further.tolist())))
+    stability += extrapolate_stability(blocks, sorted(set(further.tolist())))
     with_others = agreement_with_others(blocks)
     return Reliability(
         title=title,
@@ -183,11 +189,11 @@ def reliability(
         with_others=with_others,
         test=chance_test(blocks, draws=draws, seed=seed),
         policy=random_policy(len(runs), candidates, results[0].value, draws=draws, seed=seed),
-        enough=tuple(enough),
-        needed=runs_needed(enough, len(runs)),
+        stability=tuple(stability),
+        needed=runs_needed(stability, len(runs)),
         grid=grid,
         tasks=tuple(task_agreements(blocks, grid)) if grid else (),
-        course=course_of(runs.runs, table.blocks),
+        trajectory=trajectory_of(runs.runs, table.blocks),
         scores=_scores(runs.runs, with_others, metric, random_runs, draws, seed),
         notes=(*runs.notes, *table.notes),
         settings={"draws": draws, "level": level, "seed": seed, "ties": ties, "metric": metric},
@@ -200,22 +206,17 @@ def reliability(
     )
 
 
-def _results(table: Table, draws: int, level: float, seed: int) -> Iterable[Result]:
+def _results(table: ChoiceTable, level: float) -> Iterable[StatisticResult]:
     blocks = table.common
-    resampled, left_out = resampling_weights(blocks.n_blocks, draws, seed), leave_one_out_weights(blocks.n_blocks)
     pairs = len(pair_indices(blocks.n_runs)[0])
     for statistic in STATISTICS:
         parts = statistic.parts(blocks, once(blocks))
         value = float(parts.value[0])
-        too_much = statistic is LIGHT and pairs * blocks.n_blocks * (draws + blocks.n_blocks) > _MOST_PAIR_WORK
-        found = None
-        if not too_much and not math.isnan(value):
-            found = interval(
-                value, statistic.of(blocks, resampled), statistic.of(blocks, left_out), level, statistic.bounds
-            )
+        too_much = statistic is LIGHT and pairs * blocks.n_blocks**2 > _MOST_PAIR_WORK
+        interval = None if too_much else block_interval(blocks, statistic, level=level)
         notes = []
         if too_much:
-            notes.append("No interval: there are too many pairs of runs to resample; Conger's kappa has one.")
+            notes.append("No interval: there are too many pairs of runs for a jackknife; Conger's kappa has one.")
         undefined, defined_value = 0, math.nan
         if statistic is LIGHT:
             kappas = cohens_kappa(blocks)[pair_indices(blocks.n_runs)]
@@ -228,29 +229,29 @@ def _results(table: Table, draws: int, level: float, seed: int) -> Iterable[Resu
                 )
         elif math.isnan(value):
             notes.append("Undefined (0/0): only one choice occurs.")
-        if found is None and not too_much and not math.isnan(value):
+        if interval is None and not too_much and not math.isnan(value):
             notes.append(
                 "No interval: without one of the blocks it would be undefined (0/0), so it hangs on that block."
             )
-        yield Result(
+        yield StatisticResult(
             statistic,
             value,
             float(parts.observed[0]),
             float(parts.chance[0]),
-            found,
+            interval,
             undefined,
             defined_value,
             " ".join(notes).strip(),
         )
 
 
-def _alpha_over_all(table: Table) -> float | None:
+def _alpha_over_all(table: ChoiceTable) -> float | None:
     if len(table.blocks) == len(table.all_blocks):
         return None
     return float(krippendorff_parts(table.whole, once(table.whole)).value[0])
 
 
-def _candidates(runs: Sequence[Run], table: Table) -> tuple[tuple[int, ...], str]:
+def _candidates(runs: Sequence[Run], table: ChoiceTable) -> tuple[tuple[int, ...], str]:
     """How many choices each block had, and where that is known from."""
     histories = [run.history for run in runs if run.history is not None]
     if histories and all(block in histories[0].choices for block in table.blocks):
@@ -263,7 +264,9 @@ def _candidates(runs: Sequence[Run], table: Table) -> tuple[tuple[int, ...], str
     return (table.common.n_labels,) * len(table.blocks), "the choices that occur"
 
 
-def _votes(runs: Sequence[Run], table: Table, ties: str | None, candidates: Sequence[int]) -> tuple[BlockVote, ...]:
+def _votes(
+    runs: Sequence[Run], table: ChoiceTable, ties: str | None, candidates: Sequence[int]
+) -> tuple[BlockVote, ...]:
     found = [_final_probabilities(runs, table, block) for block in table.blocks]
     probabilities = [of for of in found if of is not None]
     bases = [max(count, 2) for count in candidates]
@@ -279,7 +282,7 @@ def _votes(runs: Sequence[Run], table: Table, ties: str | None, candidates: Sequ
     )
 
 
-def _final_probabilities(runs: Sequence[Run], table: Table, block: str) -> dict[Label, float] | None:
+def _final_probabilities(runs: Sequence[Run], table: ChoiceTable, block: str) -> dict[Label, float] | None:
     """Label -> mean over runs of its probability at the end of the search; None when a run carries none."""
     found = [run.final_probabilities(block) for run in runs]
     known = [of for of in found if of is not None]
@@ -298,7 +301,7 @@ def _scores(
     random_runs: RunSet | None,
     draws: int,
     seed: int,
-) -> Scores | None:
+) -> RunScores | None:
     shared = set.intersection(*(set(run.metrics) for run in runs))
     if metric is None:
         metric = next((name for name in ("default", "score", "delta_m") if name in shared), None)
@@ -313,9 +316,9 @@ def _scores(
     values = tuple(run.metrics[metric] for run in runs)
     correlation = rank_correlation(with_others, values, draws=draws, seed=seed)
     if random_runs is None:
-        return Scores(metric, values, correlation)
+        return RunScores(metric, values, correlation)
     drawn = tuple(run.metrics[metric] for run in random_runs if metric in run.metrics)
     if not drawn:
         raise InputError(f"none of the {len(random_runs)} random runs has the metric {metric!r}")
     together = percentage_agreement(table_of(random_runs.runs).common) if len(random_runs) > 1 else None
-    return Scores(metric, values, correlation, drawn, together)
+    return RunScores(metric, values, correlation, drawn, together)

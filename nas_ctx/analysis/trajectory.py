@@ -10,12 +10,12 @@ import numpy as np
 from nas_ctx.analysis.io.history import common_steps
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
-from nas_ctx.analysis.stats.ratings import Floats, Integers, Tally
+from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix
 from nas_ctx.analysis.stats.stability import winners_of
 
 
 @dataclass(frozen=True)
-class Course:
+class Trajectory:
     """The runs that carry histories, step by step.
 
     ``steps`` (n_steps,) are at most 120 of the logged ones. ``percentage``, ``fleiss`` and ``same_vote`` (n_steps,) are
@@ -39,7 +39,7 @@ class Course:
     stable_from: int
 
 
-def course_of(runs: Sequence[Run], blocks: Sequence[str]) -> Course | None:
+def trajectory_of(runs: Sequence[Run], blocks: Sequence[str]) -> Trajectory | None:
     """The course of those ``runs`` that carry a history, over the ``blocks`` that all of these log alike; else None."""
     carrying = [(run, run.history) for run in runs if run.history is not None]
     histories = [history for _, history in carrying]
@@ -69,7 +69,7 @@ def course_of(runs: Sequence[Run], blocks: Sequence[str]) -> Course | None:
     labels = (*words, *(f"run {r} prefers none" for r in range(len(histories))))
     percentage, fleiss, won = [], [], []
     for s in range(len(steps)):
-        now = Tally(leading[:, s], labels)
+        now = RatingMatrix(leading[:, s], labels)
         once = np.ones((1, len(logged)))
         several = now.n_runs > 1
         percentage.append(percentage_parts(now, once).value[0] if several else np.nan)
@@ -77,7 +77,7 @@ def course_of(runs: Sequence[Run], blocks: Sequence[str]) -> Course | None:
         won.append(winners_of(now.votes.T))
     same = np.array([(winners == won[-1]).all(axis=0).mean() for winners in won])
     unstable = np.flatnonzero(same < 1)
-    return Course(
+    return Trajectory(
         runs=tuple(run.name for run, _ in carrying),
         steps=steps,
         percentage=np.array(percentage),

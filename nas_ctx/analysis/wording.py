@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from nas_ctx.analysis.comparison import Comparison
-from nas_ctx.analysis.reliability import Reliability, Result
-from nas_ctx.analysis.stats.catalogue import LIGHT, PERCENTAGE, customary_word
+from nas_ctx.analysis.comparison import RunSetComparison
+from nas_ctx.analysis.reliability import Reliability, StatisticResult
+from nas_ctx.analysis.stats.catalogue import LIGHT, PERCENTAGE, landis_koch
 from nas_ctx.analysis.stats.intervals import Interval
 
 CAUTION = (
@@ -42,7 +42,7 @@ def span(of: Interval | None, write: object = None) -> str:
     """An interval as "low to high", or a dash."""
     if of is None:
         return "–"
-    low, high = of.best
+    low, high = of.ends
     return f"{percent(low)} to {percent(high)}" if write is percent else f"{number(low)} to {number(high)}"
 
 
@@ -58,16 +58,16 @@ def probability(p: float) -> str:
 def beyond_chance(record: Reliability) -> bool:
     """Whether the runs agree more than chance would: the permutation test and the interval of kappa both say so."""
     kappa = headline(record)
-    above = kappa.interval is None or kappa.interval.best[0] > 0
+    above = kappa.interval is None or kappa.interval.ends[0] > 0
     return record.test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0
 
 
-def headline(record: Reliability) -> Result:
+def headline(record: Reliability) -> StatisticResult:
     """Light's kappa, which the paper reports."""
     return record.result(LIGHT)
 
 
-def kappa_of(result: Result) -> float:
+def kappa_of(result: StatisticResult) -> float:
     return result.defined_value if math.isnan(result.value) else result.value
 
 
@@ -95,7 +95,7 @@ def verdict(record: Reliability) -> tuple[str, str]:
         interval = f", {100 * kappa.interval.level:g} % interval {span(kappa.interval)}" if kappa.interval else ""
         first += f"Light's kappa is {number(kappa.value)}{interval}."
     if not beyond_chance(record):
-        contains = kappa.interval is not None and kappa.interval.best[0] <= 0 <= kappa.interval.best[1]
+        contains = kappa.interval is not None and kappa.interval.ends[0] <= 0 <= kappa.interval.ends[1]
         reason = f"{probability(record.test.p)}{' and the interval contains 0' if contains else ''}"
         return first, (
             f"This cannot be told from chance ({reason}): {_common_preference(record)}there is no dominating choice, "
@@ -129,7 +129,7 @@ def _clarity(record: Reliability) -> str:
     return said
 
 
-def comparison_verdict(comparison: Comparison) -> tuple[str, str]:
+def comparison_verdict(comparison: RunSetComparison) -> tuple[str, str]:
     """The two sets in two sentences, plain text."""
     a, b = comparison.names
     percentage = next(d for d in comparison.differences if d.statistic is PERCENTAGE)
@@ -141,7 +141,7 @@ def comparison_verdict(comparison: Comparison) -> tuple[str, str]:
     if kappa.interval is None:
         found = "Whether the difference in kappa is more than chance cannot be told, since a kappa is undefined"
     else:
-        low, high = kappa.interval.best
+        low, high = kappa.interval.ends
         apart = low > 0 or high < 0
         which = f"{b if low > 0 else a} agrees with itself more" if apart else "this does not tell them apart"
         found = f"The difference in kappa is {number(kappa.value)} ({span(kappa.interval)}): {which}"
@@ -155,7 +155,7 @@ def _count(n: int) -> str:
 
 def conventional(kappa: float) -> str:
     """The customary word for a kappa, or nothing where it is undefined."""
-    return "" if math.isnan(kappa) else customary_word(kappa)
+    return "" if math.isnan(kappa) else landis_koch(kappa)
 
 
 def enough_words(record: Reliability) -> str:

@@ -1,7 +1,7 @@
 """Compare the reliability of two sets of searches: two strategies, or two settings, on the same blocks.
 
 The paths before --with make the first set, those after it the second; each is read as `nas-ctx report` reads it. The
-differences come with intervals from a paired bootstrap over the blocks that all runs have.
+differences come with intervals from a paired jackknife over the blocks that all runs have.
 
 examples:
   nas-ctx compare gumbel/* --with darts/* --names Gumbel,DARTS --out comparison

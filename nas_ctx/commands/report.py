@@ -48,11 +48,9 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--order", metavar="A,B,...", help="the order of the choices, for the legend and --ties order")
     parser.add_argument("--transposed", action="store_true", help="tables have a row per run and a column per block")
     parser.add_argument("--nni-home", type=Path, metavar="DIR", help="where ids are looked up (~/nni-experiments)")
-    parser.add_argument(
-        "--draws", type=int, default=2000, help="bootstrap and Monte-Carlo draws (default: %(default)s)"
-    )
+    parser.add_argument("--draws", type=int, default=2000, help="Monte-Carlo draws (default: %(default)s)")
     parser.add_argument("--level", type=float, default=0.95, help="of the intervals (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of bootstrap and Monte Carlo (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of Monte Carlo (default: %(default)s)")
     parser.add_argument("--no-figures", action="store_true", help="leave the figure files out (the page has its own)")
 
 

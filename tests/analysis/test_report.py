@@ -130,7 +130,7 @@ def test_csv_tables_hold_what_the_record_holds(demo):
 
     for row, result in zip(read("statistics.csv"), record.results, strict=True):
         assert float(row["value"]) == result.value
-        assert float(row["low"]) == result.interval.best[0]
+        assert float(row["low"]) == result.interval.ends[0]
     for row, found in zip(read("votes.csv"), record.votes, strict=True):
         assert sum(int(row[name]) for name in record.table.texts) == 5
         assert row["voted"] == ("" if found.tied else found.choice)
@@ -376,10 +376,10 @@ def test_difference_is_that_of_two_separate_analyses(tmp_path):
         assert difference.first == pytest.approx(first.value)
         assert difference.second == pytest.approx(second.value)
         assert difference.value == pytest.approx(second.value - first.value)
-        low, high = difference.interval.best
+        low, high = difference.interval.ends
         assert low < difference.value < high
     same = compare(a, a, draws=100)
-    assert all(d.value == 0 and d.interval.best == (0, 0) for d in same.differences)
+    assert all(d.value == 0 and d.interval.ends == (0, 0) for d in same.differences)
     assert same.same_vote == 1
     page = write_comparison(found, tmp_path)
     jsonschema.validate(json.loads((tmp_path / "comparison.json").read_text()), SCHEMA)
@@ -400,8 +400,8 @@ def test_pairing_makes_the_interval_narrower_than_independent_draws():
         return [{f"b{i}": int(v) for i, v in enumerate(row)} for row in table]
 
     found = compare(runs(5), runs(5), draws=600)
-    low, high = found.differences[0].interval.best
-    widths = [r.results[0].interval.best for r in (found.first, found.second)]
+    low, high = found.differences[0].interval.ends
+    widths = [r.results[0].interval.ends for r in (found.first, found.second)]
     independent = np.hypot(*(above - below for below, above in widths))
     assert high - low < 0.8 * independent
 

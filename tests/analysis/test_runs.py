@@ -9,7 +9,7 @@ import sqlite3
 import numpy as np
 import pytest
 
-from nas_ctx.analysis import History, Run, load_runs, percentage_agreement, reliability, write_report
+from nas_ctx.analysis import Run, SearchHistory, load_runs, percentage_agreement, reliability, write_report
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 
@@ -346,7 +346,7 @@ def test_history_steps(tmp_path):
         HEADER
         + "0,1,0,0.69,0.5,0.5,0.6,0.4\n10,0.5,0,0.5,0.4,0.6,0.9,0.1\n20,0.1,0,0.2,0,1,0.4,0.6\n30,0.1,0,0,0,1,0.7,0.3\n"
     )
-    history = History.load(path)
+    history = SearchHistory.load(path)
     assert history.decided_at("a") == 20
     assert history.decided_at("b") is None
     assert history.settled_at("a") == 10
@@ -357,7 +357,7 @@ def test_history_steps(tmp_path):
 def test_agreement_over_the_steps_is_that_of_the_then_leading_choices(tmp_path):
     runs = load_runs(write_runs(tmp_path, 4, steps=40))
     record = reliability(runs, draws=50)
-    course = record.course
+    course = record.trajectory
     for i in (0, 17, len(course.steps) - 1):
         leading = [
             [run.history.choices[b][run.history.probabilities[b][i].argmax()] for b in record.blocks] for run in runs
@@ -392,7 +392,7 @@ def test_a_run_that_prefers_nothing_yet_agrees_with_nobody(tmp_path):
         Genotype({"a": "x", "b": "x"}).save(folder / "genotype.json")
         (folder / "history.csv").write_text(HEADER + "0,1,0,0.69,0.5,0.5,0.5,0.5\n9,1,0,0.6,0.6,0.4,0.7,0.3\n")
         folders.append(folder)
-    course = reliability(load_runs(folders), draws=20).course
+    course = reliability(load_runs(folders), draws=20).trajectory
     assert course.percentage.tolist() == [0, 1]
     assert course.same_vote.tolist() == [0, 1]
 
@@ -455,7 +455,7 @@ def test_wrong_histories_are_refused(tmp_path, text, told):
     path = tmp_path / "history.csv"
     path.write_text(text)
     with pytest.raises(InputError) as caught:
-        History.load(path)
+        SearchHistory.load(path)
     assert str(path) in str(caught.value)
     assert told in str(caught.value)
 

@@ -17,14 +17,14 @@ from nas_ctx.analysis import (
     STATISTICS,
     cohens_kappa,
     congers_kappa,
-    customary_word,
     fleiss_kappa,
     gwets_ac1,
     krippendorff_alpha,
+    landis_koch,
     lights_kappa,
     percentage_agreement,
 )
-from nas_ctx.analysis.stats.ratings import tally
+from nas_ctx.analysis.stats.ratings import rating_matrix
 from nas_ctx.errors import InputError
 
 from . import references
@@ -150,7 +150,7 @@ def test_lights_kappa_equals_r_psych(tmp_path):
     """psych::cohen.kappa gives the mean over pairs of three raters and more as av.kappa, where it does not give up."""
     tables = [table for table in random_tables(40) if len(table) > 2]
     for i, table in enumerate(tables):
-        np.savetxt(tmp_path / f"{i}.csv", tally(table).codes.T, fmt="%d", delimiter=",")
+        np.savetxt(tmp_path / f"{i}.csv", rating_matrix(table).codes.T, fmt="%d", delimiter=",")
     script = f"""
         if (!requireNamespace("psych", quietly = TRUE)) quit(status = 3)
         for (i in 0:{len(tables) - 1}) {{
@@ -227,7 +227,7 @@ def test_perfect_agreement_is_one(row, runs):
 def test_agreement_by_chance_is_about_zero():
     table = np.random.default_rng(0).integers(0, 4, (6, 20_000))
     for statistic in STATISTICS[1:]:
-        assert abs(statistic.of(tally(table))[0]) < 0.01
+        assert abs(statistic.values(rating_matrix(table))[0]) < 0.01
     assert percentage_agreement(table) == pytest.approx(0.25, abs=0.01)
 
 
@@ -240,24 +240,24 @@ def test_a_weight_is_a_repetition(statistic):
     for table in random_tables(40):
         weights = rng.integers(0, 3, size=(3, table.shape[1])).astype(float)
         weights[:, 0] += 1
-        got = statistic.of(tally(table), weights)
+        got = statistic.values(rating_matrix(table), weights)
         for row, value in zip(weights.astype(int), got, strict=True):
-            repeated = tally(np.repeat(table, row, axis=1), least_blocks=1)
-            n_labels = tally(table).n_labels
+            repeated = rating_matrix(np.repeat(table, row, axis=1), least_blocks=1)
+            n_labels = rating_matrix(table).n_labels
             if statistic is GWET:  # resamples keep the number of choices of the whole table
                 expected = gwets_ac1(repeated, n_labels=n_labels) if row.sum() > 1 else value
             else:
-                expected = statistic.of(repeated)[0]
+                expected = statistic.values(repeated)[0]
             assert value == pytest.approx(expected, **CLOSE)
 
 
 def test_results_do_not_depend_on_chunks(monkeypatch):
     import nas_ctx.analysis.stats.agreement as module
 
-    table = tally(random_tables(5)[4])
-    whole = LIGHT.of(table)
+    table = rating_matrix(random_tables(5)[4])
+    whole = LIGHT.values(table)
     monkeypatch.setattr(module, "_PAIRS_AT_ONCE", 1)
-    np.testing.assert_array_equal(LIGHT.of(table), whole)
+    np.testing.assert_array_equal(LIGHT.values(table), whole)
 
 
 def test_large_and_small_route_of_all_pairs_agree(monkeypatch):
@@ -303,7 +303,7 @@ def test_labels_of_different_kinds_stay_apart():
 
 def test_arrays_of_every_kind_give_the_same():
     table = random_tables(3)[2]
-    codes = tally(table).codes
+    codes = rating_matrix(table).codes
     expected = fleiss_kappa(table)
     for same in (table.astype(str), codes, codes.astype(np.uint8), codes - 50, codes.astype(float), codes * 10**9):
         assert fleiss_kappa(same) == expected
@@ -312,13 +312,13 @@ def test_arrays_of_every_kind_give_the_same():
 def test_krippendorff_keeps_what_can_be_paired():
     assert krippendorff_alpha([["a", "b", None], ["a", "b", "c"]]) == 1
     assert np.isnan(krippendorff_alpha([["a", None], [None, "b"]]))
-    assert np.isnan(KRIPPENDORFF.of(tally([["a", None], [None, "b"]], missing=True))[0])
+    assert np.isnan(KRIPPENDORFF.values(rating_matrix([["a", None], [None, "b"]], missing=True))[0])
 
 
 def test_customary_words_are_those_of_landis_and_koch():
-    words = [customary_word(kappa) for kappa in (-0.5, 0, 0.2, 0.21, 0.4, 0.41, 0.6, 0.61, 0.8, 0.81, 1)]
+    words = [landis_koch(kappa) for kappa in (-0.5, 0, 0.2, 0.21, 0.4, 0.41, 0.6, 0.61, 0.8, 0.81, 1)]
     assert words == [
         "poor", "slight", "slight", "fair", "fair", "moderate", "moderate", "substantial", "substantial",
         "almost perfect", "almost perfect",
     ]  # fmt: skip
-    assert customary_word(float("nan")) == "undefined"
+    assert landis_koch(float("nan")) == "undefined"

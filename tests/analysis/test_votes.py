@@ -14,8 +14,7 @@ from scipy import stats
 
 from nas_ctx.analysis import (
     agreement_with_others,
-    enough_runs,
-    extrapolated,
+    extrapolate_stability,
     fleiss_kappa,
     grid_of,
     percentage_agreement,
@@ -24,8 +23,9 @@ from nas_ctx.analysis import (
     rank_correlation,
     task_agreements,
     vote,
+    vote_stability,
 )
-from nas_ctx.analysis.stats.stability import Enough, runs_needed
+from nas_ctx.analysis.stats.stability import VoteStability, runs_needed
 from nas_ctx.errors import InputError
 
 from .tables import random_tables
@@ -90,7 +90,7 @@ def test_labels_that_only_look_equal_are_counted_apart():
 
 def test_enough_runs_equals_looking_at_every_subset():
     for table in random_tables(25):
-        for found in enough_runs(table):
+        for found in vote_stability(table):
             same = [
                 [winners(table[list(runs), b]) == winners(table[:, b]) for b in range(table.shape[1])]
                 for runs in itertools.combinations(range(len(table)), found.k)
@@ -103,8 +103,8 @@ def test_enough_runs_equals_looking_at_every_subset():
 
 def test_sampled_subsets_come_near_all_of_them():
     table = np.random.default_rng(3).choice(["a", "b", "c"], (9, 12), p=[0.6, 0.3, 0.1])
-    exact = {e.k: e for e in enough_runs(table)}
-    sampled = enough_runs(table, most_subsets=80, seed=1)
+    exact = {e.k: e for e in vote_stability(table)}
+    sampled = vote_stability(table, most_subsets=80, seed=1)
     assert {e.kind for e in sampled} == {"all subsets", "sampled subsets"}
     assert [e.k for e in sampled] == list(range(2, 10))
     for found in sampled:
@@ -133,19 +133,19 @@ def test_plurality_of_two_is_a_binomial_tail():
 
 def test_extrapolation_leaves_tied_blocks_out_and_grows():
     table = [["a", "x", "p"], ["a", "y", "p"], ["a", "x", "q"], ["b", "y", "p"]]
-    odd = extrapolated(table, [5, 15, 45])
+    odd = extrapolate_stability(table, [5, 15, 45])
     assert [e.kind for e in odd] == ["extrapolated"] * 3
     assert odd[0].blocks < odd[1].blocks < odd[2].blocks
     assert odd[1].blocks == pytest.approx(stats.binom.sf(7, 15, 0.75))
     assert odd[1].whole == pytest.approx(stats.binom.sf(7, 15, 0.75) ** 2)
-    assert math.isnan(extrapolated([["a", "x"], ["b", "y"]], [5])[0].blocks)
+    assert math.isnan(extrapolate_stability([["a", "x"], ["b", "y"]], [5])[0].blocks)
     with pytest.raises(InputError):
         plurality_probability([1.0], 0)
 
 
 def test_runs_needed_does_not_count_the_full_vote_itself():
     def entries(kind, values):
-        return [Enough(k, value, 0.0, kind, 1) for k, value in values.items()]
+        return [VoteStability(k, value, 0.0, kind, 1) for k, value in values.items()]
 
     measured = entries("all subsets", {2: 0.8, 3: 0.9, 4: 0.94, 5: 1.0})
     beyond = entries("extrapolated", {4: 0.99, 6: 0.9, 7: 0.96, 8: 0.94, 9: 0.97, 10: 0.96})

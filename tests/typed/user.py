@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from nas_ctx import runs
 from nas_ctx.analysis import (
     LIGHT,
-    History,
     Reliability,
     RunSet,
-    bootstrap_interval,
+    SearchHistory,
+    block_interval,
     compare,
     fleiss_kappa,
     krippendorff_alpha,
@@ -68,7 +68,7 @@ def analyse(paths: list[Path]) -> Path:
 def agree(ratings: list[list[str]]) -> float:
     for statistic in (lights_kappa, percentage_agreement, fleiss_kappa, krippendorff_alpha):
         assert_type(statistic(ratings), float)
-    bootstrap_interval(ratings, LIGHT.of)
+    block_interval(ratings, LIGHT)
     return lights_kappa(ratings)
 
 
@@ -79,7 +79,7 @@ def search(path: str) -> Genotype:
         config = check_config({"data": {"root": "rooms"}, "tasks": {"depth": {}}}, "here")
     assert_type(config, Config)
     assert_type(runs.train(config), dict[str, float])
-    assert_type(History.load(Path("history.csv")).settled_at("a/b"), int)
+    assert_type(SearchHistory.load(Path("history.csv")).settled_at("a/b"), int)
     return runs.search(config, progress=False)
 
 

@@ -19,7 +19,7 @@ _ONE_HOT = 1 - 1e-6  # a probability from here on is that of a decided block
 
 
 @dataclass(frozen=True)
-class History:
+class SearchHistory:
     """What ``history.csv`` of a run folder holds, one row per logged step.
 
     ``steps``, ``temperature``, ``entropy_weight`` and ``mean_entropy`` (nats) have shape (n_steps,);
@@ -34,7 +34,7 @@ class History:
     probabilities: dict[str, Floats]
 
     @classmethod
-    def load(cls, path: Path) -> History:
+    def load(cls, path: Path) -> SearchHistory:
         """Read ``history.csv``; :class:`~nas_ctx.errors.InputError` names the file and the column or row at fault."""
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
@@ -86,7 +86,7 @@ class History:
         >>> import numpy as np
         >>> p = np.array([[0.5, 0.5], [0.7, 0.3], [1.0, 0.0]])
         >>> zeros = np.zeros(3)
-        >>> history = History(np.array([0, 10, 20]), zeros, zeros, zeros, {"a/b": ("none", "local")}, {"a/b": p})
+        >>> history = SearchHistory(np.array([0, 10, 20]), zeros, zeros, zeros, {"a/b": ("none", "local")}, {"a/b": p})
         >>> history.decided_at("a/b"), history.settled_at("a/b")
         (20, 0)
         """
@@ -109,7 +109,7 @@ class History:
         return np.maximum(np.searchsorted(self.steps, steps, side="right") - 1, 0)
 
 
-def common_steps(histories: Sequence[History], most: int = 120) -> Integers:
+def common_steps(histories: Sequence[SearchHistory], most: int = 120) -> Integers:
     """At most ``most`` steps, evenly spread over all that were logged in any of the ``histories``, ends included."""
     steps = np.unique(np.concatenate([history.steps for history in histories]))
     return steps[np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(np.int64))]

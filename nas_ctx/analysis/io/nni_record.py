@@ -25,7 +25,7 @@ _STATES = {*_FAILED, "UNKNOWN", "WAITING", "RUNNING", "SUCCEEDED"}
 
 
 @dataclass(frozen=True)
-class Trial:
+class RecordedTrial:
     """One trial that reported a genotype: its id, choices, numbers, parameters, and its run folder if that is here."""
 
     name: str
@@ -69,7 +69,7 @@ def experiment_folder(identifier: str, nni_home: str | os.PathLike[str] | None =
     raise InputError(f"{identifier}: no such file or folder, and no experiment of {registry} (known: {listed})")
 
 
-def read_experiment(folder: Path) -> tuple[list[Trial], list[str]]:
+def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
     """The trials of an experiment that reported a genotype, oldest first, and a sentence on each other one."""
     database = folder / "db" / "nni.sqlite"
     try:
@@ -115,7 +115,7 @@ def read_experiment(folder: Path) -> tuple[list[Trial], list[str]]:
             known = _flat(told) if isinstance(told, dict) else parameters.get(parameter, {})
             if isinstance(result.get("versions"), dict):
                 known = {**known, "versions": _flat(result["versions"])}
-            trials.append(Trial(trial, genotype, metrics, known, run_folder))
+            trials.append(RecordedTrial(trial, genotype, metrics, known, run_folder))
     return trials, problems
 
 

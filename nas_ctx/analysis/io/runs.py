@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
-from nas_ctx.analysis.io.history import History
+from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.nni_record import experiment_folder, is_experiment, looks_like_id, read_experiment
 from nas_ctx.analysis.io.tables import read_table
 from nas_ctx.errors import InputError
@@ -39,7 +39,7 @@ class Run:
     name: str
     genotype: Mapping[str, Choice]
     source: str = ""
-    history: History | None = None
+    history: SearchHistory | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""  # of the run, where it was read from one
@@ -220,7 +220,7 @@ def _from_run_folder(folder: Path) -> Run:
         str(folder),
         genotype,
         str(folder),
-        history=History.load(history) if history.exists() else None,
+        history=SearchHistory.load(history) if history.exists() else None,
         metrics=_numbers(read_json(metrics), str(metrics)) if metrics.exists() else {},
         settings={
             **(facts if isinstance(facts, dict) else {}),

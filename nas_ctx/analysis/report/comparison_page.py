@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nas_ctx.analysis.comparison import Comparison, Difference
+from nas_ctx.analysis.comparison import Difference, RunSetComparison
 from nas_ctx.analysis.report.drawing.charts import Whisker, whiskers
 from nas_ctx.analysis.report.drawing.drawings import drawings
 from nas_ctx.analysis.report.drawing.markup import document, figure, footer, note_list, section, table, tag, tile
@@ -13,13 +13,13 @@ from nas_ctx.analysis.stats.catalogue import LIGHT, PERCENTAGE
 from nas_ctx.analysis.wording import CAUTION, comparison_verdict, number, percent, span
 
 
-def comparison_drawings(comparison: Comparison) -> dict[str, Scene]:
+def comparison_drawings(comparison: RunSetComparison) -> dict[str, Scene]:
     """The differences with intervals, and both votes."""
     rows = [
         Whisker(
             f"{d.statistic.name}",
             d.value,
-            *(d.interval.best if d.interval else (math.nan, math.nan)),
+            *(d.interval.ends if d.interval else (math.nan, math.nan)),
             said="undefined" if math.isnan(d.value) else f"{number(d.value)}  ({span(d.interval)})",
             colour="#3b4754" if d.statistic is PERCENTAGE else "#0060a8",
         )
@@ -33,7 +33,7 @@ def comparison_drawings(comparison: Comparison) -> dict[str, Scene]:
     }
 
 
-def comparison_page(comparison: Comparison, scenes: dict[str, Scene]) -> str:
+def comparison_page(comparison: RunSetComparison, scenes: dict[str, Scene]) -> str:
     """The whole page; both sets have reports of their own, which it points to."""
     a, b = comparison.names
     by = {d.statistic.key: d for d in comparison.differences}
@@ -42,7 +42,7 @@ def comparison_page(comparison: Comparison, scenes: dict[str, Scene]) -> str:
         f"{a}: {len(comparison.first.runs)} runs · {b}: {len(comparison.second.runs)} runs · "
         f"{len(comparison.first.blocks)} blocks"
     )
-    apart = kappa.interval is not None and (kappa.interval.best[0] > 0 or kappa.interval.best[1] < 0)
+    apart = kappa.interval is not None and (kappa.interval.ends[0] > 0 or kappa.interval.ends[1] < 0)
     tiles = (
         tile(f"{number(kappa.first)} / {number(kappa.second)}", "Light's kappa", f"{a} / {b}"),
         tile(number(kappa.value), "difference in kappa", f"interval {span(kappa.interval)}"),
@@ -63,8 +63,8 @@ def comparison_page(comparison: Comparison, scenes: dict[str, Scene]) -> str:
         f"{b} minus {a}",
         figure(
             scenes["differences"],
-            "Intervals: paired bootstrap over the blocks that all runs have; both sets are resampled by the same "
-            "draws. An interval that contains 0 does not tell the two sets apart.",
+            "Intervals: paired jackknife over the blocks that all runs have; both sets lose the same block at a "
+            "time. An interval that contains 0 does not tell the two sets apart.",
             wide=True,
         ),
         table(("statistic", a, b, "difference", "interval"), rows, cls="figures"),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from nas_ctx.analysis.io.runs import DIFFER
-from nas_ctx.analysis.reliability import Reliability, Result
+from nas_ctx.analysis.reliability import Reliability, StatisticResult
 from nas_ctx.analysis.report.drawing.markup import (
     Html,
     document,
@@ -180,7 +180,7 @@ def _statistics(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
     return parts
 
 
-def _statistic_row(result: Result) -> tuple[str, ...]:
+def _statistic_row(result: StatisticResult) -> tuple[str, ...]:
     is_share = result.statistic is PERCENTAGE
     value = percent(result.value) if is_share else number(result.value, 3)
     word = "" if is_share else conventional(result.value)
@@ -195,7 +195,7 @@ def _enough(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
         "have no winner to find, are left out. An even number of runs can tie and so does a little worse than one "
         "run fewer."
     )
-    rows = [(str(e.k), percent(e.blocks), percent(e.whole), e.kind) for e in record.enough]
+    rows = [(str(e.k), percent(e.blocks), percent(e.whole), e.kind) for e in record.stability]
     listed = table(("runs", "share of blocks", "whole vote", "how"), rows, cls="figures")
     return [
         tag("p", enough_words(record)),
@@ -219,7 +219,7 @@ def _tasks(scenes: dict[str, Scene]) -> list[object]:
 
 
 def _course(record: Reliability, scenes: dict[str, Scene]) -> list[object]:
-    course = record.course
+    course = record.trajectory
     if course is None:
         return []
     decided = [step for steps in course.decided.values() for step in steps]

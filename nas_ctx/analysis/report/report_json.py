@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_ctx.analysis.comparison import Comparison
-from nas_ctx.analysis.reliability import Reliability, Result, Scores
+from nas_ctx.analysis.comparison import RunSetComparison
+from nas_ctx.analysis.reliability import Reliability, RunScores, StatisticResult
 from nas_ctx.analysis.stats.intervals import Interval
-from nas_ctx.analysis.stats.stability import Enough
+from nas_ctx.analysis.stats.stability import VoteStability
 from nas_ctx.analysis.stats.votes import BlockVote
-from nas_ctx.analysis.trajectory import Course
+from nas_ctx.analysis.trajectory import Trajectory
 from nas_ctx.analysis.wording import comparison_verdict, verdict
 
 REPORT_FORMAT = "nas_ctx.report/1"
@@ -67,7 +67,7 @@ def report_json(record: Reliability) -> dict[str, Any]:
             "p": record.policy.p,
             "draws": record.policy.draws,
         },
-        "enough_runs": {"needed_for_95_percent": record.needed, "by_number": [_enough(e) for e in record.enough]},
+        "enough_runs": {"needed_for_95_percent": record.needed, "by_number": [_enough(e) for e in record.stability]},
         "tasks": [
             {
                 "role": task.role,
@@ -79,7 +79,7 @@ def report_json(record: Reliability) -> dict[str, Any]:
             }
             for task in record.tasks
         ],
-        "course": None if record.course is None else _course(record.course),
+        "course": None if record.trajectory is None else _course(record.trajectory),
         "scores": None if record.scores is None else _scores(record.scores),
         "notes": [{"kind": note.kind, "text": note.text} for note in record.notes],
         "settings": dict(record.settings),
@@ -87,7 +87,7 @@ def report_json(record: Reliability) -> dict[str, Any]:
     }
 
 
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_json(comparison: RunSetComparison) -> dict[str, Any]:
     """``comparison`` as plain JSON values; both sets appear as whole reports."""
     return {
         "format": COMPARISON_FORMAT,
@@ -140,7 +140,7 @@ def _vote(record: Reliability, of: BlockVote) -> dict[str, Any]:
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: StatisticResult) -> dict[str, Any]:
     return {
         "key": result.statistic.key,
         "name": result.statistic.name,
@@ -156,20 +156,15 @@ def _result(result: Result) -> dict[str, Any]:
     }
 
 
-def _interval(of: Interval | None) -> dict[str, Any] | None:
-    if of is None:
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    """The interval under the keys of this format; those of the bootstrap, which is no longer computed, stay empty."""
+    if interval is None:
         return None
-    return {
-        "level": of.level,
-        "draws": of.draws,
-        "undefined_draws": of.undefined,
-        "jackknife": list(of.jackknife),
-        "percentile": list(of.percentile),
-        "bca": None if of.bca is None else list(of.bca),
-    }
+    bootstrap: dict[str, Any] = {"percentile": None, "bca": None}
+    return {"level": interval.level, "draws": 0, "undefined_draws": 0, "jackknife": list(interval.ends), **bootstrap}
 
 
-def _enough(entry: Enough) -> dict[str, Any]:
+def _enough(entry: VoteStability) -> dict[str, Any]:
     return {
         "runs": entry.k,
         "blocks": finite(entry.blocks),
@@ -179,7 +174,7 @@ def _enough(entry: Enough) -> dict[str, Any]:
     }
 
 
-def _course(course: Course) -> dict[str, Any]:
+def _course(course: Trajectory) -> dict[str, Any]:
     return {
         "runs": list(course.runs),
         "steps": course.steps.tolist(),
@@ -201,7 +196,7 @@ def _course(course: Course) -> dict[str, Any]:
     }
 
 
-def _scores(scores: Scores) -> dict[str, Any]:
+def _scores(scores: RunScores) -> dict[str, Any]:
     return {
         "metric": scores.metric,
         "values": _finites(scores.values),

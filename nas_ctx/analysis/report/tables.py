@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 
-from nas_ctx.analysis.comparison import Comparison
+from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE
 from nas_ctx.analysis.stats.votes import BlockVote
@@ -24,15 +24,14 @@ def csv_tables(record: Reliability) -> dict[str, str]:
     texts = record.table.texts
     tables: dict[str, Iterable[Row]] = {
         "statistics.csv": [
-            ("statistic", "value", "observed", "chance", "low", "high", "percentile_low", "percentile_high", "note"),
+            ("statistic", "value", "observed", "chance", "low", "high", "note"),
             *(
                 (
                     r.statistic.key,
                     r.value,
                     r.observed,
                     r.chance,
-                    *(r.interval.best if r.interval else (math.nan, math.nan)),
-                    *(r.interval.percentile if r.interval else (math.nan, math.nan)),
+                    *(r.interval.ends if r.interval else (math.nan, math.nan)),
                     r.note,
                 )
                 for r in record.results
@@ -63,7 +62,7 @@ def csv_tables(record: Reliability) -> dict[str, str]:
         "pair_kappa.csv": [("run", *names), *_square(names, record.pair_kappa.tolist())],
         "enough_runs.csv": [
             ("runs", "blocks", "whole_vote", "how"),
-            *((entry.k, entry.blocks, entry.whole, entry.kind) for entry in record.enough),
+            *((entry.k, entry.blocks, entry.whole, entry.kind) for entry in record.stability),
         ],
     }
     if record.tasks:
@@ -71,8 +70,8 @@ def csv_tables(record: Reliability) -> dict[str, str]:
             ("role", "task", "blocks", "percentage_agreement", "chance", "fleiss_kappa"),
             *((t.role, t.task, t.n_blocks, t.percentage, t.chance, t.fleiss) for t in record.tasks),
         ]
-    if record.course is not None:
-        course = record.course
+    if record.trajectory is not None:
+        course = record.trajectory
         tables["course.csv"] = [
             (
                 *("step", "percentage_agreement", "fleiss_kappa", "same_as_final_vote"),
@@ -158,7 +157,7 @@ def _statistics(record: Reliability) -> str:
     return _table(("statistic", "value", level, "agreement by chance"), rows)
 
 
-def comparison_markdown(comparison: Comparison) -> str:
+def comparison_markdown(comparison: RunSetComparison) -> str:
     """The comparison in brief."""
     a, b = comparison.names
     rows = [

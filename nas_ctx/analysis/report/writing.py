@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.analysis.comparison import Comparison
+from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.comparison_page import comparison_drawings, comparison_page
 from nas_ctx.analysis.report.drawing.drawings import drawings
@@ -42,7 +42,7 @@ def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures
     return folder / "report.html"
 
 
-def write_comparison(comparison: Comparison, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
     """Write the report of two sets into ``folder`` and return the path of its page, ``comparison.html``.
 
     Beside it: ``comparison.json``, ``comparison.md``, ``figures/*``, and the whole report of each set in ``first/`` and

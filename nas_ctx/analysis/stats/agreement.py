@@ -1,9 +1,8 @@
 """The agreement statistics, each from its observed agreement and from the agreement that chance would give.
 
-One thing is computed in one place: every function ``_<name>_parts(tally, weights)`` gives observed and chance agreement
-for many weightings of the blocks at once, ``weights`` (n_draws, n_blocks) being whole numbers. The plain statistic is
-the draw where each block counts once, a bootstrap resample counts some blocks twice and others never, and the jackknife
-leaves one out, so the estimate and its interval cannot drift apart.
+Every function ``<name>_parts(matrix, weights)`` gives observed and chance agreement for many weightings of the blocks
+at once, ``weights`` (n_draws, n_blocks) being whole numbers. The plain statistic counts each block once, the jackknife
+leaves one out, a resample counts some twice: the estimate and its interval cannot drift apart.
 
 All counts are whole numbers below 2**53 and hence exact in float64, so 0/0 is recognised exactly. It gives ``nan``.
 
@@ -19,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.ratings import Floats, Integers, Ratings, Tally, tally
+from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix, Ratings, rating_matrix
 from nas_ctx.errors import InputError
 
 _PAIRS_AT_ONCE = 1 << 22  # numbers per chunk of (draws x pairs): 32 MiB of float64
@@ -42,23 +41,23 @@ def _corrected(observed: Floats, chance: Floats, scale: Floats | float) -> Parts
         return Parts(value, observed / scale, chance / scale)
 
 
-def once(blocks: Tally) -> Floats:
+def once(blocks: RatingMatrix) -> Floats:
     """The weighting where each block counts once: shape (1, n_blocks)."""
     return np.ones((1, blocks.n_blocks))
 
 
-def agreeing_pairs(blocks: Tally) -> Floats:
+def agreeing_pairs(blocks: RatingMatrix) -> Floats:
     """(n_blocks,): how many ordered pairs of runs agree on each block."""
     return (blocks.votes * (blocks.votes - 1)).sum(axis=1)
 
 
-def _observed(blocks: Tally, weights: Floats) -> tuple[Floats, Floats]:
+def _observed(blocks: RatingMatrix, weights: Floats) -> tuple[Floats, Floats]:
     """Agreeing ordered pairs per draw, and the number of all ordered pairs per draw."""
     total = weights.sum(axis=1)
     return weights @ agreeing_pairs(blocks), total * blocks.n_runs * (blocks.n_runs - 1)
 
 
-def weighted_usage(blocks: Tally, weights: Floats) -> Floats:
+def weighted_usage(blocks: RatingMatrix, weights: Floats) -> Floats:
     """(n_draws, n_runs, n_labels): how often each run used each label, blocks counted by ``weights``."""
     usage = np.empty((len(weights), blocks.n_runs, blocks.n_labels))
     for code in range(blocks.n_labels):
@@ -66,7 +65,7 @@ def weighted_usage(blocks: Tally, weights: Floats) -> Floats:
     return usage
 
 
-def conger_parts(blocks: Tally, weights: Floats) -> Parts:
+def conger_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     observed, pairs = _observed(blocks, weights)
     usage = weighted_usage(blocks, weights)
     chance = (usage.sum(axis=1) ** 2).sum(axis=1) - (usage**2).sum(axis=(1, 2))
@@ -74,12 +73,12 @@ def conger_parts(blocks: Tally, weights: Floats) -> Parts:
     return _corrected(observed * total, chance, pairs * total)
 
 
-def percentage_parts(blocks: Tally, weights: Floats) -> Parts:
+def percentage_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     parts = conger_parts(blocks, weights)
     return Parts(parts.observed, parts.observed, parts.chance)
 
 
-def fleiss_parts(blocks: Tally, weights: Floats) -> Parts:
+def fleiss_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     observed, _ = _observed(blocks, weights)
     n = blocks.n_runs
     total = weights.sum(axis=1)
@@ -88,7 +87,7 @@ def fleiss_parts(blocks: Tally, weights: Floats) -> Parts:
     return _corrected(observed * total * n, (pooled**2).sum(axis=1) * (n - 1), (total * n) ** 2 * (n - 1))
 
 
-def gwet_parts(blocks: Tally, weights: Floats, n_labels: int | None = None) -> Parts:
+def gwet_parts(blocks: RatingMatrix, weights: Floats, n_labels: int | None = None) -> Parts:
     observed, pairs = _observed(blocks, weights)
     categories = blocks.n_labels if n_labels is None else n_labels
     ratings = weights.sum(axis=1) * blocks.n_runs
@@ -100,7 +99,7 @@ def gwet_parts(blocks: Tally, weights: Floats, n_labels: int | None = None) -> P
     return _corrected(observed / pairs, chance, 1.0)
 
 
-def krippendorff_parts(blocks: Tally, weights: Floats) -> Parts:
+def krippendorff_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     per_block = blocks.votes.sum(axis=1)
     pairable = per_block >= 2
     votes = np.where(pairable[:, None], blocks.votes, 0.0)
@@ -121,7 +120,7 @@ def pair_indices(n_runs: int) -> tuple[Integers, Integers]:
     return first.astype(np.int64), second.astype(np.int64)
 
 
-def _cohen_by_run(blocks: Tally, weights: Floats) -> Iterator[Parts]:
+def _cohen_by_run(blocks: RatingMatrix, weights: Floats) -> Iterator[Parts]:
     """Cohen's kappa of each run with all later ones, run by run: parts of shape (n_later_runs, n_draws)."""
     usage = np.ascontiguousarray(weighted_usage(blocks, weights).transpose(2, 1, 0))  # (n_labels, n_runs, n_draws)
     total = weights.sum(axis=1)
@@ -137,7 +136,7 @@ def _cohen_by_run(blocks: Tally, weights: Floats) -> Iterator[Parts]:
             yield _corrected(agree * total, chance, total**2)
 
 
-def light_parts(blocks: Tally, weights: Floats, *, defined_only: bool = False) -> Parts:
+def light_parts(blocks: RatingMatrix, weights: Floats, *, defined_only: bool = False) -> Parts:
     """Light's kappa; with ``defined_only`` the mean leaves pairs without a kappa out instead of being nan."""
     value, observed, chance, undefined = (np.zeros(len(weights)) for _ in range(4))
     for parts in _cohen_by_run(blocks, weights):
@@ -150,7 +149,7 @@ def light_parts(blocks: Tally, weights: Floats, *, defined_only: bool = False) -
         return Parts(value / (pairs - undefined), observed / pairs, chance / pairs)
 
 
-def percentage_agreement(ratings: Ratings | Tally) -> float:
+def percentage_agreement(ratings: Ratings | RatingMatrix) -> float:
     """The share of (pair of runs, block) on which both runs made the same choice, 0 to 1.
 
     ``ratings`` (n_runs, n_blocks) holds labels of any hashable type. The paper counts this (supplement, section F).
@@ -158,11 +157,11 @@ def percentage_agreement(ratings: Ratings | Tally) -> float:
     >>> percentage_agreement([["local", "none"], ["local", "none"], ["local", "global"]])
     0.6666666666666666
     """
-    blocks = tally(ratings)
+    blocks = rating_matrix(ratings)
     return float(percentage_parts(blocks, once(blocks)).value[0])
 
 
-def cohens_kappa(ratings: Ratings | Tally) -> Floats:
+def cohens_kappa(ratings: Ratings | RatingMatrix) -> Floats:
     """Cohen's kappa of every pair of runs: (n_runs, n_runs), symmetric, 1 on the diagonal.
 
     kappa = (p_o - p_e) / (1 - p_e), where p_e = sum over labels of the product of the two runs' shares of that label.
@@ -172,12 +171,12 @@ def cohens_kappa(ratings: Ratings | Tally) -> Floats:
     >>> cohens_kappa([["a", "a", "b", "b"], ["a", "b", "b", "b"]]).round(3).tolist()
     [[1.0, 0.5], [0.5, 1.0]]
     """
-    blocks = tally(ratings)
+    blocks = rating_matrix(ratings)
     agree, chance = pair_counts(blocks)
     return _corrected(agree * blocks.n_blocks, chance, float(blocks.n_blocks) ** 2).value
 
 
-def pair_counts(blocks: Tally) -> tuple[Floats, Floats]:
+def pair_counts(blocks: RatingMatrix) -> tuple[Floats, Floats]:
     """On how many blocks each two runs agree, and the sum over labels of the product of their label counts.
 
     Both (n_runs, n_runs).
@@ -194,18 +193,18 @@ def pair_counts(blocks: Tally) -> tuple[Floats, Floats]:
     return agree, blocks.usage @ blocks.usage.T
 
 
-def lights_kappa(ratings: Ratings | Tally) -> float:
+def lights_kappa(ratings: Ratings | RatingMatrix) -> float:
     """Light's kappa: the mean of Cohen's kappa over all pairs of runs; ``nan`` when a pair has none. Light 1971.
 
     >>> round(lights_kappa([["a", "a", "b", "b"], ["a", "b", "b", "b"], ["a", "a", "b", "b"]]), 4)
     0.6667
     """
-    blocks = tally(ratings)
+    blocks = rating_matrix(ratings)
     kappas = cohens_kappa(blocks)[pair_indices(blocks.n_runs)]
     return float(kappas.mean())
 
 
-def fleiss_kappa(ratings: Ratings | Tally) -> float:
+def fleiss_kappa(ratings: Ratings | RatingMatrix) -> float:
     """Fleiss' kappa: chance agreement from the labels of all runs pooled; ``nan`` when only one label occurs.
 
     Fleiss 1971.
@@ -216,7 +215,7 @@ def fleiss_kappa(ratings: Ratings | Tally) -> float:
     return _value(ratings, fleiss_parts)
 
 
-def congers_kappa(ratings: Ratings | Tally) -> float:
+def congers_kappa(ratings: Ratings | RatingMatrix) -> float:
     """Conger's kappa: as Fleiss', but chance agreement from each pair of runs' own label shares. Conger 1980.
 
     With two runs it is Cohen's kappa.
@@ -227,7 +226,7 @@ def congers_kappa(ratings: Ratings | Tally) -> float:
     return _value(ratings, conger_parts)
 
 
-def gwets_ac1(ratings: Ratings | Tally, *, n_labels: int | None = None) -> float:
+def gwets_ac1(ratings: Ratings | RatingMatrix, *, n_labels: int | None = None) -> float:
     """Gwet's AC1: chance agreement sum p (1 - p) / (q - 1), which stays small when one label dominates. Gwet 2008.
 
     ``n_labels`` is q, how many choices there were; by default how many occur. ``nan`` when q is 1.
@@ -235,13 +234,13 @@ def gwets_ac1(ratings: Ratings | Tally, *, n_labels: int | None = None) -> float
     >>> round(gwets_ac1([["a", "a", "b", "b"], ["a", "b", "b", "b"], ["a", "a", "b", "b"]]), 4)
     0.6757
     """
-    blocks = tally(ratings)
+    blocks = rating_matrix(ratings)
     if n_labels is not None and n_labels < blocks.n_labels:
         raise InputError(f"n_labels is {n_labels} but {blocks.n_labels} labels occur")
     return float(gwet_parts(blocks, once(blocks), n_labels).value[0])
 
 
-def krippendorff_alpha(ratings: Ratings | Tally) -> float:
+def krippendorff_alpha(ratings: Ratings | RatingMatrix) -> float:
     """Krippendorff's alpha for nominal labels; ``None`` or NaN is a missing rating. Krippendorff 1970.
 
     A block with fewer than two ratings does not count. ``nan`` when only one label is left (0/0).
@@ -249,10 +248,10 @@ def krippendorff_alpha(ratings: Ratings | Tally) -> float:
     >>> round(krippendorff_alpha([["a", "a", "b", "b"], ["a", "b", "b", None], ["a", "a", "b", "b"]]), 4)
     0.6667
     """
-    blocks = tally(ratings, missing=True)
+    blocks = rating_matrix(ratings, missing=True)
     return float(krippendorff_parts(blocks, once(blocks)).value[0])
 
 
-def _value(ratings: Ratings | Tally, parts: Callable[[Tally, Floats], Parts]) -> float:
-    blocks = tally(ratings)
+def _value(ratings: Ratings | RatingMatrix, parts: Callable[[RatingMatrix, Floats], Parts]) -> float:
+    blocks = rating_matrix(ratings)
     return float(parts(blocks, once(blocks)).value[0])

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
+from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.stats.agreement import (
     Parts,
     conger_parts,
@@ -14,25 +13,34 @@ from nas_ctx.analysis.stats.agreement import (
     gwet_parts,
     krippendorff_parts,
     light_parts,
+    once,
     percentage_parts,
 )
-from nas_ctx.analysis.stats.ratings import Floats, Tally
+from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings, rating_matrix
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """One agreement statistic: ``key`` in files, ``name`` for readers, definition, source, and its ``bounds``."""
+    """One agreement statistic: ``key`` in files, ``name`` for readers, definition, source, its ``bounds``,
+    and whether it takes ``missing`` ratings."""
 
     key: str
     name: str
-    parts: Callable[[Tally, Floats], Parts]
+    parts: Callable[[RatingMatrix, Floats], Parts]
     definition: str
     source: str
     bounds: tuple[float, float] = (-1.0, 1.0)
+    missing: bool = False
 
-    def of(self, blocks: Tally, weights: Floats | None = None) -> Floats:
+    def values(self, ratings: Ratings | RatingMatrix, weights: Floats | None = None) -> Floats:
         """Its value for each row of ``weights`` (n_draws, n_blocks), by default once with every block counting once."""
-        return self.parts(blocks, np.ones((1, blocks.n_blocks)) if weights is None else weights).value
+        blocks = rating_matrix(ratings, missing=self.missing, least_blocks=1)
+        return self.parts(blocks, once(blocks) if weights is None else weights).value
+
+    def of(self, blocks: RatingMatrix, weights: Floats | None = None) -> Floats:
+        """The former name of :meth:`values`."""
+        warn_renamed("Statistic.of", "Statistic.values")
+        return self.values(blocks, weights)
 
 
 PERCENTAGE = Statistic(
@@ -49,7 +57,7 @@ LIGHT = Statistic(
     "Light's kappa",
     light_parts,
     "Mean over all pairs of runs of Cohen's kappa (p_o − p_e) / (1 − p_e), where p_e multiplies the two runs' own "
-    "shares of each choice. Undefined (0/0) when both runs of a pair used one same choice throughout.",
+    "shares of each choice. Undefined (0/0) when both runs of a pair used the same choice throughout.",
     "Light, Psychological Bulletin 76 (1971) 365; Cohen, Educational and Psychological Measurement 20 (1960) 37",
 )
 CONGER = Statistic(
@@ -74,6 +82,7 @@ KRIPPENDORFF = Statistic(
     "1 − observed / expected disagreement, nominal; the expectation draws without replacement, which corrects for few "
     "ratings, and missing ratings are allowed.",
     "Krippendorff, Educational and Psychological Measurement 30 (1970) 61",
+    missing=True,
 )
 GWET = Statistic(
     "gwets_ac1",
@@ -97,10 +106,10 @@ SCALE = (
 SCALE_SOURCE = "Landis & Koch, Biometrics 33 (1977) 159"
 
 
-def customary_word(kappa: float) -> str:
+def landis_koch(kappa: float) -> str:
     """The word that Landis and Koch gave to a kappa: a convention of 1977, not a finding.
 
-    >>> customary_word(0.48), customary_word(-0.1), customary_word(0.81)
+    >>> landis_koch(0.48), landis_koch(-0.1), landis_koch(0.81)
     ('moderate', 'poor', 'almost perfect')
     """
     if kappa != kappa:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.ratings import Floats, Ratings, Tally, tally
+from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings, rating_matrix
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class RankCorrelation:
     exact: bool
 
 
-def agreement_with_others(ratings: Ratings | Tally) -> Floats:
+def agreement_with_others(ratings: Ratings | RatingMatrix) -> Floats:
     """(n_runs,): the mean share of blocks in which a run agrees with each other run.
 
     The other runs only: agreement with a vote that a run took part in would flatter it.
@@ -29,7 +29,7 @@ def agreement_with_others(ratings: Ratings | Tally) -> Floats:
     >>> agreement_with_others([["a", "b"], ["a", "b"], ["a", "c"]]).tolist()
     [0.75, 0.75, 0.5]
     """
-    blocks = tally(ratings, least_blocks=1)
+    blocks = rating_matrix(ratings, least_blocks=1)
     same = np.zeros(blocks.n_runs)
     for code in range(blocks.n_labels):
         chosen = blocks.codes == code

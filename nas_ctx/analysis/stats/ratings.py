@@ -25,7 +25,7 @@ _WIDEST_SPAN = 1 << 16  # integer labels that span less than this are counted in
 
 
 @dataclass(frozen=True)
-class Tally:
+class RatingMatrix:
     """Ratings as numbers: ``codes[r, b]`` is the position in ``labels`` of what run r gave block b, -1 if missing.
 
     ``codes`` has shape (n_runs, n_blocks); ``labels`` holds each label that occurs, in order of first appearance for
@@ -68,33 +68,35 @@ class Tally:
         """(n_runs, n_blocks, n_labels): 1 where a run gave a block that label."""
         return (self.codes[:, :, None] == np.arange(self.n_labels)).astype(np.float64)
 
-    def of_blocks(self, chosen: Sequence[int] | Integers) -> Tally:
+    def of_blocks(self, chosen: Sequence[int] | Integers) -> RatingMatrix:
         """The same labels on some of the blocks."""
-        return Tally(self.codes[:, np.asarray(chosen, dtype=np.int64)], self.labels)
+        return RatingMatrix(self.codes[:, np.asarray(chosen, dtype=np.int64)], self.labels)
 
-    def of_runs(self, chosen: Sequence[int] | Integers) -> Tally:
+    def of_runs(self, chosen: Sequence[int] | Integers) -> RatingMatrix:
         """The same labels for some of the runs."""
-        return Tally(self.codes[np.asarray(chosen, dtype=np.int64)], self.labels)
+        return RatingMatrix(self.codes[np.asarray(chosen, dtype=np.int64)], self.labels)
 
 
-def tally(ratings: Ratings | Tally, *, missing: bool = False, least_runs: int = 2, least_blocks: int = 2) -> Tally:
+def rating_matrix(
+    ratings: Ratings | RatingMatrix, *, missing: bool = False, least_runs: int = 2, least_blocks: int = 2
+) -> RatingMatrix:
     """Check ``ratings`` (n_runs, n_blocks) and number their labels.
 
     Refused with :class:`~nas_ctx.errors.InputError`: fewer than two runs or two blocks, rows of different length,
     labels that cannot be hashed, and missing ratings unless ``missing`` allows them.
 
-    >>> tally([["local", "none"], ["local", "global"]]).codes.tolist()
+    >>> rating_matrix([["local", "none"], ["local", "global"]]).codes.tolist()
     [[0, 1], [0, 2]]
-    >>> tally([["local", "none"], ["local"]])
+    >>> rating_matrix([["local", "none"], ["local"]])
     Traceback (most recent call last):
     nas_ctx.errors.InputError: run 1 has 1 ratings but run 0 has 2: every run must rate every block
     """
-    if isinstance(ratings, Tally):
+    if isinstance(ratings, RatingMatrix):
         made = ratings
     elif isinstance(ratings, np.ndarray) and ratings.dtype != object:
-        made = _tally_of_array(ratings)
+        made = _of_array(ratings)
     else:
-        made = _tally_of_rows(ratings)
+        made = _of_rows(ratings)
     if made.n_runs < least_runs:
         raise InputError(f"agreement needs at least {least_runs} runs, got {made.n_runs}")
     if made.n_blocks < least_blocks:
@@ -105,7 +107,7 @@ def tally(ratings: Ratings | Tally, *, missing: bool = False, least_runs: int = 
     return made
 
 
-def _tally_of_array(ratings: npt.NDArray[Any]) -> Tally:
+def _of_array(ratings: npt.NDArray[Any]) -> RatingMatrix:
     if ratings.ndim != 2:
         raise InputError(f"ratings must have 2 dimensions (n_runs, n_blocks), got {ratings.ndim}")
     if ratings.dtype.kind in "iu" and ratings.size:
@@ -116,16 +118,16 @@ def _tally_of_array(ratings: npt.NDArray[Any]) -> Tally:
             present = np.flatnonzero(np.bincount(shifted.ravel(), minlength=span))
             code_of = np.zeros(span, dtype=np.int64)
             code_of[present] = np.arange(len(present))
-            return Tally(code_of[shifted], tuple((present + int(least)).tolist()))
+            return RatingMatrix(code_of[shifted], tuple((present + int(least)).tolist()))
     labels, codes = np.unique(ratings, return_inverse=True)  # sorts NaN to the end, as one label
     codes = codes.reshape(ratings.shape).astype(np.int64)
     if ratings.dtype.kind == "f" and len(labels) and np.isnan(labels[-1]):
         codes[codes == len(labels) - 1] = -1
         labels = labels[:-1]
-    return Tally(codes, tuple(labels.tolist()))
+    return RatingMatrix(codes, tuple(labels.tolist()))
 
 
-def _tally_of_rows(ratings: Iterable[Any]) -> Tally:
+def _of_rows(ratings: Iterable[Any]) -> RatingMatrix:
     if isinstance(ratings, str | bytes) or not isinstance(ratings, Iterable):
         raise InputError(f"ratings must be a table (n_runs, n_blocks), got {type(ratings).__name__}")
     rows: list[list[Any]] = []
@@ -152,4 +154,4 @@ def _tally_of_rows(ratings: Iterable[Any]) -> Tally:
             except TypeError:
                 kind = type(label).__name__
                 raise InputError(f"the label of run {r} for block {b} cannot be hashed: {kind} {label!r}") from None
-    return Tally(codes, tuple(label for _, label in code_of))
+    return RatingMatrix(codes, tuple(label for _, label in code_of))

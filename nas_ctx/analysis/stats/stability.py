@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from nas_ctx.analysis.stats.ratings import Floats, Integers, Ratings, Tally, tally
+from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix, Ratings, rating_matrix
 from nas_ctx.errors import InputError
 
 _VOTES_AT_ONCE = 1 << 22
@@ -19,7 +19,7 @@ Truths = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Enough:
+class VoteStability:
     """For one number of runs ``k``: how well a vote of k runs stands for the full vote.
 
     ``blocks`` is the expected share of blocks in which it gives the same winner (the same set of tied winners where the
@@ -34,15 +34,15 @@ class Enough:
     subsets: int
 
 
-def enough_runs(ratings: Ratings | Tally, *, most_subsets: int = 2000, seed: int = 0) -> list[Enough]:
+def vote_stability(ratings: Ratings | RatingMatrix, *, most_subsets: int = 2000, seed: int = 0) -> list[VoteStability]:
     """For k = 2..n the probability that a vote of k of the runs gives the full vote.
 
     All subsets are looked at when there are at most ``most_subsets``, else that many are drawn. No tie is broken here.
 
-    >>> [(e.k, round(e.blocks, 3), round(e.whole, 3)) for e in enough_runs([["a", "b"], ["a", "b"], ["b", "b"]])]
+    >>> [(e.k, round(e.blocks, 3), round(e.whole, 3)) for e in vote_stability([["a", "b"], ["a", "b"], ["b", "b"]])]
     [(2, 0.667, 0.333), (3, 1.0, 1.0)]
     """
-    blocks = tally(ratings, least_blocks=1)
+    blocks = rating_matrix(ratings, least_blocks=1)
     full = winners_of(blocks.votes.T)
     counts = {k: math.comb(blocks.n_runs, k) for k in range(2, blocks.n_runs + 1)}
     found = []
@@ -56,11 +56,11 @@ def enough_runs(ratings: Ratings | Tally, *, most_subsets: int = 2000, seed: int
     return sorted(found, key=lambda entry: entry.k)
 
 
-def _entry(k: int, same: Truths, kind: str) -> Enough:
-    return Enough(k, float(same.mean()), float(same.all(axis=1).mean()), kind, len(same))
+def _entry(k: int, same: Truths, kind: str) -> VoteStability:
+    return VoteStability(k, float(same.mean()), float(same.all(axis=1).mean()), kind, len(same))
 
 
-def _same_as_full(blocks: Tally, subsets: Integers, full: Truths) -> Truths:
+def _same_as_full(blocks: RatingMatrix, subsets: Integers, full: Truths) -> Truths:
     """(n_subsets, n_blocks): whether the winners among a subset of the runs are those of ``full``."""
     step = max(1, _VOTES_AT_ONCE // (blocks.n_blocks * blocks.n_labels))
     parts = []
@@ -73,7 +73,7 @@ def _same_as_full(blocks: Tally, subsets: Integers, full: Truths) -> Truths:
     return np.concatenate(parts)
 
 
-def _of_growing_samples(blocks: Tally, ks: set[int], full: Truths, draws: int, seed: int) -> list[Enough]:
+def _of_growing_samples(blocks: RatingMatrix, ks: set[int], full: Truths, draws: int, seed: int) -> list[VoteStability]:
     """Subsets that grow run by run in ``draws`` random orders, looked at whenever their size is one of ``ks``."""
     orders = np.random.default_rng(seed).permuted(np.tile(np.arange(blocks.n_runs), (draws, 1)), axis=1)
     step = max(1, _VOTES_AT_ONCE // (blocks.n_blocks * blocks.n_labels))
@@ -94,27 +94,29 @@ def winners_of(votes: npt.NDArray[Any]) -> Truths:
     return votes == votes.max(axis=0)
 
 
-def extrapolated(ratings: Ratings | Tally, runs: Sequence[int]) -> list[Enough]:
+def extrapolate_stability(ratings: Ratings | RatingMatrix, runs: Sequence[int]) -> list[VoteStability]:
     """The same for other numbers of ``runs``, if each block's future runs chose by the vote shares seen so far.
 
     An extrapolation, and an optimistic one: the shares are themselves estimates from few runs, blocks are taken as
     independent, and a tie stays a tie at best by luck. Blocks whose full vote is tied have no winner to find and are
     left out. Exact, by :func:`plurality_probability`.
 
-    >>> round(extrapolated([["a", "b"], ["a", "b"], ["b", "b"]], [9])[0].blocks, 3)
+    >>> round(extrapolate_stability([["a", "b"], ["a", "b"], ["b", "b"]], [9])[0].blocks, 3)
     0.928
     """
-    blocks = tally(ratings, least_blocks=1)
+    blocks = rating_matrix(ratings, least_blocks=1)
     shares = np.sort(blocks.votes, axis=1)[:, ::-1] / blocks.n_runs
     untied = shares[(shares[:, 0] > shares[:, 1])] if shares.shape[1] > 1 else shares
     kinds, counts = np.unique(untied.round(12), axis=0, return_counts=True)
     found = []
     for k in runs:
         if not len(untied):
-            found.append(Enough(k, math.nan, math.nan, "extrapolated", 0))
+            found.append(VoteStability(k, math.nan, math.nan, "extrapolated", 0))
             continue
         each = np.array([plurality_probability(kind, k) for kind in kinds])
-        found.append(Enough(k, float(each @ counts / counts.sum()), float(np.prod(each**counts)), "extrapolated", 0))
+        found.append(
+            VoteStability(k, float(each @ counts / counts.sum()), float(np.prod(each**counts)), "extrapolated", 0)
+        )
     return found
 
 
@@ -146,7 +148,7 @@ def plurality_probability(shares: Sequence[float] | Floats, k: int) -> float:
     return round(float(min(total, 1.0)), 15)
 
 
-def runs_needed(found: Sequence[Enough], n_runs: int, share: float = 0.95) -> int | None:
+def runs_needed(found: Sequence[VoteStability], n_runs: int, share: float = 0.95) -> int | None:
     """The least number of runs whose vote, and that of any larger number looked at, gives ``share`` of the blocks.
 
     Below ``n_runs`` what was measured counts, above it what was extrapolated; ``n_runs`` itself, which matches itself

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.ratings import Floats, Label, Ratings, Tally, tally
+from nas_ctx.analysis.stats.ratings import Floats, Label, RatingMatrix, Ratings, rating_matrix
 from nas_ctx.errors import InputError, unknown_name
 
 TIE_RULES = ("probability", "order", "refuse")
@@ -36,7 +36,7 @@ class BlockVote:
 
 
 def vote(
-    ratings: Ratings | Tally,
+    ratings: Ratings | RatingMatrix,
     *,
     ties: str | None = None,
     order: Sequence[Label] | None = None,
@@ -60,7 +60,7 @@ def vote(
     """
     if ties is not None and ties not in TIE_RULES:
         raise unknown_name("rule for ties", ties, TIE_RULES)
-    blocks = tally(ratings, least_runs=1, least_blocks=1)
+    blocks = rating_matrix(ratings, least_runs=1, least_blocks=1)
     ranks = list(range(blocks.n_labels)) if order is None else [_rank(label, order) for label in blocks.labels]
     entropies = vote_entropy(blocks, n_choices)
     votes = []
@@ -94,7 +94,7 @@ def vote(
     return votes
 
 
-def vote_entropy(blocks: Tally, n_choices: Sequence[int] | None = None) -> Floats:
+def vote_entropy(blocks: RatingMatrix, n_choices: Sequence[int] | None = None) -> Floats:
     """(n_blocks,): entropy of each block's vote shares over the log of its number of choices; 0 with one choice."""
     shares = blocks.votes / blocks.n_runs
     logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)

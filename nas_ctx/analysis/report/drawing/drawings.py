@@ -32,8 +32,8 @@ def drawings(record: Reliability) -> dict[str, Scene]:
         rows = [(task.task, task.percentage, task.chance) for task in record.tasks if task.role == role]
         if rows:
             made[f"{role}s"] = bars(f"Agreement per {role} task", rows, colour=line_colour(0))
-    if record.course is not None:
-        course, steps = record.course, record.course.steps.tolist()
+    if record.trajectory is not None:
+        course, steps = record.trajectory, record.trajectory.steps.tolist()
         made["course"] = curves(
             "Agreement over the steps",
             [
@@ -74,7 +74,7 @@ def drawings(record: Reliability) -> dict[str, Scene]:
 def _whisker(record: Reliability, index: int) -> Whisker:
     result = record.results[index]
     share = result.statistic is PERCENTAGE
-    low, high = result.interval.best if result.interval else (math.nan, math.nan)
+    low, high = result.interval.ends if result.interval else (math.nan, math.nan)
     value = percent(result.value) if share else number(result.value)
     between = f"  ({span(result.interval, percent if share else None)})" if result.interval and not share else ""
     return Whisker(
@@ -95,7 +95,7 @@ def _enough(record: Reliability) -> Scene:
         for extrapolated in (False, True):
             points = [
                 (entry.k, getattr(entry, value))
-                for entry in record.enough
+                for entry in record.stability
                 if (entry.kind == "extrapolated") == extrapolated
             ]
             drawn.append(

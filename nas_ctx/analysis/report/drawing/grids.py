@@ -28,7 +28,7 @@ from nas_ctx.analysis.report.drawing.scene import (
 )
 from nas_ctx.analysis.report.palette import colours, hex_of, ink_on, mixed, ramp, rgb, shaded
 from nas_ctx.analysis.stats.votes import BlockVote
-from nas_ctx.analysis.trajectory import Course
+from nas_ctx.analysis.trajectory import Trajectory
 
 EDGE = "#bcc4cc"  # around cells, so that the palest still show
 _EM = 0.56  # mean width of a letter in ems, generous
@@ -359,7 +359,7 @@ def _agreement_cell(
         scene.add(Text(x + cell / 2, y + cell / 2 + 4, text, size=12, anchor="middle", fill=ink_on(fill), title=said))
 
 
-def probability_grid(record: Reliability, course: Course) -> Scene:
+def probability_grid(record: Reliability, course: Trajectory) -> Scene:
     """Small multiples: the mean probability of each choice over the steps, block by block."""
     grid = record.grid
     positions = {block: i for i, block in enumerate(course.blocks)}
