@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "draw what a trained network predicts, beside the truth",
     "importance": "say how much each block of a trained network matters",
     "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
+    "nnictl": "run nnictl on the experiments that were launched: view ID, trial ls ID, resume ID",
     "report": "say how far repeated searches agree, and what they vote for",
     "compare": "compare the reliability of two sets of searches",
     "show": "show a genotype: its grid in the terminal, and as a picture",

@@ -1,11 +1,13 @@
 """Runs an NNI experiment from start to end: on loopback, with NNI's state in one folder, leaving no process behind.
 
-``nnictl create`` alone starts a manager that listens on every interface, keeps its state in the home folder, needs a
-free port to be named, and stays when the trials are done. This starts the same ``nnictl``, and looks after the rest.
+``nnictl create`` alone starts a manager that listens on every interface and obeys whoever reaches it, keeps its state
+in the home folder, needs a free port to be named, and stays when the trials are done. This starts the same ``nnictl``,
+and looks after the rest. The manager asks for a token, see ``guard.js``.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -26,11 +28,14 @@ from typing import Any
 
 import psutil
 
+from nas_ctx.credentials import USER, netrc_of, token_in
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text
+from nas_ctx.parameters import VARIABLE
 
 FINISHED = {"DONE", "STOPPED", "ERROR", "VIEWED"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class LaunchError(RuntimeError):
@@ -71,12 +76,26 @@ class Experiment:
 
     @property
     def url(self) -> str:
-        """The address of the web page."""
+        """The address of the web page, which asks for a user name, any, and a password, the token in ``netrc``."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def page(self) -> str:
+        """The address with the token in it: it opens the web page at once, and is not to be passed on."""
+        return f"http://{USER}:{token_in(self.netrc)}@127.0.0.1:{self.port}"
+
+    @property
+    def netrc(self) -> Path:
+        """The file with the token."""
+        return Path(self.environment["NETRC"])
 
     def get(self, what: str) -> Any:
         """What the manager answers to a question, decoded."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/nni/{what}", timeout=20) as answer:
+        password = base64.b64encode(f"{USER}:{token_in(self.netrc)}".encode()).decode()
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/nni/{what}", headers={"Authorization": f"Basic {password}"}
+        )
+        with _DIRECT.open(request, timeout=20) as answer:
             return json.load(answer)
 
     def status(self) -> str:
@@ -130,7 +149,7 @@ def create(config: Path, home: Path, port: int | None = None, tries: int = 10) -
     """
     if not config.is_file():
         raise InputError(f"{config}: no such file")
-    environment = _environment(home)
+    environment = environment_of(home, config)
     said = ""
     for _ in range(tries):
         chosen = port or free_port()
@@ -217,6 +236,12 @@ def _note(config: Path, home: Path, experiment: Experiment) -> None:
     write_text(home / _NOTES, json.dumps(notes, indent=1) + "\n")
 
 
+def config_of(identity: str, home: Path) -> Path | None:
+    """The file of an experiment that this launched, where it is remembered."""
+    notes = _notes(home).items()
+    return next((Path(path) for path, note in notes if note.get("experiment") == identity), None)
+
+
 def _notes(home: Path) -> dict[str, Any]:
     try:
         notes = json.loads((home / _NOTES).read_text(encoding="utf-8"))
@@ -230,7 +255,7 @@ def _still_running(config: Path, home: Path) -> Experiment | None:
     note = _notes(home).get(str(config.resolve()))
     if not isinstance(note, dict) or not {"experiment", "port", "launcher", "text"} <= note.keys():
         return None
-    experiment = _known(str(note["experiment"]), int(note["port"]), home, _environment(home))
+    experiment = _known(str(note["experiment"]), int(note["port"]), home, environment_of(home, config))
     if experiment.pid is None or not psutil.pid_exists(experiment.pid) or not _answers(experiment):
         return None
     if note["launcher"] != os.getpid() and psutil.pid_exists(note["launcher"]):
@@ -238,7 +263,7 @@ def _still_running(config: Path, home: Path) -> Experiment | None:
     if note["text"] != config.read_text("utf-8"):
         raise InputError(
             f"{config}: has changed since experiment {experiment.id} was started, which still runs; "
-            f"stop that first: HOME={home.resolve()} nnictl stop {experiment.id}"
+            f"stop that first: nas-ctx nnictl --home {home} stop {experiment.id}"
         )
     return experiment
 
@@ -250,18 +275,25 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """The environment that nnictl, its manager and the trials run in."""
+def environment_of(home: Path, config: Path | None = None) -> dict[str, str]:
+    """The environment that nnictl, its manager and the trials of ``config`` run in; makes the state folder."""
     home = home.resolve()
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     environment = dict(os.environ)
     # Weights and fonts that were fetched before stay where they are.
     environment.setdefault("XDG_CACHE_HOME", str(Path.home() / ".cache"))
     environment["HOME"] = str(home)
+    environment["NETRC"] = str(netrc_of(home))
+    # No proxy gets the token to see.
+    for name in ("no_proxy", "NO_PROXY"):
+        environment[name] = ",".join(filter(None, ["localhost,127.0.0.1", environment.get(name)]))
+    if config is not None:
+        environment[VARIABLE] = str(config.resolve())
     # `python` and `nnictl` are those of the environment that this runs in, whether it was activated or not.
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
-    loopback = str(resources.files("nas_ctx") / "loopback.js")
-    environment["NODE_OPTIONS"] = f"{environment.get('NODE_OPTIONS', '')} --require {json.dumps(loopback)}".strip()
+    preloads = [json.dumps(str(resources.files("nas_ctx") / name)) for name in ("loopback.js", "guard.js")]
+    words = [environment.get("NODE_OPTIONS", ""), *(f"--require {preload}" for preload in preloads)]
+    environment["NODE_OPTIONS"] = " ".join(words).strip()
     environment["PYTHONWARNINGS"] = "ignore:pkg_resources is deprecated"
     return environment
 

@@ -3,7 +3,7 @@
 ``python -m nas_ctx.trial search CONFIG`` (or ``train``) merges the trial's parameters, dotted keys such as ``seed`` or
 ``training.lr``, into the configuration, runs it, and reports to NNI: after every validation the scores, the mean
 entropy and the number of decided blocks; at the end the validation loss as ``default``, every score, and the genotype,
-so that a report can be made from the experiment's own record.
+so that a report can be made from the experiment's own record. Parameters must be of the experiment's search space.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from nas_ctx.config import Config, load_config
 from nas_ctx.errors import guarded
 from nas_ctx.genotype import Genotype
 from nas_ctx.nested import parse_override
+from nas_ctx.parameters import VARIABLE, check_parameters
 from nas_ctx.training import RunFolder
 
 
@@ -31,12 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m nas_ctx.trial", description=__doc__)
     parser.add_argument("kind", choices=["search", "train"])
     add_run_options(parser)
+    parser.add_argument(
+        "--experiment",
+        metavar="FILE",
+        default=os.environ.get(VARIABLE),
+        type=Path,
+        help="NNI's YAML file of the experiment: a trial may set what its search space lists, and nothing else "
+        "(default: the file that `nas-ctx launch` was given)",
+    )
     options = parser.parse_args(arguments)
     return guarded(f"nas_ctx.trial {options.kind}", lambda: _run_and_report(options))
 
 
 def _run_and_report(options: argparse.Namespace) -> None:
-    parameters: dict[str, Any] = nni.get_next_parameter() or {}
+    parameters = check_parameters(nni.get_next_parameter() or {}, options.experiment)
     result = run(options.kind, trial_config(options, parameters))
     if not result:
         return  # of several processes the first one reports

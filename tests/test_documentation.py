@@ -20,7 +20,7 @@ import search_spaces
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIALS = ROOT / "docs" / "tutorials"
 PROGRAM = {"cli", "commands", "doctor", "measure", "preview", "show", "templates", "terminal", "trial"}
-INTERNAL = {*PROGRAM, "nested", "plugins", "settings"}  # the rest of the modules is public
+INTERNAL = {*PROGRAM, "credentials", "nested", "parameters", "plugins", "settings"}  # the rest of the modules is public
 QUICK = {"3_own_data_and_task", "5_reading_a_report"}  # `make docs` runs all of them, in full
 
 

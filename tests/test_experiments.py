@@ -17,6 +17,7 @@ from nas_ctx.config import load_config
 from nas_ctx.data.rooms import write_rooms
 from nas_ctx.genotype import Genotype
 from nas_ctx.nested import parse_override
+from nas_ctx.parameters import check_parameters
 
 PROJECT = Path(__file__).resolve().parents[1]
 STUDIES = {"nyud": "NYUD_MT", "pascal": "PASCAL_MT"}
@@ -67,11 +68,14 @@ def test_every_experiment_starts_valid_configurations_and_ends(path: Path) -> No
     content = yaml.safe_load(path.read_text())
     _, _, module, command, config, *options = shlex.split(content["trialCommand"])
     assert (module, command) in {("nas_ctx.trial", "search"), ("nas_ctx.trial", "train")}
-    fixed = dict(parse_override(text) for text in options[1::2])
+    words = list(zip(options[::2], options[1::2], strict=True))
+    fixed = dict(parse_override(text) for word, text in words if word == "--set")
     spaces = [[(key, value) for value in of["_value"]] for key, of in content["searchSpace"].items()]
     points = list(itertools.product(*spaces))
     outputs = {load_config(PROJECT / config, fixed | dict(point)).output for point in points}
     assert len(points) == content["maxTrialNumber"]
+    assert [PROJECT / text for word, text in words if word == "--experiment"] == [path]
+    assert all(check_parameters(dict(point), path) for point in points)
     assert outputs == {None} or len(outputs) == len(points)  # no two trials in one folder
 
 

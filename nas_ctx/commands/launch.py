@@ -1,8 +1,9 @@
 """Run an NNI experiment and wait for it: on loopback, with NNI's state in one folder, leaving no process behind.
 
-The experiment file is NNI's own (see `nnictl create --config`). The manager's web page answers on this machine only;
-its address is printed, and it is there while the experiment runs. Finished or interrupted, the manager is stopped; the
-experiment's record stays in the state folder, and `nnictl view` shows its page again.
+The experiment file is NNI's own (see `nnictl create --config`). The manager's web page answers on this machine only,
+and only with the token that the launcher makes; its address is printed, and it is there while the experiment runs.
+Finished or interrupted, the manager is stopped; the experiment's record stays in the state folder, and
+`nas-ctx nnictl view ID` shows its page again.
 
 The same command goes on after a crash: it joins an experiment whose manager still runs; otherwise a new experiment
 takes finished runs from their folders (so give the trials an `output` such as work/{seed}) and resumes the others.
@@ -58,7 +59,9 @@ class ProgressLine:
     def __call__(self, experiment: Experiment, trials: list[Trial]) -> None:
         """Show the state of ``trials``."""
         if not self._announced:
-            print(f"experiment {experiment.id} on {experiment.url} (this machine only)", flush=True)
+            # A log does not get the token.
+            where = experiment.page if sys.stdout.isatty() else f"{experiment.url}, password in {experiment.netrc}"
+            print(f"experiment {experiment.id} on {where} (this machine only)", flush=True)
             self._announced = True
         done = sum(trial.status == "SUCCEEDED" for trial in trials)
         running = [trial for trial in trials if trial.status == "RUNNING"]

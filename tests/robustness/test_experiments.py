@@ -159,8 +159,10 @@ def test_two_machines_over_ssh(rooms: Path, tmp_path: Path, machines: list[tuple
     code.mkdir()
     # No output: a run lies in its trial's folder on the machine that it ran on.
     (code / "search.yaml").write_text(yaml.safe_dump(tiny(rooms, None), sort_keys=False))
-    path = experiment_file(tmp_path, "python -m nas_ctx.trial search search.yaml", [0, 1, 2, 3, 4])
-    content = yaml.safe_load(path.read_text()) | {"trialCodeDirectory": "code", "nniManagerIp": "127.0.0.1"}
+    path = experiment_file(
+        code, "python -m nas_ctx.trial search search.yaml --experiment experiment.yaml", [0, 1, 2, 3, 4]
+    )
+    content = yaml.safe_load(path.read_text()) | {"nniManagerIp": "127.0.0.1"}
     content["trainingService"] = {
         "platform": "remote",
         "machineList": [
