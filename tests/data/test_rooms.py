@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from nas_ctx.data.rooms import ROOMS_CLASSES, compose, write_rooms
+from nas_ctx.data.rooms import ROOMS_CLASSES, camera, compose, write_rooms
 from nas_ctx.data.rooms.geometry import SHAPES, Part, part_interval, rotation, shaded_from
 from nas_ctx.data.rooms.labels import outlines
 from nas_ctx.data.rooms.writing import take
@@ -51,6 +52,52 @@ def test_intervals_agree_with_marching_along_the_ray(shape):
         assert enter == pytest.approx(marched[0], abs=0.002)
         assert leave == pytest.approx(marched[-1], abs=0.002)
     assert hits > 10
+
+
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+@pytest.mark.parametrize("direction", list(itertools.product((0.0, -1.0, 2.0), repeat=3))[1:])
+def test_rays_parallel_to_axes_and_faces(shape, direction):
+    """They pass through the middle, or miss; nothing is infinity minus infinity."""
+    along = np.array(direction, np.float32)[:, None]
+    part = Part(shape, (0.0, 0.0, 0.0), (0.5, 0.5, 0.5), 0, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # From 1/10 beside the middle in all directions: a point inside of every shape.
+        enter, leave = (float(end[0]) for end in part_interval(part, np.float32(0.1) - 3 * along, along))
+        aside = part_interval(part, np.float32(0.1) - 3 * along + 2 * (along == 0), along)
+    assert enter < 3 < leave
+    for end in (enter, leave):
+        for outside in (-1e-3, 1e-3):
+            point = 0.1 + (end + outside - 3) * along
+            assert inside(part, point)[0] == ((outside > 0) == (end == enter))
+    if not all(direction):
+        assert not aside[0][0] < aside[1][0]
+
+
+def scenes_without_nan(indices, seed, monkeypatch, figures=False):
+    """Renders scenes; neither the light that makes the picture nor a label may hold what is not a number."""
+    develop = camera._develop
+
+    def checked(light, rng):
+        assert np.isfinite(light).all(), (seed, index)
+        return develop(light, rng)
+
+    monkeypatch.setattr(camera, "_develop", checked)
+    for index in indices:
+        _, labels = take(seed, 0, index, (96, 128), figures)
+        assert np.isfinite(labels.depth).all(), (seed, index)
+        np.testing.assert_allclose(np.linalg.norm(labels.normals, axis=2), 1, atol=1e-5)
+
+
+def test_nothing_is_not_a_number(monkeypatch):
+    scenes_without_nan([8], 5, monkeypatch)  # a ray of an outline pixel that is exactly parallel to two walls
+    scenes_without_nan(range(24), 6, monkeypatch)
+    scenes_without_nan(range(12), 6, monkeypatch, figures=True)
+
+
+@pytest.mark.long
+def test_nothing_is_not_a_number_in_2000_scenes(monkeypatch):
+    scenes_without_nan(range(1000), 5, monkeypatch)
+    scenes_without_nan(range(1000), 7, monkeypatch, figures=True)
 
 
 def test_shadows_agree_with_marching_to_the_light():

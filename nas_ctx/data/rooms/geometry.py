@@ -17,6 +17,9 @@ Floats = NDArray[np.float32]
 # Vectors are arrays whose first axis is x, y, z: (3,), (3, n) or (3, H, W). So sums over components stay fast.
 
 NEAR = np.float32(1e-3)
+_TINY = np.float32(1e-30)
+"""Added before a division: a ray that is exactly parallel to a face would give infinity minus infinity. Too small to
+change any other number."""
 _SIGNS = np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, 8)
 
 
@@ -72,13 +75,14 @@ class Part:
 
 def _slab(o: Floats, d: Floats) -> tuple[Floats, Floats]:
     """The interval of t in which ``-1 <= o + t * d <= 1``."""
-    inverse = np.float32(1) / d
+    inverse = np.float32(1) / (d + _TINY)
     middle, reach = -o * inverse, np.abs(inverse)
     return middle - reach, middle + reach
 
 
 def _round(a: Floats, b: Floats, c: Floats) -> tuple[Floats, Floats]:
     """The interval in which ``a t^2 + 2 b t + c <= 0``; empty (both ends nan) where the ray misses."""
+    a = a + _TINY
     root = np.sqrt(b * b - a * c)
     inverse = np.float32(1) / a
     return (-b - root) * inverse, (root - b) * inverse
