@@ -6,10 +6,12 @@ searches agree. Importing it is cheap: torch and NNI load with the modules that 
 
 import warnings
 
-from nas_ctx import _torchvision
-from nas_ctx._version import __version__
+from nas_ctx.compat import moved, torchvision
 
-_torchvision.mend_on_import()
+__version__ = "0.1.0"
+
+moved.install()
+torchvision.mend_on_import()
 # NNI 3.0 wraps the layers of torch.nn and warns of names that torch added after it. They are no layers.
 warnings.filterwarnings("ignore", ".*is found to be not a nn.Module", RuntimeWarning)
 

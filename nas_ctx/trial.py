@@ -18,13 +18,13 @@ from typing import Any
 
 import nni
 
-from nas_ctx.commands.options import add_run_options
+from nas_ctx.cli.options import add_run_options
 from nas_ctx.config import Config, load_config
+from nas_ctx.config.nested import parse_override
 from nas_ctx.errors import guarded
+from nas_ctx.experiment.parameters import VARIABLE, check_parameters
 from nas_ctx.genotype import Genotype
-from nas_ctx.nested import parse_override
-from nas_ctx.parameters import VARIABLE, check_parameters
-from nas_ctx.training import RunFolder
+from nas_ctx.runs.folder import RunFolder
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,7 +49,7 @@ def _run_and_report(options: argparse.Namespace) -> None:
     result = run(options.kind, trial_config(options, parameters))
     if not result:
         return  # of several processes the first one reports
-    # NNI's own record may show another trial's parameters, see `nas_ctx.launch`.
+    # NNI's own record may show another trial's parameters, see `nas_ctx.experiment.launch`.
     nni.report_final_result({**result, "parameters": parameters})
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from nas_ctx.config import Config, check_config
+from nas_ctx.config.nested import set_dotted
 from nas_ctx.data.rooms import ROOMS_CLASSES, write_rooms
-from nas_ctx.nested import set_dotted
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from scipy.spatial import ConvexHull
 
 from nas_ctx.cli import main
 from nas_ctx.config import load_config
+from nas_ctx.config.nested import parse_override
 from nas_ctx.data.rooms import write_rooms
+from nas_ctx.experiment.parameters import check_parameters
 from nas_ctx.genotype import Genotype
-from nas_ctx.nested import parse_override
-from nas_ctx.parameters import check_parameters
 
 PROJECT = Path(__file__).resolve().parents[1]
 STUDIES = {"nyud": "NYUD_MT", "pascal": "PASCAL_MT"}

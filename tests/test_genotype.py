@@ -192,7 +192,7 @@ def test_differences():
     [
         ("nas_ctx.genotype", ["numpy", "torch", "nni"]),
         ("nas_ctx.analysis", ["torch", "nni", "matplotlib", "pytorch_lightning"]),
-        ("nas_ctx.commands.report", ["torch", "nni", "numpy"]),
+        ("nas_ctx.cli.commands.report", ["torch", "nni", "numpy"]),
     ],
 )
 def test_imports_stay_light(module, forbidden):

@@ -103,7 +103,7 @@ def test_the_installed_package_runs_away_from_the_project(installed: Path, tmp_p
     run(installed / "nas-ctx", "report", "0.json", "1.json", "2.json", "--out", "report", folder=tmp_path)
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "--accent" in page, "the style sheet is in the page"
-    code = "from importlib import resources; print(*(p.name for p in resources.files('nas_ctx').iterdir()))"
+    code = "from importlib import resources; print(*(p.name for p in resources.files('nas_ctx.experiment').iterdir()))"
     assert {"loopback.js", "guard.js"} <= set(run(installed / "python", "-c", code, folder=tmp_path).split())
 
 

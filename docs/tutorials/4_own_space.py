@@ -12,8 +12,7 @@ of a dozen lines, and everything else stays as it is.
 # it a function that makes the block of each pair: a ``LayerChoice`` between windows of
 # three sizes, or nothing. ``label_scope`` gives the choice its name, ``target/source``.
 from nas_ctx.contexts import CONTEXTS
-from nas_ctx.models import MultiTaskNetwork
-from nas_ctx.spaces import register_space
+from nas_ctx.models import MultiTaskNetwork, register_space
 
 from nni.mutable.utils import label_scope
 from nni.nas.nn.pytorch import LayerChoice, ModelSpace

@@ -62,7 +62,7 @@ trainingService:
 # %%
 # ``nas-ctx launch experiment.yaml --home nni`` runs it, and so does Python. The manager
 # listens on this machine alone, and is gone when the trials are done.
-from nas_ctx.launch import run
+from nas_ctx.experiment.launch import run
 
 experiment, trials = run(experiment_file, work / "nni")
 trials.sort(key=lambda trial: trial.parameters["seed"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
-from nas_ctx._version import __version__
+from nas_ctx import __version__
 from nas_ctx.analysis.choice_table import ChoiceTable, table_of
 from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nas_ctx.contexts.projection import Activation, projection
 from nas_ctx.contexts.sharing import Shared
-from nas_ctx.registry import Registry, called_with
+from nas_ctx.plugins.registry import Registry, called_with
 
 CONTEXTS: Registry[type[nn.Module]] = Registry(
     "context",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nas_ctx.data.reading import read_image, read_lines
 from nas_ctx.errors import InputError, unknown_name
-from nas_ctx.registry import Registry, subclass_of
+from nas_ctx.plugins.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
     from nas_ctx.tasks import Task

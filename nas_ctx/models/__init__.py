@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from nas_ctx.models.backbone import BACKBONES, Backbone, register_backbone
+from nas_ctx.models.distillation.mti_net import MTINet
+from nas_ctx.models.distillation.psd import PSDNet
 from nas_ctx.models.grid import ContextGrid, MakeBlock
 from nas_ctx.models.heads import HEADS, MakeHead, register_head
-from nas_ctx.models.mti_net import MTINet
 from nas_ctx.models.network import MultiTaskNetwork
-from nas_ctx.models.psd import PSDNet
 from nas_ctx.models.registry import (
     DISTILLATIONS,
     NETWORKS,
@@ -21,6 +21,7 @@ from nas_ctx.models.registry import (
     register_network,
 )
 from nas_ctx.models.relational import Refined, RelationalContext, region_loss
+from nas_ctx.models.spaces import SPACES, MakeSpace, freeze, make_space, register_space
 from nas_ctx.models.true_regions import Partition, TrueRegions
 
 __all__ = [
@@ -28,12 +29,14 @@ __all__ = [
     "DISTILLATIONS",
     "HEADS",
     "NETWORKS",
+    "SPACES",
     "Backbone",
     "ContextGrid",
     "MTINet",
     "MakeBlock",
     "MakeDistillation",
     "MakeHead",
+    "MakeSpace",
     "MultiTaskNetwork",
     "PSDNet",
     "Partition",
@@ -41,9 +44,12 @@ __all__ = [
     "RelationalContext",
     "TaskShape",
     "TrueRegions",
+    "freeze",
+    "make_space",
     "region_loss",
     "register_backbone",
     "register_distillation",
     "register_head",
     "register_network",
+    "register_space",
 ]

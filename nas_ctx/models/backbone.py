@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.plugins import is_path
-from nas_ctx.registry import Registry, called_with, signature_of
+from nas_ctx.plugins.registry import Registry, called_with, signature_of
 
 FINEST_STRIDE = 4
 """Maps finer than this (the stems of residual networks) are left out unless ``out_indices`` asks for them."""

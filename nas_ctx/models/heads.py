@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_ctx.contexts.projection import conv_norm
-from nas_ctx.registry import Registry, called_with
+from nas_ctx.plugins.registry import Registry, called_with
 
 MakeHead = Callable[[int, int], nn.Module]
 """(in_channels, channels) to a module from the backbone's features (B, in_channels, h, w) to (B, channels, h, w)."""

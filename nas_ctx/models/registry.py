@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import nn
 
 from nas_ctx.models.backbone import Backbone
-from nas_ctx.registry import Registry, called_with
+from nas_ctx.plugins.registry import Registry, called_with
 
 
 class TaskShape(Protocol):

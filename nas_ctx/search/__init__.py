@@ -4,11 +4,11 @@
 # `nni.nas.strategy.DARTS` and its siblings into an `ImportFailedStrategy`. So this comes before our own modules.
 import nni.nas.strategy  # noqa: F401
 
+from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.history import History
 from nas_ctx.search.module import GumbelSearchModule
 from nas_ctx.search.space import Unsearchable
 from nas_ctx.search.strategy import GumbelSearch
-from nas_ctx.settings import SearchSettings
 
 __all__ = ["Choice", "Choices", "GumbelSearch", "GumbelSearchModule", "History", "SearchSettings", "Unsearchable"]

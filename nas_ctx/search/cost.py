@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from nas_ctx.config.search_settings import Resource
 from nas_ctx.search.choice import Choices
-from nas_ctx.search.supernet import MixedLayer
-from nas_ctx.settings import Resource
+from nas_ctx.search.supernet.layer import MixedLayer
 
 
 class ExpectedCost:

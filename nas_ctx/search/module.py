@@ -11,12 +11,12 @@ from nni.nas.evaluator.pytorch import LightningModule
 from nni.nas.oneshot.pytorch.base_lightning import BaseOneShotLightningModule
 from torch import Tensor, optim
 
+from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.search.history import History
 from nas_ctx.search.schedule import Linear
-from nas_ctx.search.supernet import Mixed
-from nas_ctx.settings import SearchSettings
+from nas_ctx.search.supernet.layer import Mixed
 
 
 class GumbelSearchModule(BaseOneShotLightningModule):

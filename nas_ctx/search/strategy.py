@@ -13,17 +13,17 @@ from nni.nas.oneshot.pytorch.strategy import MutationHook, OneShotStrategy
 from nni.nas.oneshot.pytorch.supermodule.operation import NATIVE_MIXED_OPERATIONS
 from torch import nn
 
+from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.genotype import Genotype
-from nas_ctx.search.cell import MixedCell
 from nas_ctx.search.choice import Choice, Choices
 from nas_ctx.search.cost import expected_cost
 from nas_ctx.search.history import History
 from nas_ctx.search.module import GumbelSearchModule
-from nas_ctx.search.repeat import MixedRepeat, MixedStage
 from nas_ctx.search.space import Unsearchable, choices_of, refuse, settle
-from nas_ctx.search.supernet import MixedInput, MixedLayer, probabilities
-from nas_ctx.search.values import ActiveArguments, searchable
-from nas_ctx.settings import SearchSettings
+from nas_ctx.search.supernet.cell import MixedCell
+from nas_ctx.search.supernet.layer import MixedInput, MixedLayer, probabilities
+from nas_ctx.search.supernet.repeat import MixedRepeat, MixedStage
+from nas_ctx.search.supernet.values import ActiveArguments, searchable
 
 
 class GumbelSearch(OneShotStrategy):

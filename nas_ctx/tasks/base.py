@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from nas_ctx.metrics.values import IGNORE
-from nas_ctx.registry import Registry, subclass_of
+from nas_ctx.plugins.registry import Registry, subclass_of
 from nas_ctx.tasks import losses
 
 Array = NDArray[Any]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nas_ctx.contexts import CONTEXTS, ContextInput
 from nas_ctx.contexts.attention import region_map
-from nas_ctx.registry import called_with
+from nas_ctx.plugins.registry import called_with
 from nas_ctx.testing.saying import Check, close, doing, expect, name_of, run_all
 
 MakeContext = Callable[..., nn.Module]

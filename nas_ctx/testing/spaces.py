@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
 from nas_ctx.models import Backbone
+from nas_ctx.models.spaces import SPACES, MakeSpace, freeze, make_space
 from nas_ctx.search import GumbelSearch
-from nas_ctx.spaces import SPACES, MakeSpace, freeze, make_space
 from nas_ctx.testing.networks import SIZE, SMALL, TASKS, check_outputs
 from nas_ctx.testing.saying import doing, expect, name_of
 

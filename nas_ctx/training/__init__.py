@@ -1,7 +1,6 @@
-"""How networks learn: losses, optimiser, metrics, and the folder that a run leaves behind."""
+"""How networks learn: the Lightning module, its losses and its optimiser."""
 
-from nas_ctx.training.folder import RunFolder
 from nas_ctx.training.module import MultiTaskModule, task_losses
 from nas_ctx.training.optimizer import poly, sgd_with_poly
 
-__all__ = ["MultiTaskModule", "RunFolder", "poly", "sgd_with_poly", "task_losses"]
+__all__ = ["MultiTaskModule", "poly", "sgd_with_poly", "task_losses"]

@@ -16,9 +16,9 @@ from nas_ctx.genotype import Genotype
 from nas_ctx.models import DISTILLATIONS, HEADS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
 from nas_ctx.models.grid import label
 from nas_ctx.models.relational import block_names, fixed, genotype_files
+from nas_ctx.models.spaces import freeze, make_space
 from nas_ctx.plugins import is_path
-from nas_ctx.registry import signature_of
-from nas_ctx.spaces import freeze, make_space
+from nas_ctx.plugins.registry import signature_of
 from nas_ctx.tasks import Task
 
 PAPER_SPACE = ModelConfig.space

@@ -12,10 +12,10 @@ from torch import nn
 
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.models import DISTILLATIONS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
-from nas_ctx.models.mti_net import AttentiveDistillation, FeaturePropagation
-from nas_ctx.models.psd import PatternStructureDiffusion, matched
+from nas_ctx.models.distillation.mti_net import AttentiveDistillation, FeaturePropagation
+from nas_ctx.models.distillation.psd import PatternStructureDiffusion, matched
+from nas_ctx.models.distillation.windows import window_sum, window_weights
 from nas_ctx.models.true_regions import true_region_map
-from nas_ctx.models.windows import window_sum, window_weights
 from nas_ctx.testing import check_distillation, check_network
 
 TASKS = {"semseg": SimpleNamespace(channels=5, regions=5), "depth": SimpleNamespace(channels=1, regions=7)}

@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.search import GumbelSearch
-from nas_ctx.search.cell import MixedCell
-from nas_ctx.search.repeat import MixedRepeat
+from nas_ctx.search.supernet.cell import MixedCell
+from nas_ctx.search.supernet.repeat import MixedRepeat
 from tests.search.toy import Regression, run_search, toy_evaluator
 
 X = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))

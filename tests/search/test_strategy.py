@@ -12,7 +12,7 @@ from torch import nn
 
 from nas_ctx.errors import InputError
 from nas_ctx.search import GumbelSearch
-from nas_ctx.search.supernet import MixedInput, MixedLayer
+from nas_ctx.search.supernet.layer import MixedInput, MixedLayer
 from tests.search.toy import Regression, Scaled, ToySpace, run_search, toy_evaluator
 
 

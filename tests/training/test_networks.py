@@ -10,10 +10,10 @@ import torch
 from nas_ctx import runs
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
+from nas_ctx.runs.trained import load_trained, start_from
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training.module import outputs_of, task_losses
 from nas_ctx.training.networks import block_choices, build_network
-from nas_ctx.training.trained import load_trained, start_from
 from tests.rooms import tiny_config
 
 

@@ -32,8 +32,8 @@ from nas_ctx.config import Config, check_config, load_config
 from nas_ctx.contexts import CONTEXTS, ContextInput, candidates, register_context
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
+from nas_ctx.experiment.launch import Trial, run
 from nas_ctx.genotype import Genotype
-from nas_ctx.launch import Trial, run
 from nas_ctx.metrics import delta_m, mean_iou
 from nas_ctx.models import Backbone, MultiTaskNetwork
 from nas_ctx.search import GumbelSearch

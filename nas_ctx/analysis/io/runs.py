@@ -237,7 +237,7 @@ def _configuration(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     from nas_ctx.config import PLACES
-    from nas_ctx.nested import flat, read_yaml
+    from nas_ctx.config.nested import flat, read_yaml
 
     return {key: value for key, value in flat(read_yaml(path)).items() if key not in {"seed", *PLACES}}
 

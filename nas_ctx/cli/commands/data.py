@@ -1,0 +1,180 @@
+"""Write, check and show data sets.
+
+Data sets have the layout of NYUD-v2 or of PASCAL-Context; `rooms` renders one in either. `nas-ctx data KIND --help`
+explains each.
+
+examples:
+  nas-ctx data rooms work/rooms/data --train 200 --val 40
+  nas-ctx data check /data/NYUD_MT
+  nas-ctx data show /data/NYUD_MT --out sheet.png
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from nas_ctx.cli.help import Page
+
+ROOMS = """Render furnished rooms with exact labels: 14 classes, depth, surface normals and boundaries.
+
+They are written in the layout of NYUD-v2, or, with people, saliency and human parts, in that of PASCAL-Context. The
+same options give the same files; a folder that holds them already is reused.
+
+examples:
+  nas-ctx data rooms work/rooms/data
+  nas-ctx data rooms work/people --layout pascal --train 200 --val 50
+"""
+CHECK = """Read every file of a data set, and list what is missing, damaged or odd.
+
+Ends with exit code 2 where there is something, so that a script can go by it.
+
+examples:
+  nas-ctx data check /data/NYUD_MT
+"""
+SHOW = """Draw a contact sheet: some images of a data set, each with all its labels in colours.
+
+examples:
+  nas-ctx data show /data/NYUD_MT --out sheet.png
+  nas-ctx data show work/people --split val --rows 10 --out people.png
+"""
+CODEBOOK = """Learn by k-means the directions into which surface normals are partitioned, from a training set.
+
+Without such a file the directions are spread evenly over the sphere. Name the file in a configuration:
+tasks: {normals: {codebook: codebook.npy}}.
+
+examples:
+  nas-ctx data codebook /data/NYUD_MT --out codebook.npy
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare ``nas-ctx data``'s own subcommands."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+
+    rooms = _add_kind(kinds, "rooms", "render furnished rooms with exact labels", ROOMS)
+    rooms.add_argument("folder", metavar="DIR", help="folder to make; the same data set in it is reused")
+    rooms.add_argument("--train", type=int, default=400, metavar="N", help="training scenes (default 400)")
+    rooms.add_argument("--val", type=int, default=100, metavar="N", help="validation scenes (default 100)")
+    rooms.add_argument(
+        "--size", type=int, nargs=2, default=(96, 128), metavar=("H", "W"), help="pixels (default 96 128)"
+    )
+    rooms.add_argument("--seed", type=int, default=0, metavar="S", help="other rooms for another seed (default 0)")
+    rooms.add_argument("--layout", default="nyud", metavar="NAME", help="nyud (default) or pascal")
+    rooms.set_defaults(run_kind=_rooms)
+
+    check = _add_kind(kinds, "check", "read every file of a data set and list what is wrong", CHECK)
+    check.add_argument("folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout")
+    check.set_defaults(run_kind=_check)
+
+    show = _add_kind(kinds, "show", "draw a contact sheet of a data set", SHOW)
+    show.add_argument("folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout")
+    show.add_argument("--out", default="sheet.png", metavar="FILE", help="picture to write (default sheet.png)")
+    show.add_argument("--split", default="train", metavar="NAME", help="train (default) or val")
+    show.add_argument("--rows", type=int, default=6, metavar="N", help="samples (default 6)")
+    show.set_defaults(run_kind=_show)
+
+    codebook = _add_kind(kinds, "codebook", "learn directions that partition surface normals", CODEBOOK)
+    codebook.add_argument("folder", metavar="DIR", help="a data set with normals; its training split is used")
+    codebook.add_argument(
+        "--out", required=True, metavar="FILE", help="file to write, for tasks: {normals: {codebook: FILE}}"
+    )
+    codebook.add_argument("--codewords", type=int, default=40, metavar="K", help="directions (default: %(default)s)")
+    codebook.add_argument(
+        "--pixels", type=int, default=200_000, metavar="N", help="normals to learn from (default: %(default)s)"
+    )
+    codebook.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (default: %(default)s)")
+    codebook.set_defaults(run_kind=_codebook)
+
+
+def _add_kind(kinds: Any, name: str, text: str, page: str) -> argparse.ArgumentParser:
+    return kinds.add_parser(name, help=text, description=page, formatter_class=Page, allow_abbrev=False)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Do what the subcommand says."""
+    options.run_kind(options)
+
+
+def _rooms(options: argparse.Namespace) -> None:
+    from nas_ctx.data.rooms import write_rooms
+
+    size = (options.size[0], options.size[1])
+    written = write_rooms(
+        options.folder,
+        options.train,
+        options.val,
+        size,
+        options.seed,
+        layout=options.layout,
+        progress=sys.stderr.isatty(),
+    )
+    scenes = f"{options.train} training and {options.val} validation scenes of {size[0]} x {size[1]} pixels"
+    print(f"{'wrote' if written else 'reusing'} {scenes} in {options.folder}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from nas_ctx.data.check import check
+    from nas_ctx.errors import InputError
+
+    def bar(ids: Iterable[str]) -> Iterable[str]:
+        return tqdm(ids, unit="sample", leave=False, disable=not sys.stderr.isatty())
+
+    report = check(options.folder, bar)
+    for line in report.lines():
+        print(line)
+    if report.problems:
+        raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
+    print("no problems")
+
+
+def _show(options: argparse.Namespace) -> None:
+    from nas_ctx.data.check import detect
+    from nas_ctx.data.show import write_sheet
+    from nas_ctx.errors import InputError
+    from nas_ctx.files import BEGINNINGS, check_file
+    from nas_ctx.tasks import TASKS, make_tasks
+
+    check_file(options.out, BEGINNINGS[".png"])
+    kind = detect(options.folder)
+    probe = kind(options.folder, options.split, {})
+    names = []
+    for name in probe.readers():
+        try:
+            probe.check_task(name)
+        except InputError:
+            continue
+        names.append(name)
+    known = {name: kind.task_options.get(name, {}) for name in names if name in TASKS}
+    tasks = make_tasks(known)
+    write_sheet(kind(options.folder, options.split, tasks), tasks, options.rows, options.out)
+    print(f"wrote {options.out}: image, {', '.join(tasks)}")
+
+
+def _codebook(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from nas_ctx.data.check import detect
+    from nas_ctx.data.normals import sampled_normals
+    from nas_ctx.errors import InputError
+    from nas_ctx.files import BEGINNINGS, check_file
+    from nas_ctx.tasks import make_tasks
+    from nas_ctx.tasks.coding import learn_codebook, save_codebook
+
+    if not 4 <= options.codewords <= 255:
+        raise InputError(f"--codewords {options.codewords}: expected 4 to 255")
+    if options.pixels < options.codewords:
+        raise InputError(f"--pixels {options.pixels}: expected at least --codewords ({options.codewords})")
+    check_file(options.out, BEGINNINGS[".npy"])
+    dataset = detect(options.folder)(options.folder, "train", make_tasks({"normals": {}}))
+    indices = tqdm(range(len(dataset)), unit="image", leave=False, disable=not sys.stderr.isatty())
+    normals = sampled_normals(dataset, options.pixels, options.seed, indices)
+    codewords = learn_codebook(normals, options.codewords, options.seed)
+    save_codebook(options.out, codewords)
+    angle = (normals @ codewords.mT).amax(1).clamp(-1, 1).acos().rad2deg().mean()
+    print(f"wrote {options.out}: {len(codewords)} directions from {len(normals)} normals of {len(dataset)} images,")
+    print(f"{angle:.2f} degrees from a normal to the nearest of them on average")

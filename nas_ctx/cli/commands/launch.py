@@ -1,0 +1,87 @@
+"""Run an NNI experiment and wait for it: on loopback, with NNI's state in one folder, leaving no process behind.
+
+The experiment file is NNI's own (see `nnictl create --config`). The manager's web page answers on this machine only,
+and only with the token that the launcher makes; its address is printed, and it is there while the experiment runs.
+Finished or interrupted, the manager is stopped; the experiment's record stays in the state folder, and
+`nas-ctx nnictl view ID` shows its page again.
+
+The same command goes on after a crash: it joins an experiment whose manager still runs; otherwise a new experiment
+takes finished runs from their folders (so give the trials an `output` such as work/{seed}) and resumes the others.
+
+examples:
+  nas-ctx launch experiments/rooms/search.nni.yaml
+  nas-ctx launch experiments/rooms/search.nni.yaml --home work/nni --port 8081
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas_ctx.errors import InputError
+
+if TYPE_CHECKING:
+    from nas_ctx.experiment.launch import Experiment, Trial
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", metavar="CONFIG", type=Path, help="NNI's YAML file of the experiment")
+    parser.add_argument(
+        "--home", metavar="DIR", type=Path, default=Path("work/nni"), help="NNI's state folder (default: work/nni)"
+    )
+    parser.add_argument("--port", type=int, help="port of the web page (default: a free one)")
+
+
+def run(options: argparse.Namespace) -> None:
+    from nas_ctx.experiment import launch
+
+    try:
+        experiment, trials = launch.run(options.config, options.home, options.port, follow=ProgressLine())
+    except launch.LaunchError as error:
+        raise SystemExit(f"nas-ctx launch: {error}") from None
+    print(f"experiment {experiment.id}: {experiment.folder}")
+    failed = [trial for trial in trials if trial.status != "SUCCEEDED"]
+    for trial in failed:
+        print(f"trial {trial.number} ({trial.id}) {trial.status}: {trial.reason()}", file=sys.stderr)
+    if failed:
+        raise InputError(f"{options.config}: {len(failed)} of {len(trials)} trials did not succeed")
+
+
+class ProgressLine:
+    """Shows how far an experiment is: one line that renews itself on a terminal, a line per change elsewhere."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+        self._announced = False
+
+    def __call__(self, experiment: Experiment, trials: list[Trial]) -> None:
+        """Show the state of ``trials``."""
+        if not self._announced:
+            # A log does not get the token.
+            where = experiment.page if sys.stdout.isatty() else f"{experiment.url}, password in {experiment.netrc}"
+            print(f"experiment {experiment.id} on {where} (this machine only)", flush=True)
+            self._announced = True
+        done = sum(trial.status == "SUCCEEDED" for trial in trials)
+        running = [trial for trial in trials if trial.status == "RUNNING"]
+        parts = [f"{done} trials done", *(_state_of(trial) for trial in running)]
+        line = "  " + " | ".join(parts)
+        if line == self._shown:
+            return
+        if sys.stdout.isatty():
+            sys.stdout.write("\r\x1b[K" + line[:160])
+            sys.stdout.flush()
+        else:
+            print(line, flush=True)
+        self._shown = line
+
+
+def _state_of(trial: Trial) -> str:
+    given = ", ".join(f"{key.split('.')[-1]} {value}" for key, value in trial.parameters.items())
+    words = [f"trial {trial.number} ({given})" if given else f"trial {trial.number}"]
+    if "blocks_decided" in trial.latest:
+        words.append(f"{trial.latest['blocks_decided']:.0f} blocks decided")
+    if isinstance(trial.latest.get("default"), (int, float)):
+        words.append(f"loss {trial.latest['default']:.3g}")
+    return " ".join(words)

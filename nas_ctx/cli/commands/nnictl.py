@@ -1,0 +1,42 @@
+"""Run nnictl on the experiments of a state folder: its manager on loopback, asking for the token of the folder.
+
+Use this for experiments that `nas-ctx launch` started. Plain `nnictl view` or `resume` starts a manager that answers
+whoever reaches it, from other machines too. Words after `nnictl` are its own.
+
+examples:
+  nas-ctx nnictl trial ls wq7yi3zo
+  nas-ctx nnictl --home work/rooms/nni view wq7yi3zo --port 8081
+  nas-ctx nnictl --home work/rooms/nni stop wq7yi3zo
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from nas_ctx.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--home", metavar="DIR", type=Path, default=Path("work/nni"), help="NNI's state folder (default: work/nni)"
+    )
+    parser.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER, help="what nnictl is to do: view ID, ...")
+
+
+def run(options: argparse.Namespace) -> None:
+    from nas_ctx.experiment import launch
+
+    if not options.home.is_dir():
+        raise InputError(f"--home {options.home}: no such folder")
+    known = (launch.config_of(word, options.home) for word in options.words)
+    config = next((path for path in known if path is not None), None)
+    environment = launch.environment_of(options.home, config)
+    command = [str(Path(sys.executable).parent / "nnictl"), *options.words]
+    code = subprocess.run(command, env=environment, check=False).returncode
+    if code == 0 and options.words[:1] in (["create"], ["resume"], ["view"]):
+        print(f"the page asks for a user, any, and a password: that in {environment['NETRC']}")
+    if code:
+        raise SystemExit(code)

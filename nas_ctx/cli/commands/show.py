@@ -1,0 +1,39 @@
+"""Show a genotype: its grid in the terminal, and with --out as a picture.
+
+GENOTYPE is a genotype file (ours, the authors', or the architecture that NNI exports), the folder of a run, or the
+folder of a report, whose consensus is shown. Colours are those of the reports; they are left out where the output is
+no terminal, or where the environment variable NO_COLOR is set.
+
+examples:
+  nas-ctx show work/rooms/search/seed-0
+  nas-ctx show work/rooms/report --out consensus.png
+  nas-ctx show consensus.json --out consensus.svg
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("genotype", metavar="GENOTYPE", type=Path, help="a genotype file, or the folder it lies in")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="draw it there too: a .png, .svg or .pdf file")
+
+
+def run(options: argparse.Namespace) -> None:
+    from nas_ctx.cli import show, terminal
+    from nas_ctx.files import BEGINNINGS, check_file
+    from nas_ctx.genotype import Genotype
+
+    path = show.find(options.genotype)
+    genotype = Genotype.load(path)
+    said = [f"{len(genotype)} blocks"]
+    said += [f"{key} {genotype.meta[key]}" for key in ("seed", "steps") if isinstance(genotype.meta.get(key), int)]
+    print(f"{path}: {', '.join(said)}\n")
+    print(show.as_text(genotype, terminal.width(), colour=terminal.coloured(sys.stdout)))
+    if options.out is not None:
+        check_file(options.out, BEGINNINGS.get(options.out.suffix.lower(), b""))
+        show.write(genotype, options.out, str(path))
+        print(f"\nwrote {options.out}")

@@ -1,0 +1,37 @@
+"""Train a network: the multi-task baseline, one context type everywhere, or a searched genotype.
+
+`model.blocks` says which: `baseline`, the name of a context type, or a genotype file. A single-task baseline is a
+`baseline` with one task. The same command on the folder of an interrupted run goes on with it.
+
+examples:
+  nas-ctx train experiments/rooms/train.yaml --dry-run
+  nas-ctx train experiments/rooms/train.yaml --out work/baseline
+  nas-ctx train my.yaml --set model.blocks=work/report/consensus.json
+  nas-ctx train experiments/rooms/train.yaml --set model.blocks=local
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from nas_ctx.cli.options import add_dry_run, add_run_options, load_run_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_run_options(parser)
+    add_dry_run(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    config = load_run_config(options)
+    if options.dry_run:
+        from nas_ctx.cli.commands.dry_run import dry_run
+
+        dry_run(config, "train")
+        return
+
+    from nas_ctx import runs
+
+    scores = runs.train(config, progress=not options.quiet)
+    for name, value in scores.items() if runs.is_first_process() else ():
+        print(f"{name:24s} {value:.4f}")

@@ -1,0 +1,65 @@
+"""A table of results as a picture: every run a dot, every row its mean, one panel per task (figure D-1, and more)."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from typing import TYPE_CHECKING
+
+from nas_ctx.evaluation.table import ResultTable
+from nas_ctx.files import written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MEAN, RUN, REFERENCE = "#004f96", "#8c9bab", "#d55e00"
+
+
+def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
+    """Write the picture; the suffix of ``path`` says whether it is png, svg or pdf."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = [textwrap.fill(row.name, 36) for row in table.rows]
+    lines = [line for row in rows for line in row.splitlines()]
+    width = 0.075 * max(map(len, lines)) + 2.4 * len(table.columns)
+    figure = Figure(figsize=(width, 1.3 + 0.16 * (len(rows) + len(lines))), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(table.columns), sharey=True, squeeze=False)[0]
+    for panel, column, (name, task) in zip(panels, table.columns, table.tasks.items(), strict=True):
+        _panel(panel, table, column, 100.0 if task.higher_is_better else 1.0)
+        unit = f"{task.metric_name} in percent" if task.higher_is_better else task.metric_name
+        better = "right" if task.higher_is_better else "left"
+        panel.set_title(name, fontsize=10, fontweight="bold")
+        panel.set_xlabel(f"{unit}\nbetter to the {better}", fontsize=8)
+    panels[0].set_yticks(range(len(rows)), rows, fontsize=9)
+    panels[0].set_ylim(len(rows) - 0.5, -0.5)
+    words = "dot: a run; diamond: mean of a row, with its deviation"
+    if table.reference is not None:
+        words += f"; line: mean of {table.reference!r}"
+    figure.suptitle(words, fontsize=8, color="#4d4d4d")
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, format=os.path.splitext(path)[1].lstrip(".").lower() or "png")
+
+
+def _panel(axes: Axes, table: ResultTable, column: str, scale: float) -> None:
+    for place, row in enumerate(table.rows):
+        values = [value * scale for value in row.by_seed(column).values()]
+        if not values:
+            axes.text(0.5, place, "–", transform=axes.get_yaxis_transform(), ha="center", va="center", color=RUN)
+            continue
+        cell = table.cells[row.name][column]
+        deviation = cell.deviation * scale if cell.runs > 1 else 0.0
+        axes.errorbar(cell.mean * scale, place, xerr=deviation, fmt="D", color=MEAN, markersize=6, zorder=2)
+        axes.plot(values, [place] * len(values), "o", color=RUN, markeredgecolor="white", markersize=4.5, zorder=3)
+    reference = table.cells.get(table.reference or "", {}).get(column)
+    if reference is not None:
+        axes.axvline(reference.mean * scale, color=REFERENCE, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
+    axes.margins(x=0.12)
+    axes.locator_params(axis="x", nbins=4)
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(length=0)
+    axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
+    axes.set_axisbelow(True)
+    for spine in ("top", "right", "left"):
+        axes.spines[spine].set_visible(False)

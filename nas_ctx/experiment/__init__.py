@@ -1,0 +1,1 @@
+"""NNI experiments: launched on loopback, watched, and stopped without leaving a process behind."""

@@ -1,0 +1,76 @@
+"""What a run tells while it goes: a line per validation in a CSV file, and to whoever asked to be told."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from nas_ctx.runs.checkpoints import validates_at
+from nas_ctx.runs.folder import RunFolder
+from nas_ctx.search import GumbelSearchModule
+from nas_ctx.training.module import MultiTaskModule
+
+Report = Callable[[dict[str, float]], None]
+NAME = "validation.csv"
+
+
+class Progress(Callback):
+    """After every validation: a row in ``validation.csv`` of the run folder, and a call of ``report``.
+
+    A row has the step, every score of :class:`MultiTaskModule`, and in a search the mean entropy and the number of
+    blocks decided.
+    """
+
+    def __init__(self, folder: RunFolder, report: Report | None) -> None:
+        self.folder, self.report = folder, report
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Make up for a validation that a run which is resumed had begun, and not come to the end of."""
+        step = trainer.global_step
+        missing = validates_at(trainer, step) and str(step) not in [row["step"] for row in self.folder.rows(NAME)]
+        if trainer.strategy.broadcast(missing):
+            loop = trainer.fit_loop.epoch_loop.val_loop
+            trainer.validating, loop.restarting = True, False
+            loop.run()
+            trainer.training = True
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        row: dict[str, Any] = dict(scores_of(pl_module))
+        if isinstance(pl_module, GumbelSearchModule):
+            row["mean_entropy"] = float(pl_module.choices.mean_entropy().detach())
+            row["blocks_decided"] = len(pl_module.decided())
+        self.folder.put_row(NAME, {"step": trainer.global_step, **row})
+        if self.report is not None:
+            self.report(row)
+
+
+class StepSeeds(Callback):
+    """Makes the random numbers of a step, those of dropout, say, depend on ``(seed, step, process)`` alone.
+
+    So a resumed run draws what the uninterrupted one would have drawn, and no state of a generator has to be kept. The
+    order of the data, its augmentation and the Gumbel noise of a search are tied to the step in the same way.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        entropy = (self.seed, trainer.global_step, trainer.global_rank)
+        number = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+        torch.manual_seed(number)
+        np.random.seed(number)  # noqa: NPY002 (for whatever still draws from the global generator)
+        random.seed(number)
+
+
+def scores_of(module: LightningModule) -> dict[str, float]:
+    """The scores of the last validation, whether the module is a search's or the inner one itself."""
+    inner = module.training_module if isinstance(module, GumbelSearchModule) else module
+    assert isinstance(inner, MultiTaskModule)
+    return inner.scores

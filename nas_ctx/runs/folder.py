@@ -1,0 +1,190 @@
+"""The folder of a run: what was asked for, with what, and what came out."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nas_ctx.config import PLACES, Config, check_config, flattened, to_yaml
+from nas_ctx.config.nested import read_yaml
+from nas_ctx.errors import InputError
+from nas_ctx.files import write_text, written_whole
+from nas_ctx.runs.checkpoints import checkpoints_in
+from nas_ctx.runs.lock import NAME as LOCK
+from nas_ctx.runs.lock import locked
+
+PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
+
+
+class RunFolder:
+    """Names the files of a run and writes them whole.
+
+    Args:
+        path: the folder; made when :meth:`begin` is called.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.genotype = self.path / "genotype.json"
+        self.history = self.path / "history.csv"
+        self.metrics = self.path / "metrics.json"
+        self.environment = self.path / "environment.json"
+        self.checkpoints = self.path / "checkpoints"
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run came to its end: its metrics are written last."""
+        return self.metrics.exists()
+
+    def check(self, config: Config) -> None:
+        """Refuse a run of ``config``, new or resumed, where the folder cannot take it; nothing is written.
+
+        Raises:
+            InputError: the folder holds a run of another configuration that has got somewhere, or other files.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
+        if self.config.exists():
+            there = check_config(read_yaml(self.config), str(self.config))
+            different = differences(there, config)
+            # A run that was refused before its first step left nothing to keep: the corrected one takes its place.
+            if different and (self.finished or checkpoints_in(self.checkpoints) or self.rows(self.history.name)):
+                raise InputError(
+                    f"output: {self.path}: holds a run of another configuration "
+                    f"({', '.join(different)} differ); name another folder or remove it"
+                )
+        elif self.path.exists() and any(not _is_ours(entry) for entry in self.path.iterdir()):
+            raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
+
+    def begin(self, config: Config, command: str) -> None:
+        """Take the folder for a run of ``config``, new or resumed.
+
+        Raises:
+            InputError: as :meth:`check`, or the folder cannot be written to.
+        """
+        self.check(config)
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            for left_over in [*filter(_is_temporary, self.path.iterdir()), *self.checkpoints.glob("*.part")]:
+                left_over.unlink()
+            write_text(self.config, to_yaml(config))
+            write_text(self.environment, json.dumps(environment(config.seed, command), indent=1) + "\n")
+        except OSError as error:
+            raise InputError(f"output: {self.path}: {error.strerror}") from None
+
+    def write_metrics(self, metrics: Mapping[str, float | None]) -> None:
+        """Write the final metrics, which marks the run as finished."""
+        write_text(self.metrics, json.dumps(dict(metrics), indent=1) + "\n")
+
+    def read_metrics(self) -> dict[str, float]:
+        """The final metrics of a finished run."""
+        return json.loads(self.metrics.read_text(encoding="utf-8"))
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, and keep other runs out of it while the block runs.
+
+        Raises:
+            InputError: another run is at work in it, or it cannot be made or written to.
+        """
+        made = not self.path.exists()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise InputError(f"output: {self.path}: is a file, expected a folder or a new name") from None
+        except OSError as error:
+            raise InputError(f"output: {self.path}: {error.strerror}") from None
+        if not made and not self.config.exists() and not all(map(_is_ours, self.path.iterdir())):
+            raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
+        with locked(self.path):
+            yield
+
+    def put_row(self, name: str, row: Mapping[str, Any]) -> None:
+        """Put the row of ``row["step"]`` at the end of a CSV file of the folder, whole or not at all.
+
+        Rows of that step and later ones, left by a run that got further before it was resumed, give way.
+        """
+        kept = [old for old in self.rows(name) if int(old["step"]) < int(row["step"])]
+        with written_whole(self.path / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerows([*kept, row])
+
+    def rows(self, name: str) -> list[dict[str, str]]:
+        """The rows of a CSV file that :meth:`put_row` wrote, none where it is missing."""
+        path = self.path / name
+        if not path.exists():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether an entry of a folder is what a run leaves that was killed before it wrote its configuration."""
+    if entry.is_dir():
+        return entry.name == "checkpoints" and not any(entry.iterdir())
+    return entry.name == LOCK or _is_temporary(entry)
+
+
+def _is_temporary(entry: Path) -> bool:
+    """Whether a file has the temporary name of one that was killed on its way to being whole (`nas_ctx.files`)."""
+    return (
+        re.fullmatch(r"\.(config|environment|genotype|history|metrics|validation)-[0-9a-f]{8}\.\w+", entry.name)
+        is not None
+    )
+
+
+def environment(seed: int, command: str) -> dict[str, Any]:
+    """Versions, seed, code version and machine of a run, as ``environment.json`` holds them."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": command,
+        "seed": seed,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "versions": versions,
+        "commit": _commit(),
+        "arguments": sys.argv[1:],
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that the package is run from, if it is one; "+" marks uncommitted changes."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
+
+
+def differences(ours: Config, theirs: Config) -> list[str]:
+    """Dotted keys in which two configurations differ; where things lie does not count."""
+    first, second = flattened(ours), flattened(theirs)
+    different = [key for key in {**first, **second} if first.get(key) != second.get(key)]
+    return [key for key in different if key not in PLACES]

@@ -1,0 +1,111 @@
+"""The log of a run, ``run.log`` in its folder: what happened, and when. A resumed run writes on at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from nas_ctx import __version__
+from nas_ctx.runs.callbacks import scores_of
+from nas_ctx.search import GumbelSearchModule
+
+NAME = "run.log"
+log = logging.getLogger("nas_ctx")
+
+
+class _File(logging.FileHandler):
+    """A log that cannot be written, on a full disk say, is no reason to disturb a run."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        pass
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
+@contextlib.contextmanager
+def logged(folder: Path, command: str) -> Iterator[None]:
+    """Write down what the package logs while the block runs, how the run began, and how it ended."""
+    file = _File(folder / NAME, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S%z"))
+    added: list[logging.Handler] = [file]
+    if not log.hasHandlers() and logging.lastResort is not None:
+        added.append(logging.lastResort)  # warnings go to standard error, as without a log
+    level, started = log.level, time.monotonic()
+    log.setLevel(logging.INFO)
+    for handler in added:
+        log.addHandler(handler)
+    try:
+        log.info("%s with nas_ctx %s, process %d on %s", command, __version__, os.getpid(), platform.node())
+        yield
+        log.info("finished after %s", duration(time.monotonic() - started))
+    except KeyboardInterrupt as stop:
+        log.info("%s", str(stop) or "interrupted")
+        raise
+    except BaseException as error:
+        file.handle(log.makeRecord(log.name, logging.ERROR, "", 0, f"ended by {_described(error)}", (), None))
+        raise
+    finally:
+        for handler in added:
+            log.removeHandler(handler)
+        log.setLevel(level)
+        file.close()
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def duration(seconds: float) -> str:
+    """A time span for people.
+
+    >>> duration(7.24), duration(3700)
+    ('7.2 s', '1 h 2 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class RunLog(Callback):
+    """Writes of the start, of every block that is decided, of every validation, and how long a step took."""
+
+    def __init__(self) -> None:
+        self._decided: set[str] = set()
+        self._since = (0, 0.0)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        total = int(trainer.estimated_stepping_batches)
+        log.info("step %d of %d: begins on %s", trainer.global_step, total, pl_module.device)
+        self._decided = {choice.label for choice in _decided(pl_module)}
+        self._since = trainer.global_step, time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        for choice in _decided(pl_module):
+            if choice.label not in self._decided:
+                self._decided.add(choice.label)
+                log.info("step %d: %s is decided: %s", trainer.global_step, choice.label, choice.best)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        step, now = trainer.global_step, time.monotonic()
+        words = [f"step {step}: validation loss {scores_of(pl_module)['loss']:.4g}"]
+        if isinstance(pl_module, GumbelSearchModule):
+            words.append(f"{len(self._decided)} of {len(pl_module.choices)} blocks decided")
+        if step > self._since[0]:
+            words.append(f"{(now - self._since[1]) / (step - self._since[0]):.3g} s a step, validation included")
+        log.info(", ".join(words))
+        self._since = step, now
+
+
+def _decided(module: LightningModule) -> list[Any]:
+    return list(module.decided()) if isinstance(module, GumbelSearchModule) else []

@@ -1,0 +1,122 @@
+"""A trained network read back from its run folder, with the tasks and the data it belongs to."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nas_ctx.config import Config, check_config
+from nas_ctx.config.nested import read_yaml
+from nas_ctx.data import DataModule
+from nas_ctx.errors import InputError
+from nas_ctx.models.true_regions import inner
+from nas_ctx.plugins import load_plugins
+from nas_ctx.runs.checkpoints import newest_whole
+from nas_ctx.runs.folder import RunFolder
+from nas_ctx.tasks import Task, make_tasks
+from nas_ctx.training.networks import build_network
+
+_PREFIX = "_model."  # under which NNI's Lightning modules keep their network
+_SEARCH_PREFIX = "training_module._model.network."  # and where it stands inside a search
+
+
+@dataclass
+class Trained:
+    """What ``nas-ctx train`` left behind, ready to be used.
+
+    Attributes:
+        config: of the run.
+        tasks: what the network predicts.
+        model: the network with the weights of the checkpoint, in evaluation mode, on the CPU.
+        data: its data module.
+        checkpoint: where the weights are from.
+    """
+
+    config: Config
+    tasks: dict[str, Task]
+    model: nn.Module
+    data: DataModule
+    checkpoint: Path
+
+
+def load_trained(run: str | os.PathLike[str]) -> Trained:
+    """The network of a training run, from the newest checkpoint that can be read.
+
+    Raises:
+        InputError: no run folder, one of a search, or without a checkpoint.
+    """
+    folder = RunFolder(run)
+    if not folder.config.exists():
+        raise InputError(f"{folder.path}: expected the folder of a training run, with config.yaml and checkpoints/")
+    config = check_config(read_yaml(folder.config), str(folder.config))
+    load_plugins(config)
+    checkpoint, weights = trained_weights(folder)
+    tasks = make_tasks(config.tasks)
+    # A run keeps its choices itself: the file that its configuration names may have moved.
+    blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
+    model = build_network(dataclasses.replace(config.model, pretrained=False, blocks=blocks), tasks)
+    _fit(model, weights, f"{checkpoint}: does not fit the network of {folder.config}")
+    data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
+    return Trained(config, tasks, model.eval(), data, checkpoint)
+
+
+def _fit(model: nn.Module, weights: Mapping[str, Tensor], refusal: str) -> None:
+    """Give ``model`` exactly these weights; one name that does not fit is told."""
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in {**own, **given}:
+        if own.get(name) != given.get(name):
+            raise InputError(
+                f"{refusal}: {name}: expected {own.get(name, 'no such weight')}, got {given.get(name, 'none')}; "
+                "what a row of *none* and an auxiliary head compute has changed since: train it again"
+            )
+    model.load_state_dict(weights)
+
+
+def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
+    """The newest checkpoint of a training run that can be read, and the network's weights in it by name."""
+    checkpoint, state = _newest_state(folder)
+    weights = _under(_PREFIX, state)
+    if not weights:
+        raise InputError(
+            f"{folder.path}: is a search, whose network is a mixture: train its genotype, and name that run"
+        )
+    return checkpoint, weights
+
+
+def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
+    """Give ``network`` the weights of a run wherever name and shape are the same.
+
+    So a search or a training begins where another one, of the same backbone, has got to. From a search its candidates'
+    weights are taken, not what it found. What is not in the run (blocks, say, where it trained a baseline) keeps its
+    initial values.
+
+    Raises:
+        InputError: the run has no readable checkpoint, or another backbone.
+    """
+    checkpoint, state = _newest_state(RunFolder(run))
+    weights = _under(_PREFIX, state) or _under(_SEARCH_PREFIX, state)
+    network = inner(network)
+    own = network.state_dict()
+    shared = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
+    lacking = next((name for name in own if name.startswith("backbone.") and name not in shared), None)
+    if lacking is not None:
+        raise InputError(f"model.start_from: {checkpoint}: is of another backbone: {lacking} does not fit")
+    network.load_state_dict(shared, strict=False)
+
+
+def _newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
+    checkpoint, refused = newest_whole(folder.checkpoints)
+    if checkpoint is None:
+        raise InputError("; ".join(refused) or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
+    return checkpoint, torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

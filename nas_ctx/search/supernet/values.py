@@ -1,0 +1,127 @@
+"""Choices of values: what an expression of choices can be, and operations whose arguments are such expressions."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+from nni.mutable import MutableExpression
+from nni.nas.oneshot.pytorch.supermodule.operation import MixedOperation, MixedOperationSamplingPolicy
+from torch import Tensor, nn
+
+from nas_ctx.search.choice import Choice, product
+from nas_ctx.search.space import Unsearchable
+from nas_ctx.search.supernet.layer import probabilities, samples
+
+
+class Outcomes:
+    """The values of an expression of choices, such as twice a width, and what they weigh in this step.
+
+    Args:
+        expression: NNI's, of one or several choices.
+        choices: label -> choice.
+    """
+
+    def __init__(self, expression: MutableExpression[Any], choices: Mapping[str, Choice]) -> None:
+        self.expression = expression
+        self.choices = [choices[label] for label in expression.simplify()]
+        self._values: dict[tuple[int, ...], Any] = {}
+
+    def active(self) -> list[tuple[Any, Tensor | None]]:
+        """(value, weight) pairs as of :meth:`Choice.active`: a weight is the sum of products of the choices' weights.
+
+        One value of weight ``None`` once every choice stands at one value.
+        """
+        total: dict[Any, Tensor] = {}
+        for picked in itertools.product(*(choice.active() for choice in self.choices)):
+            value = self._value(tuple(index for index, _ in picked))
+            weight = product(*(weight for _, weight in picked))
+            if weight is None:
+                return [(value, None)]
+            total[value] = weight if value not in total else total[value] + weight
+        return list(total.items())
+
+    def _value(self, indices: tuple[int, ...]) -> Any:
+        if indices not in self._values:
+            picked = zip(self.choices, indices, strict=True)
+            self._values[indices] = self.expression.freeze({c.label: c.values[index] for c, index in picked})
+        return self._values[indices]
+
+
+class ActiveArguments(MixedOperationSamplingPolicy):
+    """What arguments one of NNI's mixed operations runs with: its active values and their weights.
+
+    The operation masks its largest weights accordingly (FBNetV2). Where all choices of an argument are decided, and in
+    evaluation mode, it gets the one value instead, and slices its weights as its frozen version has them.
+    """
+
+    def __init__(self, operation: MixedOperation, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> None:
+        self._outcomes = {name: Outcomes(value, memo) for name, value in operation.mutable_arguments.items()}
+        labels = dict.fromkeys(c.label for outcomes in self._outcomes.values() for c in outcomes.choices)
+        operation.architecture = nn.ModuleList([memo[label] for label in labels])
+
+    def resample(self, operation: MixedOperation, memo: dict[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def export(self, operation: MixedOperation, memo: dict[str, Any]) -> dict[str, Any]:
+        return samples(operation.architecture, memo)
+
+    def export_probs(self, operation: MixedOperation, memo: dict[str, Any]) -> dict[str, Any]:
+        return probabilities(operation.architecture, memo)
+
+    def forward_argument(self, operation: MixedOperation, name: str) -> Any:
+        if name not in self._outcomes:
+            return operation.init_arguments[name]
+        active = self._outcomes[name].active()
+        return active[0][0] if active[0][1] is None else dict(active)
+
+
+# Arguments in which an operation cannot be several at once.
+_NOT_MIXABLE = {"stride", "dilation", "eps", "momentum", "num_heads", "dropout"}
+
+
+def searchable(kind: type[MixedOperation]) -> type[MixedOperation]:
+    """NNI's mixed operation ``kind``, mended: it refuses by name what it cannot mix, and can be frozen."""
+
+    class Searchable(kind):
+        @classmethod
+        def mutate(cls, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> Any:
+            mixed = super().mutate(module, name, memo, mutate_kwargs)
+            if mixed is None:
+                return None
+            for argument, value in mixed.mutable_arguments.items():
+                why = _cannot_mix(argument, value, mixed.mutable_arguments)
+                if why:
+                    label = next(iter(value.simplify()))
+                    raise Unsearchable.choice(label, name, f"{argument} of {kind.bound_type.__name__} {why}")
+            for argument in {"eps", "momentum"} & set(mixed.init_arguments):  # some spaces set them afterwards
+                mixed.init_arguments[argument] = getattr(module, argument)
+            return mixed
+
+        def freeze_weight(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+            # A bias that is None is no key of the frozen operation's state.
+            weights = super().freeze_weight(*args, **kwargs)
+            return {name: weight for name, weight in weights.items() if weight is not None}
+
+    Searchable.__name__ = Searchable.__qualname__ = kind.__name__
+    return Searchable
+
+
+def _cannot_mix(argument: str, value: MutableExpression[Any], arguments: Mapping[str, Any]) -> str | None:
+    """Why the argument cannot take several values in one forward pass, or ``None`` where it can."""
+    if argument in _NOT_MIXABLE:
+        return "cannot take several values in one forward pass"
+    if not all(isinstance(outcome, int) for outcome in value.grid()):
+        return "must be whole numbers"
+    if argument == "padding" and not set(value.simplify()) <= set(_choices_in(arguments.get("kernel_size"))):
+        return "must follow from the choice of kernel_size"
+    if argument == "groups":
+        for channels in ("in_channels", "out_channels"):
+            if channels not in arguments or len(set((arguments[channels] / value).grid())) > 1:
+                return f"must stay in one proportion to {channels}"
+    return None
+
+
+def _choices_in(expression: Any) -> Mapping[str, Any]:
+    return expression.simplify() if isinstance(expression, MutableExpression) else {}

@@ -1,0 +1,358 @@
+"""What people type: the pages of help, dry runs, a genotype shown, completion, logs, and what is not overwritten."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.data import default_collate
+
+from nas_ctx.cli import COMMANDS, main, show
+from nas_ctx.config import Config
+from nas_ctx.data import DataModule
+from nas_ctx.data.base import Draw
+from nas_ctx.genotype import Genotype
+from nas_ctx.runs.preview import preview
+from nas_ctx.tasks import make_tasks
+from nas_ctx.training.module import outputs_of, task_losses
+from nas_ctx.training.networks import build_network, network_of
+from nas_ctx.training.optimizer import sgd_with_poly
+from tests.rooms import tiny, tiny_config
+
+GRID = Genotype(
+    {"semseg/semseg": "none", "semseg/depth": "s-label", "depth/semseg": "local", "depth/depth": "t-label"},
+    {"seed": 3, "steps": 250, "probabilities": {"depth/depth": {"t-label": 0.83, "none": 0.17}}},
+)
+
+
+def written(folder: Path, content: dict[str, object]) -> Path:
+    path = folder / "c.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def everything_in(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+# --- help and completion --------------------------------------------------------------------------------------------
+
+PAGES = [[], *([name] for name in COMMANDS), *(["data", kind] for kind in ("rooms", "check", "show", "codebook"))]
+
+
+@pytest.mark.parametrize("words", PAGES, ids=" ".join)
+def test_help_teaches_with_examples_that_fit_a_terminal(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as caught:
+        main([*words, "--help"])
+    assert caught.value.code == 0
+    page = capsys.readouterr().out
+    assert [line for line in page.splitlines() if len(line) > 80] == []
+    examples = re.findall(rf"^  .*\bnas-ctx {' '.join(words)}", page, re.MULTILINE)
+    assert examples, page
+
+
+def test_a_misspelt_command_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["serach", "x.yaml"])
+    assert caught.value.code == 2
+    assert "did you mean 'search'?" in capsys.readouterr().err
+
+
+def test_a_misspelt_option_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["search", "x.yaml", "--dryrun"])
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: nas-ctx search ")
+    assert said.endswith("unrecognized arguments: --dryrun; did you mean '--dry-run'?\n")
+
+
+def test_bash_completes_commands_options_and_keys() -> None:
+    """In a real bash, with the script that the command prints, as bash calls it."""
+    asked = {
+        "nas-ctx se": "search",
+        "nas-ctx data co": "codebook",
+        "nas-ctx search --dry": "--dry-run",
+        "nas-ctx train x.yaml --set training.lo": "training.log_every=",
+        "nas-ctx completion z": "zsh",
+    }
+    script = """eval "$(nas-ctx completion bash)"
+        ask() {
+            COMP_LINE="$1"; COMP_POINT=${#1}; COMP_WORDS=($1); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); COMPREPLY=()
+            _python_argcomplete nas-ctx; echo ${COMPREPLY[@]}
+        }
+        """ + "\n".join(f"ask '{line}'" for line in asked)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split("\n")[:-1] == list(asked.values()), done.stderr
+
+
+@pytest.mark.parametrize(("shell", "word"), [("zsh", "compdef"), ("fish", "complete --command nas-ctx")])
+def test_other_shells_get_their_script(shell: str, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    assert word in capsys.readouterr().out
+
+
+# --- dry runs -----------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_search_says_what_it_costs_and_writes_nothing(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = written(tmp_path, tiny(rooms, tmp_path / "run"))
+    before = everything_in(tmp_path) | everything_in(rooms)
+    assert main(["search", str(config), "--dry-run", "--set", "training.steps=40"]) == 0
+    said = capsys.readouterr().out
+    assert everything_in(tmp_path) | everything_in(rooms) == before
+    assert yaml.safe_load(said.partition("\n\n")[0])["training"]["steps"] == 40
+    assert "4 blocks: 5^2 x 4^2 = 400 genotypes" in said
+    assert re.search(r"smallest .* 4 none\n", said)
+    assert "12 images to train with, seen 13.3 times each; 4 to validate with" in said
+    assert f"{tmp_path / 'run'}: new" in said
+    assert max(map(len, said.partition("\n\n")[2].replace(str(tmp_path), "").splitlines())) <= 80
+
+
+def test_smallest_and_largest_bound_the_networks_of_the_space(rooms: Path, tmp_path: Path) -> None:
+    """Against networks that are really made: their parameters, and the multiply-adds of a real forward pass."""
+    config = tiny_config(rooms, tmp_path / "run")
+    made, tasks = preview(config, "search"), make_tasks(config.tasks)
+    image = torch.rand(1, 3, *config.data.image_size)
+
+    def cost(choices: dict[str, str]) -> tuple[int, int]:
+        from torch.utils.flop_counter import FlopCounterMode
+
+        network = network_of(config.model, tasks, choices).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(image)
+        return sum(p.numel() for p in network.parameters()), counter.get_total_flops() // 2
+
+    for name in ("smallest", "largest"):
+        assert cost(made.chosen[name]) == (made.costs[name].parameters, made.costs[name].multiply_adds)
+    for context in ("global", "t-label", "local"):
+        _, computed = cost(dict.fromkeys(made.choices, context))
+        assert made.costs["smallest"].multiply_adds <= computed <= made.costs["largest"].multiply_adds
+
+
+@pytest.mark.parametrize("space", ["windows:Windows", "scales:Scales", "several_blocks:SeveralBlocks"])
+def test_spaces_of_every_kind_are_looked_at_and_so_are_their_networks(rooms: Path, tmp_path: Path, space: str) -> None:
+    config = tiny_config(rooms, tmp_path / "run", model__space=f"search_spaces.{space}", tasks={"depth": {}})
+    made, tasks = preview(config, "search"), make_tasks(config.tasks)
+    assert made.unimagined is None
+    for name in ("smallest", "largest"):
+        real = network_of(config.model, tasks, made.chosen[name])
+        assert made.costs[name].parameters == sum(p.numel() for p in real.parameters())
+
+
+def test_a_dry_training_looks_at_a_network_of_another_space(rooms: Path, tmp_path: Path) -> None:
+    """Its memory is that of a real step, so that the copies NNI makes of imagined tensors are as large as the real."""
+    blocks = dict.fromkeys(GRID, "5 x 5")
+    Genotype(blocks).save(tmp_path / "genotype.json")
+    names = {"model__space": "search_spaces.windows:Windows", "model__blocks": str(tmp_path / "genotype.json")}
+    config = tiny_config(rooms, tmp_path / "run", **names)
+    estimate = preview(config, "train").step
+    assert estimate is not None
+    assert estimate.memory == pytest.approx(measured_memory(config), rel=0.1)
+
+
+def test_a_dry_training_looks_at_true_regions(rooms: Path, tmp_path: Path) -> None:
+    made = preview(tiny_config(rooms, tmp_path, model__blocks="t-label", model__true_regions=True), "train")
+    assert made.unimagined is None
+    assert made.step is not None
+    assert made.costs["network"].multiply_adds > 0
+
+
+def test_a_space_that_cannot_be_imagined_is_answered_in_one_line(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "peeking.py").write_text(
+        "from search_spaces.windows import Windows\n\n\nclass Peeking(Windows):\n"
+        "    def forward(self, image):\n        image.mean().item()\n        return super().forward(image)\n"
+    )
+    config = written(tmp_path, tiny(rooms, tmp_path / "run", model__space="peeking:Peeking"))
+    assert main(["search", str(config), "--dry-run"]) == 2
+    said = capsys.readouterr()
+    assert "4 blocks:" in said.out
+    assert re.search(r"costs cannot be found out without running the network: .*peeking.py, line 6", said.err)
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("blocks", ["baseline", "local"])
+def test_the_estimated_memory_is_that_of_a_real_step(rooms: Path, tmp_path: Path, blocks: str) -> None:
+    """Within 10 % of what torch's profiler sees allocated, weights, momentum and batch included."""
+    config = tiny_config(rooms, tmp_path / "run", model__blocks=blocks)
+    estimate = preview(config, "train").step
+    assert estimate is not None
+    assert estimate.memory == pytest.approx(measured_memory(config), rel=0.1)
+
+
+def measured_memory(config: Config) -> int:
+    tasks = make_tasks(config.tasks)
+    train = DataModule(**vars(config.data), tasks=tasks).train_set()
+    batch = default_collate([dict(train[Draw(0, number)]) for number in range(config.data.batch_size)])
+    network = build_network(config.model, tasks)
+    optimizer = sgd_with_poly(network, config.training)["optimizer"]
+
+    def step() -> None:
+        torch.stack(list(task_losses(tasks, outputs_of(network, batch), batch).values())).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    step()
+    momentum = [state["momentum_buffer"] for state in optimizer.state.values()]
+    kept = [*network.parameters(), *network.buffers(), *momentum, *filter(torch.is_tensor, batch.values())]
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        step()
+    events = [event for event in seen.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    return most + sum(tensor.untyped_storage().nbytes() for tensor in kept)
+
+
+def test_a_dry_run_names_all_that_would_refuse_the_run(
+    tmp_path: Path, rooms: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("mine")
+    content = tiny(
+        rooms, tmp_path / "run", data__root=str(tmp_path / "nowhere"), model__start_from=str(tmp_path / "no")
+    )
+    assert main(["train", str(written(tmp_path, content)), "--dry-run"]) == 2
+    said = capsys.readouterr()
+    assert re.search(r"^network +[\d.]+ k +[\d.]+ M", said.out, re.MULTILINE)  # what is known without data is told
+    for words in ("is not empty and holds no run", "nowhere", "holds no checkpoint to start from"):
+        assert words in said.err
+    assert said.err.count("\n") == 1
+
+
+# --- show ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_genotype_is_shown_as_a_grid(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    GRID.save(tmp_path / "genotype.json")
+    assert main(["show", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("genotype.json: 4 blocks, seed 3, steps 250")
+    assert [line.split() for line in lines[2:7]] == [
+        ["target", "source"], ["semseg", "depth"], ["semseg", "none", "s-label"], [], ["depth", "local", "t-label"],
+    ]  # fmt: skip
+    assert "83 %" in lines[7]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from nas_ctx.cli.terminal import coloured
+
+    class Terminal:
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert coloured(Terminal())  # type: ignore[arg-type]
+    with open(os.devnull) as no_terminal:
+        assert not coloured(no_terminal)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not coloured(Terminal())  # type: ignore[arg-type]
+    plain, painted = show.as_text(GRID), show.as_text(GRID, colour=True)
+    assert re.sub(r" *\x1b\[[\d;]*m *", " ", painted).split() == plain.split()
+
+
+@pytest.mark.parametrize(("name", "begins"), [("g.png", b"\x89PNG"), ("g.svg", b"<svg"), ("g.pdf", b"%PDF")])
+@pytest.mark.parametrize("genotype", [GRID, Genotype({"layer1": "conv3", "skip": [0, 2]})], ids=["grid", "list"])
+def test_a_genotype_is_drawn(tmp_path: Path, genotype: Genotype, name: str, begins: bytes) -> None:
+    genotype.save(tmp_path / "g.json")
+    assert main(["show", str(tmp_path / "g.json"), "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_a_narrow_terminal_gets_abbreviations_and_what_they_mean() -> None:
+    assert max(map(len, show.as_text(GRID, 20).splitlines()[:6])) <= 20
+    assert "n = none" in show.as_text(GRID, 20)
+
+
+def test_what_cannot_be_shown_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(tmp_path)]) == 2
+    assert "holds no genotype, expected genotype.json or consensus.json in it" in capsys.readouterr().err
+    GRID.save(tmp_path / "genotype.json")
+    assert main(["show", str(tmp_path), "--out", str(tmp_path / "g.bmp")]) == 2
+    assert "g.bmp: expected a file name that ends in .svg, .png or .pdf" in capsys.readouterr().err
+
+
+# --- what a run leaves, and what is not overwritten ---------------------------------------------------------------
+
+
+def test_a_run_leaves_a_log_with_times(rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = written(tmp_path, tiny(rooms, tmp_path / "run", training__steps=4, training__validate_every=2))
+    overrides = ["--set", "search.arch_lr=1.0"]
+    assert main(["search", str(config), *overrides]) == 0
+    lines = (tmp_path / "run" / "run.log").read_text().splitlines()
+    stamps, texts = zip(*(line.split("  ", 1) for line in lines), strict=True)
+    assert list(stamps) == sorted(stamps)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}", stamp) for stamp in stamps)
+    decided = Genotype.load(tmp_path / "run" / "genotype.json")
+    for label, step in decided.meta["decided_at"].items():
+        assert f"step {step}: {label} is decided: {decided[label]}" in texts
+    assert decided.meta["decided_at"]
+    assert [text.split(",")[0][:24] for text in texts if "validation loss" in text] == [
+        "step 2: validation loss ", "step 4: validation loss "
+    ]  # fmt: skip
+    assert texts[-1].startswith("finished after ")
+    assert "step" not in capsys.readouterr().err  # the log is for the folder
+
+
+def test_the_log_says_how_a_run_ended(rooms: Path, tmp_path: Path) -> None:
+    content = tiny(rooms, tmp_path / "run", training__precision="7-bit")  # refused by Lightning, late
+    assert main(["train", str(written(tmp_path, content))]) == 2
+    last = (tmp_path / "run" / "run.log").read_text().splitlines()[-1]
+    assert "ended by InputError" in last
+    assert "7-bit" in last
+
+
+def test_an_earlier_result_is_replaced_and_what_is_not_one_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"{name}.json" for name in "ab"]
+    for path in paths:
+        GRID.save(path)
+    report = ["report", *map(str, paths), "--no-figures", "--draws", "10", "--out"]
+    assert main([*report, str(tmp_path / "report")]) == 0
+    assert main([*report, str(tmp_path / "report")]) == 0
+    (tmp_path / "run").mkdir()
+    GRID.save(tmp_path / "run" / "consensus.json")
+    assert main([*report, str(tmp_path / "run")]) == 2
+    assert "run: is not empty and holds no report.json; name another folder" in capsys.readouterr().err
+    assert main(["compare", str(paths[0]), "--with", str(paths[1]), "--out", str(tmp_path / "run")]) == 2
+    assert "holds no comparison.json" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["consensus.json"]
+
+    (tmp_path / "holiday.png").write_text("mine")
+    assert main(["show", str(paths[0]), "--out", str(tmp_path / "holiday.png")]) == 2
+    assert "holiday.png: exists and is something else" in capsys.readouterr().err
+    assert (tmp_path / "holiday.png").read_text() == "mine"
+    for _ in range(2):
+        assert main(["show", str(paths[0]), "--out", str(tmp_path / "g.svg")]) == 0
+
+
+def test_a_genotype_of_an_unknown_context_is_refused_before_there_is_a_folder(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Genotype(dict(GRID) | {"semseg/depth": "lokal"}).save(tmp_path / "g.json")
+    content = tiny(rooms, tmp_path / "run", model__blocks=str(tmp_path / "g.json"))
+    assert main(["train", str(written(tmp_path, content))]) == 2
+    said = capsys.readouterr().err
+    assert "g.json: block 'semseg/depth': unknown context 'lokal'; known: " in said
+    assert "model.blocks: " in said
+    assert said.endswith("did you mean 'local'?\n")
+    assert not (tmp_path / "run").exists()

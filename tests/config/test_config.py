@@ -1,0 +1,209 @@
+"""Configurations: what is refused, with which line, and what comes back from the file that a run writes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nas_ctx.cli import main
+from nas_ctx.config import Config, check_config, load_config, to_yaml
+from nas_ctx.config.nested import parse_override, set_dotted
+from nas_ctx.errors import InputError
+
+MINIMAL = {"data": {"root": "d"}, "tasks": {"depth": {}}}
+
+
+def test_defaults_are_the_papers() -> None:
+    """Supplement A: minibatch 8, 40 000 iterations, SGD 0.9 / 5e-4, the search's rates and schedules."""
+    config = check_config(MINIMAL, "x")
+    training, search = config.training, config.search
+    assert (config.data.batch_size, training.steps) == (8, 40_000)
+    assert (training.momentum, training.weight_decay) == (0.9, 0.0005)
+    assert (search.arch_lr, search.temperature, search.entropy_weight) == (0.0005, (1.0, 0.05), (-0.02, 0.06))
+    assert search.stop_margin == 0.3
+    assert config.model.backbone == "hrnet_w18_small_v2"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        ("sead", 1, "sead: unknown key; known: data, model, output, "),
+        ("data.rot", "d", "data.rot: unknown key; known: augment, batch_size"),
+        ("training.lr", "fast", "training.lr: 'fast': input should be a valid number"),
+        ("training.lr", -1, "training.lr: -1: input should be greater than 0"),
+        ("training.lr", float("nan"), "training.lr: nan: input should be a finite number"),
+        ("training.steps", 0, "training.steps: 0:"),
+        ("training.steps", True, "training.steps: True: input should be a valid integer"),
+        ("seed", 1.5, "seed: 1.5: input should be a valid integer"),
+        ("search.temperature", [1, 0], "search.temperature: (1.0, 0.0): expected two positive numbers"),
+        ("search.evaluate", "most", "search.evaluate: 'most': input should be 'all' or 'sparse'"),
+        ("data.image_size", [1, 2, 3], "data.image_size: [1, 2, 3]:"),
+        ("tasks", {}, "tasks: {}:"),
+        ("data", 3, "data: 3: input should be an object"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, line: str) -> None:
+    content = yaml.safe_load(yaml.safe_dump(MINIMAL))
+    set_dotted(content, key, value)
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(InputError) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"{path}: {line}")
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [("sead", "seed"), ("data.rot", "root"), ("search.gradient_clip", "training.gradient_clip"), ("zzz", None)],
+)
+def test_who_misspells_a_key_is_told_what_was_meant(key: str, meant: str | None) -> None:
+    content = yaml.safe_load(yaml.safe_dump(MINIMAL))
+    set_dotted(content, key, 1)
+    with pytest.raises(InputError) as caught:
+        check_config(content, "x")
+    said = str(caught.value).partition("; did you mean ")[2]
+    assert said == ("" if meant is None else f"{meant!r}?")
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("training.lr=fast", "--set training.lr: 'fast': input should be a valid number"),
+        ("trainin.lr=1", "--set trainin: unknown key;"),
+        ("training.lrr=1", "--set training.lrr: unknown key;"),
+        ("data={}", "--set data.root: missing"),
+        ("search.temperature=[1, 0]", "--set search.temperature: (1.0, 0.0): expected two positive numbers"),
+        ("data.root.x=1", "--set data.root.x: data.root is 'd', which has no keys"),
+        ("output=runs/{sede}", "--set output: 'runs/{sede}': {sede}: no such key; did you mean 'seed'?"),
+    ],
+)
+def test_the_override_is_blamed_for_its_own_mistakes_and_the_file_for_the_others(
+    tmp_path: Path, override: str, line: str
+) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL))
+    with pytest.raises(InputError) as caught:
+        load_config(path, [parse_override(override)])
+    assert str(caught.value).startswith(line)
+    with pytest.raises(InputError) as caught:
+        load_config(path, [parse_override(override)], {parse_override(override)[0]: "trial parameter"})
+    assert str(caught.value).startswith(line.replace("--set", "trial parameter"))
+    path.write_text(yaml.safe_dump({**MINIMAL, "seed": -1}))
+    with pytest.raises(InputError) as caught:
+        load_config(path, [parse_override("training.lr=1")])
+    assert str(caught.value).startswith(f"{path}: seed: -1")
+
+
+def test_a_folder_is_named_after_any_key() -> None:
+    content = {**MINIMAL, "seed": 3, "training": {"lr": 5e-4}, "model": {"blocks": "a/b.json", "start_from": None}}
+    template = "w/{training.lr}/{seed}-{model.blocks}-{model.start_from}-{model.pretrained}"
+    assert check_config({**content, "output": template}, "x").output == "w/0.0005/3-a_b.json-null-true"
+    for wrong in ("{data.image_size}", "{tasks}", "{output}", "{}"):
+        with pytest.raises(InputError, match=r"^x: output: .*(no such key|single value)"):
+            check_config({**content, "output": wrong}, "x")
+
+
+def test_a_refused_configuration_costs_no_import_of_torch_or_nni(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL))
+    code = (
+        "import sys; from nas_ctx.cli import main\n"
+        f"assert main([sys.argv[1], {str(path)!r}, '--set', 'training.lr=fast']) == 2\n"
+        "print({'torch', 'nni'} & set(sys.modules))"
+    )
+    for command in ("search", "train"):
+        done = subprocess.run([sys.executable, "-c", code, command], capture_output=True, text=True, check=False)
+        assert done.stdout == "set()\n", done.stderr
+        assert done.stderr.startswith(f"nas-ctx {command}: --set training.lr: 'fast'")
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(InputError, match=r"^x: data: missing$"):
+        check_config({"tasks": {"depth": {}}}, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: [1", "not YAML"),
+        ("- 1\n- 2", "expected keys and values, got list"),
+        ("", "expected keys and values, got NoneType"),
+        ("seed: 1\nseed: 2", "key 'seed' stands twice"),
+        ("seed: !!python/object/apply:os.system ['echo']", "not YAML"),
+        ("a: &a [*a]", "not YAML|ircular|recurs|missing|unknown"),
+        ("\x00", "not YAML"),
+    ],
+)
+def test_files_that_are_no_configuration_are_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        load_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.yaml: no such file"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path) -> None:
+    """YAML 1.1, which PyYAML reads, takes 5e-4 for a word."""
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {root: d}\ntasks: {depth: {}}\ntraining: {lr: 5e-4, weight_decay: 1E-5}")
+    config = load_config(path, [parse_override("search.arch_lr=2e-3")])
+    assert (config.training.lr, config.training.weight_decay, config.search.arch_lr) == (5e-4, 1e-5, 2e-3)
+
+
+def test_overrides_reach_what_the_file_leaves_out(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("data: {root: d}\ntasks: {depth: {}}")
+    config = load_config(path, {"seed": 7, "training.steps": 3, "output": "runs/{seed}"})
+    assert (config.seed, config.training.steps, config.output) == (7, 3, "runs/7")
+    with pytest.raises(InputError, match=r"tasks\.depth is|data\.root is 'd', which has no keys"):
+        load_config(path, {"data.root.x": 1})
+
+
+@pytest.mark.parametrize("text", ["training.lr", "=3", "a=[1"])
+def test_malformed_overrides_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="--set"):
+        parse_override(text)
+
+
+def test_the_written_configuration_reads_back_equal(tmp_path: Path) -> None:
+    content = {**MINIMAL, "output": "runs/{seed}", "seed": 3, "search": {"stop_margin": None, "evaluate": "sparse"}}
+    config = check_config(content, "x")
+    path = tmp_path / "config.yaml"
+    path.write_text(to_yaml(config))
+    assert load_config(path) == config
+    assert isinstance(config, Config)
+
+
+def test_the_command_answers_with_one_line_and_exit_code_2(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("sead: 1\ndata: {root: d}\ntasks: {depth: {}}")
+    assert main(["search", str(path)]) == 2
+    said = capfd.readouterr()
+    assert said.err.count("\n") == 1
+    assert "sead" in said.err
+    assert said.out == ""
+
+
+def test_a_file_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "data: {root: d, workers: 7}\ntasks: {depth: {}, edge: {}}\ntraining: {lr: 0.5, steps: 3}\nseed: 4\n"
+    )
+    (tmp_path / "b.yaml").write_text("extends: a.yaml\ntasks: {edge: {}}\ntraining: {lr: 0.25}\n")
+    (tmp_path / "c.yaml").write_text("extends: b.yaml\nmodel: {blocks: local}\n")
+    config = load_config(tmp_path / "c.yaml", {"training.steps": 9})
+    assert (config.data.workers, config.seed, list(config.tasks)) == (7, 4, ["edge"])
+    assert (config.training.lr, config.training.steps, config.model.blocks) == (0.25, 9, "local")
+    (tmp_path / "a.yaml").write_text("extends: c.yaml\n")
+    with pytest.raises(InputError, match=r"a.yaml: extends: 'c.yaml': the file extends itself"):
+        load_config(tmp_path / "c.yaml")
+    (tmp_path / "d.yaml").write_text("extends: [a.yaml]\n")
+    with pytest.raises(InputError, match=r"d.yaml: extends: .*expected the name of a file"):
+        load_config(tmp_path / "d.yaml")

@@ -1,0 +1,206 @@
+"""Tables of results: rows, numbers and tests, against published numbers, scipy and statsmodels."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from nas_ctx.cli import main
+from nas_ctx.config import check_config, to_yaml
+from nas_ctx.errors import InputError
+from nas_ctx.evaluation.results import gather, read_results
+from nas_ctx.evaluation.table import holm, make_table
+from nas_ctx.evaluation.table_figure import _panel
+from nas_ctx.genotype import Genotype
+
+TASKS: dict[str, dict] = {"semseg": {}, "depth": {}, "normals": {}, "edge": {"thresholds": 99}}
+METRICS = {"semseg": "miou", "depth": "rmse", "normals": "mean_angle", "edge": "ods_f"}
+# Means and deviations of table G-1 of the supplement.
+PUBLISHED = {
+    "single": ([0.3802, 0.6104, 20.94, 0.7622], [0.0014, 0.0041, 0.08, 0.0007]),
+    "baseline": ([0.3635, 0.6284, 21.02, 0.7636], [0.0026, 0.0034, 0.06, 0.0005]),
+    "atrc": ([0.3890, 0.6010, 20.48, 0.7634], [0.0043, 0.0046, 0.02, 0.0012]),
+    "no-self": ([0.3819, 0.6032, 20.55, 0.7622], [0.0046, 0.0038, 0.05, 0.0010]),
+}
+SEEDS = range(5)
+
+
+def write_run(folder: Path, scores: dict[str, float | None], tasks: dict[str, dict], seed: int, **model: Any) -> None:
+    """A run folder as a finished training leaves it, as far as a table reads it."""
+    folder.mkdir(parents=True)
+    content = {"data": {"root": "d"}, "tasks": tasks, "seed": seed, "output": str(folder), "model": model}
+    (folder / "config.yaml").write_text(to_yaml(check_config(content, "x")))
+    (folder / "metrics.json").write_text(json.dumps({"loss": 1.0, **scores}))
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> tuple[Path, dict[str, np.ndarray]]:
+    """Run folders whose means and deviations are exactly those of table G-1, and the values by row."""
+    rng = np.random.default_rng(0)
+    Genotype({f"{t}/{s}": "local" for t in TASKS for s in TASKS}).save(tmp_path / "atrc.json")
+    values = {}
+    for row, (means, deviations) in PUBLISHED.items():
+        noise = rng.standard_normal((len(SEEDS), 4))
+        noise = (noise - noise.mean(0)) / noise.std(0, ddof=1)
+        values[row] = np.array(means) + noise * np.array(deviations)
+        for seed in SEEDS:
+            scores = {f"{t}/{m}": float(v) for (t, m), v in zip(METRICS.items(), values[row][seed], strict=True)}
+            folder = tmp_path / "runs" / row / f"seed-{seed}"
+            if row == "single":
+                for task in TASKS:
+                    name = f"{task}/{METRICS[task]}"
+                    write_run(folder / task, {name: scores[name]}, {task: TASKS[task]}, seed)
+            elif row == "baseline":
+                write_run(folder, scores, TASKS, seed)
+            else:
+                blocks = str(tmp_path / "atrc.json")
+                write_run(folder, scores, TASKS, seed, blocks=blocks, self_attention=row == "atrc")
+    return tmp_path / "runs", values
+
+
+def test_the_published_table(published: tuple[Path, dict], capsys: pytest.CaptureFixture[str]) -> None:
+    folder, _ = published
+    assert main(["table", str(folder)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split("  ")[0] == "network"
+    assert "Δm [%] ↑" in lines[0]
+    rows = {line[: lines[0].index("runs")].strip(): line[lines[0].index("runs") :].split() for line in lines[2:6]}
+    assert " ".join(rows["single task"]) == "5 38.02 0.14 0.6104 0.0041 20.94 0.08 76.22 0.07 +0.00"
+    # -1.89 and 1.56 in the supplement, from means with more digits.
+    assert rows["multi-task baseline"] == [
+        "5",
+        "36.35",
+        "0.26",
+        "0.6284",
+        "0.0034",
+        "21.02",
+        "0.06",
+        "76.36",
+        "0.05",
+        "-1.88",
+    ]
+    assert " ".join(rows["atrc"]) == "5 38.90 0.43 0.6010 0.0046 20.48 0.02 76.34 0.12 +1.55"
+    assert rows["atrc, no self-attention"][-1] == "+0.87"
+    assert any("against 'multi-task baseline', paired by seed" in line for line in lines)
+
+
+def test_paired_tests_equal_scipy_and_statsmodels(published: tuple[Path, dict]) -> None:
+    folder, values = published
+    results, notes = read_results([folder])
+    assert notes == []
+    table = make_table(gather(results), against="single task")
+    found = {(c.row, c.metric): c for c in table.comparisons}
+    for place, (task, metric) in enumerate(METRICS.items()):
+        ours = found["atrc", f"{task}/{metric}"]
+        theirs = stats.ttest_rel(values["atrc"][:, place], values["single"][:, place])
+        assert ours.p == pytest.approx(theirs.pvalue, rel=1e-6)
+        assert ours.seeds == 5
+        assert ours.difference == pytest.approx((values["atrc"] - values["single"])[:, place].mean())
+    corrected = multipletests([c.p for c in table.comparisons if not np.isnan(c.p)], method="holm")[1]
+    assert [c.adjusted for c in table.comparisons if not np.isnan(c.p)] == pytest.approx(list(corrected))
+    assert holm([0.5, 0.9]) == pytest.approx(list(multipletests([0.5, 0.9], method="holm")[1]))
+
+
+def test_csv_holds_every_number_in_full(published: tuple[Path, dict], tmp_path: Path) -> None:
+    folder, values = published
+    assert main(["table", str(folder), "--format", "csv", "--out", str(tmp_path / "t.csv")]) == 0
+    lines = list(csv.DictReader(io.StringIO((tmp_path / "t.csv").read_text())))
+    depth = next(line for line in lines if (line["network"], line["metric"]) == ("atrc", "depth/rmse"))
+    assert float(depth["mean"]) == pytest.approx(values["atrc"][:, 1].mean(), rel=1e-12)
+    assert float(depth["deviation"]) == pytest.approx(values["atrc"][:, 1].std(ddof=1), rel=1e-12)
+    assert depth["against"] == "multi-task baseline"
+
+
+def test_the_figure_shows_every_run_and_every_mean(published: tuple[Path, dict], tmp_path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    folder, values = published
+    axes = Figure().subplots()
+    _panel(axes, make_table(gather(read_results([folder])[0])), "depth/rmse", 1.0)
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    means = [line for line in axes.lines if line.get_marker() == "D"]
+    assert sorted(dots[0].get_xdata()) == pytest.approx(sorted(values["single"][:, 1]))
+    assert float(means[0].get_xdata()[0]) == pytest.approx(values["single"][:, 1].mean())
+    assert len(dots) == len(means) == 4
+    assert main(["table", str(folder), "--figure", str(tmp_path / "t.svg")]) == 0
+    assert "<svg" in (tmp_path / "t.svg").read_text()
+
+
+def test_a_figure_of_an_unknown_kind_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "nowhere", "--figure", "t.docx"]) == 2
+    assert "--figure t.docx" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("layout", "columns"), [("B-1", 6), ("E-1", 7), ("G-1", 11)])
+def test_layouts_in_markdown_and_latex(
+    published: tuple[Path, dict], capsys: pytest.CaptureFixture[str], layout: str, columns: int
+) -> None:
+    folder, _ = published
+    for kind, start in (("markdown", "| atrc |"), ("latex", "atrc &")):
+        assert main(["table", str(folder), "--layout", layout, "--format", kind]) == 0
+        out = capsys.readouterr().out
+        line = next(line for line in out.splitlines() if line.startswith(start))
+        assert len([c for c in line.replace(r"\\", "").replace("&", "|").split("|") if c.strip()]) == columns
+    assert out.count(r"\begin{tabular}") == out.count(r"\end{tabular}") == 2
+    assert "↑" not in out
+    assert all(line.startswith("%") or "%" not in line.replace(r"\%", "") for line in out.splitlines())
+
+
+def test_rows_of_one_kind_are_told_apart(tmp_path: Path) -> None:
+    for number, backbone in enumerate(("hrnet_w18_small_v2", "hrnet_w48")):
+        write_run(tmp_path / str(number), {"depth/rmse": 1.0}, {"depth": {}}, 0, backbone=backbone)
+    write_run(tmp_path / "classes", {"depth/rmse": 1.1}, {"depth": {"mode": "classification"}}, 0)
+    rows = gather(read_results([tmp_path])[0])
+    assert sorted(row.name for row in rows) == [
+        "single task (model.backbone=hrnet_w18_small_v2)",
+        "single task (model.backbone=hrnet_w18_small_v2, tasks.depth.mode=classification)",
+        "single task (model.backbone=hrnet_w48)",
+    ]
+
+
+def test_classification_stands_beside_regression(tmp_path: Path) -> None:
+    """Figure D-1: one command over the single-task runs of both kinds."""
+    for task in ("semseg", "depth", "normals"):
+        write_run(tmp_path / "a" / task, {f"{task}/{METRICS[task]}": 0.5}, {task: {}}, 0)
+    for task in ("depth", "normals"):
+        write_run(tmp_path / "b" / task, {f"{task}/{METRICS[task]}": 0.6}, {task: {"mode": "classification"}}, 0)
+    first, second = gather(read_results([tmp_path])[0])
+    assert (first.name, first.tasks) == ("single task", ("depth", "normals", "semseg"))
+    assert second.name == "single task (tasks.depth.mode=classification, tasks.normals.mode=classification)"
+    assert second.by_seed("depth/rmse") == {0: 0.6}
+
+
+def test_what_is_not_finished_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path / "a", {"depth/rmse": 1.0}, {"depth": {}}, 0)
+    write_run(tmp_path / "b", {"depth/rmse": 1.0}, {"depth": {}}, 1)
+    (tmp_path / "b" / "metrics.json").unlink()
+    write_run(tmp_path / "c", {"depth/rmse": None}, {"depth": {}}, 2)
+    assert main(["table", str(tmp_path)]) == 0
+    out, err = capsys.readouterr()
+    assert "is not finished, left out" in err
+    assert out.splitlines()[-1].split() == ["single", "task", "2", "–", "–", "–"]
+    assert main(["table", str(tmp_path / "b")]) == 2
+    assert "holds no finished training" in capsys.readouterr().err
+    assert main(["table", str(tmp_path / "a"), "--layout", "Z-9"]) == 2
+    assert "unknown layout 'Z-9'; known: B-1, E-1, G-1" in capsys.readouterr().err
+    write_run(tmp_path / "d", {"depth/rmse": 1.0}, {"depth": {}}, 0)
+    with pytest.raises(InputError, match="the same configuration and seed twice"):
+        gather(read_results([tmp_path])[0])
+
+
+def test_a_single_task_score_of_zero_leaves_delta_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As after a few steps: a mean IoU of 0."""
+    write_run(tmp_path / "semseg", {"semseg/miou": 0.0}, {"semseg": {}}, 0)
+    write_run(tmp_path / "depth", {"depth/rmse": 2.0}, {"depth": {}}, 0)
+    write_run(tmp_path / "both", {"semseg/miou": 0.1, "depth/rmse": 1.0}, {"semseg": {}, "depth": {}}, 0)
+    assert main(["table", str(tmp_path)]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("multi-task baseline"))
+    assert row.split() == ["multi-task", "baseline", "1", "10.00", "–", "1.000", "–", "–"]
