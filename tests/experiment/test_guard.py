@@ -24,8 +24,8 @@ from websockets.exceptions import InvalidStatus
 from nas_ctx.errors import InputError
 from nas_ctx.experiment import launch
 from nas_ctx.experiment.credentials import netrc_of, token_in
+from tests.experiment.test_launch import experiment_file, processes_of
 from tests.rooms import tiny
-from tests.test_launch import experiment_file, processes_of
 
 API = "/api/v1/nni"
 CODE = {"model.backbone": "subprocess:check_output", "model.backbone_options": {"args": "touch ran", "shell": True}}
