@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import zipfile
@@ -69,7 +70,8 @@ class Checkpoints(Callback):
             if trainer.is_global_zero:
                 sync(part)  # a power cut after the renaming must not leave an empty file under the good name
                 os.replace(part, path)
-                for older in checkpoints_in(self.folder)[KEPT:]:
+                before = [kept for kept in checkpoints_in(self.folder) if step_of(kept) < trainer.global_step]
+                for older in before[KEPT - 1 :]:
                     older.unlink()
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -94,12 +96,30 @@ def ends_at(trainer: Trainer, step: int) -> bool:
 
 def checkpoints_in(folder: Path) -> list[Path]:
     """The checkpoints of a folder, newest first."""
-    found = {path: _NAME.fullmatch(path.name) for path in folder.glob("*.ckpt")}
-    return sorted((p for p, name in found.items() if name), key=lambda p: int(p.stem.partition("=")[2]), reverse=True)
+    return sorted((p for p in folder.glob("*.ckpt") if _NAME.fullmatch(p.name)), key=step_of, reverse=True)
 
 
-def newest_whole(folder: Path, differing: Callable[[str], list[str]] | None = None) -> tuple[Path | None, list[str]]:
-    """The newest checkpoint that can be used, and a line for each newer one that cannot.
+def step_of(path: Path) -> int:
+    """The step in the name of a checkpoint.
+
+    >>> step_of(Path("checkpoints/step=20.ckpt"))
+    20
+    """
+    return int(path.stem.partition("=")[2])
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a checkpoint that cannot be used, so that it is nobody's newest one; nothing of it is lost."""
+    names = (path.with_name(f"{path.name}.bad{number or ''}") for number in itertools.count())
+    free = next(name for name in names if not os.path.lexists(name))
+    os.replace(path, free)
+    return free
+
+
+def newest_whole(
+    folder: Path, differing: Callable[[str], list[str]] | None = None
+) -> tuple[Path | None, dict[Path, str]]:
+    """The newest checkpoint that can be used, and what is wrong with each newer one.
 
     A checkpoint is read with ``weights_only=True``: it can hold tensors and plain values, and run nothing.
 
@@ -107,20 +127,24 @@ def newest_whole(folder: Path, differing: Callable[[str], list[str]] | None = No
         differing: says in which settings the run of a checkpoint, its configuration given as YAML, is not the one that
             is to go on; by default any run will do.
     """
-    refused: list[str] = []
+    refused: dict[Path, str] = {}
     for path in checkpoints_in(folder):
-        try:
-            fault = _fault(path, differing)
-        except Exception as error:  # torch.load meets a damaged file with errors of many kinds
-            fault = f"cannot be read: {(str(error).splitlines() or [type(error).__name__])[0][:120]}"
+        fault = fault_of(path, differing)
         if fault is None:
             return path, refused
-        refused.append(f"{path}: {fault}")
+        refused[path] = fault
     return None, refused
 
 
-def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | None:
+def fault_of(path: Path, differing: Callable[[str], list[str]] | None = None) -> str | None:
     """Why a run cannot go on from a checkpoint; None where it can."""
+    try:
+        return _fault(path, differing)
+    except Exception as error:  # torch.load meets a damaged file with errors of many kinds
+        return f"cannot be read: {(str(error).splitlines() or [type(error).__name__])[0][:120]}"
+
+
+def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | None:
     with zipfile.ZipFile(path) as file:  # torch compares no checksums
         damaged = file.testzip()
     if damaged is not None:

@@ -26,7 +26,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.callbacks import Progress, Report, StepSeeds
-from nas_ctx.runs.checkpoints import Checkpoints, newest_whole
+from nas_ctx.runs.checkpoints import Checkpoints, fault_of, newest_whole, set_aside
 from nas_ctx.runs.folder import RunFolder, differences
 from nas_ctx.runs.log import RunLog, log, logged
 from nas_ctx.runs.stepbar import StepBar
@@ -79,7 +79,7 @@ def _search(config: Config, run: _Run[ModelSpace], report: Report | None, progre
     genotype = strategy.genotype(seed=config.seed, steps=trainer.global_step)
     if trainer.is_global_zero:
         genotype.save(folder.genotype)
-        folder.write_metrics(_finite(module.scores))
+        _finish(folder, trainer, module)
     return genotype
 
 
@@ -111,7 +111,7 @@ def _train(config: Config, run: _Run[nn.Module], report: Report | None, progress
         trainer.fit(module, datamodule=data, ckpt_path=_last_checkpoint(folder, config))
         _score(trainer, module, data)
     if trainer.is_global_zero:
-        folder.write_metrics(_finite(module.scores))
+        _finish(folder, trainer, module)
     return module.scores
 
 
@@ -228,8 +228,8 @@ def _last_checkpoint(folder: RunFolder, config: Config) -> str | None:
         return differences(check_config(yaml.safe_load(text), "its configuration"), config)
 
     path, refused = newest_whole(folder.checkpoints, differing)
-    for line in refused if is_first_process() else ():
-        said = f"{line}; {'using ' + path.name if path else 'starting anew'}"
+    for bad, fault in refused.items() if is_first_process() else ():
+        said = f"{bad}: {fault}; now {set_aside(bad).name}; {'using ' + path.name if path else 'starting anew'}"
         print(said, file=sys.stderr)
         log.info("%s", said)
     if path is not None:
@@ -237,9 +237,16 @@ def _last_checkpoint(folder: RunFolder, config: Config) -> str | None:
     return None if path is None else str(path)
 
 
-def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
-    """Scores as JSON can hold them: what is not a number (a metric without a valid pixel) becomes null."""
-    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
+def _finish(folder: RunFolder, trainer: pl.Trainer, module: MultiTaskModule) -> None:
+    """Mark the run as finished, if its last weights can be read.
+
+    JSON holds no numbers that are not finite: what is none (a metric without a valid pixel) becomes null.
+    """
+    last = folder.checkpoints / f"step={trainer.global_step}.ckpt"
+    fault = fault_of(last)
+    if fault is not None:
+        raise InputError(f"{last}: {fault}: the run is not finished, and the same command goes on from an earlier one")
+    folder.write_metrics({name: value if math.isfinite(value) else None for name, value in module.scores.items()})
 
 
 def _quieten() -> None:

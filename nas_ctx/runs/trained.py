@@ -114,7 +114,8 @@ def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
 def _newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
     checkpoint, refused = newest_whole(folder.checkpoints)
     if checkpoint is None:
-        raise InputError("; ".join(refused) or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
+        told = "; ".join(f"{path}: {fault}" for path, fault in refused.items())
+        raise InputError(told or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
     return checkpoint, torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
 
 
