@@ -30,6 +30,10 @@ class ContextInput(NamedTuple):
     Shapes: ``target`` and ``source`` (B, C, h, w); ``target_regions`` (B, Kt, h, w) and ``source_regions``
     (B, Ks, h, w), the region maps of both tasks, see ``nas_ctx.contexts.attention.region_map``. ``shared`` is the
     grid's: a context that reads by :meth:`project` and :meth:`region_features` profits from it, others need not.
+
+    A context type that reads one region map or none says which in its own class, by ``reads_regions``, a tuple of
+    "target" and "source": auxiliary heads are made for the tasks whose maps somebody reads; for the other tasks the map
+    is one region, the whole image. A subclass says it anew, since it may read more.
     """
 
     target: Tensor
@@ -81,3 +85,10 @@ class AttentionContext(nn.Module, ABC):
         """Query, key and value stack, each with the feature map it will be applied to."""
         memory = self.memory(inputs)
         return [(self.query, inputs.target), (self.key, memory), (self.value, memory)]
+
+
+class PixelContext(AttentionContext):
+    """Base of the types that remember the source's pixels."""
+
+    def memory(self, inputs: ContextInput) -> Tensor:
+        return inputs.source

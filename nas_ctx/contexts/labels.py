@@ -23,6 +23,8 @@ class TargetLabelContext(_LabelContext):
     torch.Size([2, 4, 4, 5])
     """
 
+    reads_regions = ("target",)
+
     def memory(self, inputs: ContextInput) -> Tensor:
         return inputs.region_features(inputs.target_regions, inputs.source)
 
@@ -36,6 +38,8 @@ class SourceLabelContext(_LabelContext):
     >>> SourceLabelContext(8, 4)(ContextInput(features, features, regions, regions)).shape
     torch.Size([2, 4, 4, 5])
     """
+
+    reads_regions = ("source",)
 
     def memory(self, inputs: ContextInput) -> Tensor:
         return inputs.region_features(inputs.source_regions, inputs.source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nas_ctx.contexts.base import AttentionContext, ContextInput
+from nas_ctx.contexts.base import PixelContext
 from nas_ctx.contexts.precision import wide
 
 BAND = 1 << 24
@@ -15,20 +15,20 @@ FLOOR = 1e-6
 """Added to every weight, of which the largest could be one: where all pixels are equally near, all count alike."""
 
 
-class NearestContext(AttentionContext):
+class NearestContext(PixelContext):
     """Attention to the ``count`` source pixels of the largest q.k, see :func:`nearest_attention`.
 
+    >>> from nas_ctx.contexts import ContextInput
     >>> features, regions = torch.rand(2, 8, 4, 5), torch.rand(2, 3, 4, 5)
     >>> NearestContext(8, 4, count=3)(ContextInput(features, features, regions, regions)).shape
     torch.Size([2, 4, 4, 5])
     """
 
+    reads_regions = ()
+
     def __init__(self, in_channels: int, channels: int, *, affine: bool = True, count: int = 9) -> None:
         super().__init__(in_channels, channels, affine=affine)
         self.count = count
-
-    def memory(self, inputs: ContextInput) -> Tensor:
-        return inputs.source
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return nearest_attention(query, key, value, self.count)

@@ -20,6 +20,8 @@ class NoContext(nn.Module):
     produces_zeros = True
     """Tells a supernet layer and the grid that there is nothing to compute."""
 
+    reads_regions = ()
+
     def __init__(self, in_channels: int, channels: int, *, affine: bool = True) -> None:
         super().__init__()
         self.channels = channels

@@ -6,26 +6,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas_ctx.contexts.base import AttentionContext, ContextInput
+from nas_ctx.contexts.base import PixelContext
 from nas_ctx.contexts.local_attention import local_attention
 from nas_ctx.contexts.precision import wide
 
 
-class _PixelContext(AttentionContext):
-    def memory(self, inputs: ContextInput) -> Tensor:
-        return inputs.source
-
-
-class DilatedContext(_PixelContext):
+class DilatedContext(PixelContext):
     """softmax(q.k / sqrt(d)) over a square of ``window`` x ``window`` pixels that lie ``dilation`` pixels apart.
 
     It sees as far as a window of ``dilation * (window - 1) + 1`` at the price of one of ``window`` (DiNAT, Hassani and
     Shi 2022).
 
+    >>> from nas_ctx.contexts import ContextInput
     >>> features, regions = torch.rand(2, 8, 4, 5), torch.rand(2, 3, 4, 5)
     >>> DilatedContext(8, 4, window=3, dilation=2)(ContextInput(features, features, regions, regions)).shape
     torch.Size([2, 4, 4, 5])
     """
+
+    reads_regions = ()
 
     def __init__(
         self, in_channels: int, channels: int, *, affine: bool = True, window: int = 5, dilation: int = 2
@@ -37,13 +35,16 @@ class DilatedContext(_PixelContext):
         return dilated_attention(query, key, value, self.window, self.dilation)
 
 
-class AxialContext(_PixelContext):
+class AxialContext(PixelContext):
     """softmax(q.k / sqrt(d)) over the row and the column of the target pixel (criss-cross, Huang et al. 2019).
 
+    >>> from nas_ctx.contexts import ContextInput
     >>> features, regions = torch.rand(2, 8, 4, 5), torch.rand(2, 3, 4, 5)
     >>> AxialContext(8, 4)(ContextInput(features, features, regions, regions)).shape
     torch.Size([2, 4, 4, 5])
     """
+
+    reads_regions = ()
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return axial_attention(query, key, value)

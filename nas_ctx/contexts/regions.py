@@ -17,6 +17,8 @@ class LearntRegionsContext(AttentionContext):
     torch.Size([2, 4, 4, 5])
     """
 
+    reads_regions = ()
+
     def __init__(self, in_channels: int, channels: int, *, affine: bool = True, count: int = 16) -> None:
         super().__init__(in_channels, channels, affine=affine)
         self.regions = nn.Conv2d(in_channels, count, 1, bias=False)  # a softmax over pixels would not notice a bias

@@ -25,7 +25,8 @@ class ContextGrid(nn.Module):
 
     ``blocks`` holds them under their labels ``"<target>/<source>"``. A block that is *none* for good takes no part in
     its row's fusion; one that a search may move, or has decided, does, with zeros. No row goes without its fusion, or
-    what comes after it would meet what it was not trained on.
+    what comes after it would meet what it was not trained on. ``with_regions`` names the tasks whose region maps some
+    block reads.
 
     Args:
         tasks: their names, in the order of the grid.
@@ -52,6 +53,8 @@ class ContextGrid(nn.Module):
         self.blocks = nn.ModuleDict(
             {label(t, s): make_block(t, s, channels, width) for t in self.tasks for s in self.tasks}
         )
+        read = {task for name, block in self.blocks.items() for task in _regions_read(name, block)}
+        self.with_regions = [task for task in self.tasks if task in read]
         self.fusions = nn.ModuleDict()
         for target in self.tasks:
             row = [self.blocks[label(target, source)] for source in self.tasks]
@@ -59,7 +62,11 @@ class ContextGrid(nn.Module):
             self.fusions[target] = Fusion(channels, widths, dropout)
 
     def forward(self, features: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Per task features (B, C, h, w) and region maps (B, K, h, w) to fused features (B, C, h, w)."""
+        """Per task features (B, C, h, w) and region maps (B, K, h, w) to fused features (B, C, h, w).
+
+        A task without a map has one region, the whole image.
+        """
+        regions = {t: regions[t] if t in regions else _whole_image(features[t]) for t in self.tasks}
         again = self.recompute and torch.is_grad_enabled()
         row = self._row_computed_again if again else partial(self._row, shared=Shared())
         return {target: row(target, features, regions) for target in self.tasks}
@@ -129,6 +136,19 @@ def kept_statistics(*modules: nn.Module) -> Iterator[None]:
         for norm, (momentum, count) in zip(norms, before, strict=True):
             norm.momentum = momentum
             norm.num_batches_tracked.copy_(count)
+
+
+def _regions_read(name: str, block: nn.Module) -> Iterator[str]:
+    """The tasks of a block, by its label, whose region maps it, or a context that it chooses among, reads."""
+    pair = dict(zip(("target", "source"), name.split("/"), strict=True))
+    candidates = getattr(block, "candidates", [block])
+    for context in candidates.values() if isinstance(candidates, Mapping | nn.ModuleDict) else candidates:
+        yield from (pair[side] for side in vars(type(context)).get("reads_regions", pair))
+
+
+def _whole_image(features: Tensor) -> Tensor:
+    height, width = features.shape[2:]
+    return features.new_full((1,), 1 / (height * width)).expand(len(features), 1, height, width)
 
 
 def active(block: nn.Module) -> list[nn.Module]:

@@ -26,7 +26,7 @@ def task_head(in_channels: int, channels: int) -> nn.Sequential:
 
 
 class AuxiliaryHead(nn.Module):
-    """Predicts the label regions of a task from its features; its gradient stops before them (supplement, section A).
+    """Predicts the label regions of a task from features, where its gradient stops (supplement, section A).
 
     >>> features = torch.rand(2, 8, 4, 5, requires_grad=True)
     >>> AuxiliaryHead(8, regions=3)(features).sum().backward()

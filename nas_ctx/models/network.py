@@ -19,7 +19,7 @@ class MultiTaskNetwork(nn.Module):
 
     A task's features have a quarter of the backbone's channels, a block's context half of that. ``make_block`` makes
     the block of a (target, source) pair: one context type, or a choice of them during a search. Without it there is
-    neither grid nor auxiliary head: the multi-task baseline.
+    neither grid nor auxiliary head: the multi-task baseline. An auxiliary head reads the backbone's features.
 
     Args:
         backbone: gives (B, backbone.channels, h, w).
@@ -35,7 +35,7 @@ class MultiTaskNetwork(nn.Module):
     >>> from types import SimpleNamespace
     >>> from nas_ctx.contexts import CONTEXTS
     >>> tasks = {"semseg": SimpleNamespace(channels=9, regions=9), "depth": SimpleNamespace(channels=1, regions=40)}
-    >>> network = MultiTaskNetwork(Backbone("test_resnet"), tasks, lambda t, s, i, o: CONTEXTS["local"](i, o))
+    >>> network = MultiTaskNetwork(Backbone("test_resnet"), tasks, lambda t, s, i, o: CONTEXTS["t-label"](i, o))
     >>> output = network.eval()(torch.zeros(1, 3, 48, 64))
     >>> output["final"]["depth"].shape, output["auxiliary"]["depth"].shape
     (torch.Size([1, 1, 48, 64]), torch.Size([1, 40, 48, 64]))
@@ -57,17 +57,15 @@ class MultiTaskNetwork(nn.Module):
         self.backbone = backbone
         channels = backbone.channels // 4
         self.heads = nn.ModuleDict({name: make_head(backbone.channels, channels) for name in tasks})
-        self.auxiliary_heads: nn.ModuleDict | None = None
+        self.auxiliary_heads = nn.ModuleDict()
         self.grid: ContextGrid | None = None
         if make_block is not None:
             self.grid = ContextGrid(list(tasks), channels, make_block, dropout, recompute=recompute)
+            for name in self.grid.with_regions if auxiliary else ():
+                self.auxiliary_heads[name] = AuxiliaryHead(backbone.channels, tasks[name].regions)
         self.distillation: nn.Module | None = None
         if make_distillation is not None:
             self.distillation = make_distillation(list(tasks), channels)
-        if make_block is not None and auxiliary:
-            self.auxiliary_heads = nn.ModuleDict(
-                {name: AuxiliaryHead(channels, task.regions) for name, task in tasks.items()}
-            )
         self.logits = nn.ModuleDict({name: nn.Conv2d(channels, task.channels, 1) for name, task in tasks.items()})
 
     def forward(self, image: Tensor, regions: Mapping[str, Tensor] | None = None) -> dict[str, dict[str, Tensor]]:
@@ -75,28 +73,24 @@ class MultiTaskNetwork(nn.Module):
 
         ``regions`` takes the place of the auxiliary predictions' region maps: per task (B, regions, h, w).
 
-        The result is ``{"final": {task: logits}, "auxiliary": {task: logits}}``, "auxiliary" empty without such heads.
+        The result is ``{"final": {task: logits}, "auxiliary": {task: logits}}``, "auxiliary" of those tasks only whose
+        region maps a block reads.
         """
         shared = self.backbone(image)
-        features, auxiliary = self.relate({name: head(shared) for name, head in self.heads.items()}, regions)
+        auxiliary = {name: head(shared) for name, head in self.auxiliary_heads.items()}
+        maps = {name: region_map(logits) for name, logits in auxiliary.items()} if regions is None else regions
+        features = self.relate({name: head(shared) for name, head in self.heads.items()}, maps)
         final = {name: self.logits[name](features[name]) for name in features}
         return {
             "final": {name: upsampled(x, image) for name, x in final.items()},
             "auxiliary": {name: upsampled(x, image) for name, x in auxiliary.items()},
         }
 
-    def relate(
-        self, features: dict[str, Tensor], regions: Mapping[str, Tensor] | None
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Let tasks look at each other: their features to new features, and the auxiliary logits made on the way."""
-        if self.grid is None:
-            return (features if self.distillation is None else self.distillation(features)), {}
-        auxiliary: dict[str, Tensor] = {}
-        if self.auxiliary_heads is not None:
-            auxiliary = {name: head(features[name]) for name, head in self.auxiliary_heads.items()}
-        if regions is None:
-            regions = {name: region_map(logits) for name, logits in auxiliary.items()}
-        return self.grid(features, regions), auxiliary
+    def relate(self, features: dict[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Let tasks look at each other: their features, and region maps, to new features."""
+        if self.grid is not None:
+            return self.grid(features, regions)
+        return features if self.distillation is None else self.distillation(features)
 
 
 @register_network("baseline")

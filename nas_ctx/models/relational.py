@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from nni.mutable.frozen import frozen_context
 from nni.mutable.utils import label_scope
 from nni.nas.nn.pytorch import LayerChoice
@@ -40,8 +41,8 @@ class RelationalContext(nn.Module):
     ``__init__`` of a ``ModelSpace`` and search that. With one it is an ordinary module.
 
     Label contexts gather by the regions that a task's labels fall into. ``regions`` says how many these are; then an
-    auxiliary head per task predicts them from its features, and :func:`region_loss` trains it. Region maps may also be
-    given to ``forward``. Other context types need neither.
+    auxiliary head predicts them from the task's features, where a block reads them, and :func:`region_loss` trains it.
+    Region maps may also be given to ``forward``. Other context types need neither.
 
     Args:
         tasks: their names, in the order of the grid.
@@ -95,7 +96,8 @@ class RelationalContext(nn.Module):
             lacking = [name for name in names if name not in regions]
             if lacking:
                 raise InputError(f"regions: no number for the task {lacking[0]!r}; every task of the grid needs one")
-            self.auxiliary_heads.update({name: AuxiliaryHead(channels, regions[name]) for name in names})
+            for name in self.grid.with_regions:
+                self.auxiliary_heads[name] = AuxiliaryHead(channels, regions[name])
         self._needs_regions = bool(used & set(LABEL_CONTEXTS))
 
     def forward(self, features: Mapping[str, Tensor], regions: Mapping[str, Tensor] | None = None) -> Refined:
@@ -107,20 +109,19 @@ class RelationalContext(nn.Module):
         if set(features) != set(self.grid.tasks):
             raise InputError(f"features: of the tasks {sorted(features)}, expected {sorted(self.grid.tasks)}")
         auxiliary = {name: head(features[name]) for name, head in self.auxiliary_heads.items()}
-        if regions is None and not auxiliary:
-            if self._needs_regions:
-                raise InputError(
-                    "label contexts need regions: say how many each task has (RelationalContext(..., "
-                    "regions={'depth': 40, ...})), or leave t-label and s-label out of `contexts`"
-                )
-            # One region, the whole picture.
-            regions = {name: region_map(x.new_zeros(len(x), 1, *x.shape[2:])) for name, x in features.items()}
+        if regions is None and not auxiliary and self._needs_regions:
+            raise InputError(
+                "label contexts need regions: say how many each task has (RelationalContext(..., "
+                "regions={'depth': 40, ...})), or leave t-label and s-label out of `contexts`"
+            )
         maps = {name: region_map(logits) for name, logits in auxiliary.items()} if regions is None else regions
         return Refined(self.grid(features, maps), auxiliary)
 
 
 def region_loss(auxiliary: Mapping[str, Tensor], regions: Mapping[str, Tensor]) -> Tensor:
     """The loss of auxiliary logits: cross-entropy at the resolution of the labels, summed over tasks; a scalar.
+
+    0 where no block reads regions, and so no head predicts them.
 
     Args:
         auxiliary: {task: (B, K, h, w)}, from :class:`RelationalContext`.
@@ -132,13 +133,8 @@ def region_loss(auxiliary: Mapping[str, Tensor], regions: Mapping[str, Tensor]) 
     >>> round(float(region_loss(logits, {"edge": torch.tensor([[[0, 1], [255, 1]]])})), 4)
     0.6931
     """
-    total: Tensor | None = None
-    for task, logits in auxiliary.items():
-        loss = cross_entropy(upsampled(logits, regions[task].unsqueeze(1)), regions[task])
-        total = loss if total is None else total + loss
-    if total is None:
-        raise InputError("auxiliary: is empty: RelationalContext has auxiliary heads if it is given `regions`")
-    return total
+    losses = [cross_entropy(upsampled(x, regions[t].unsqueeze(1)), regions[t]) for t, x in auxiliary.items()]
+    return torch.stack(losses).sum() if losses else torch.zeros(())
 
 
 def choice_of(contexts: Sequence[str]) -> MakeBlock:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.checkpoints import newest_whole
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.tasks import Task, make_tasks
-from nas_ctx.training.networks import build_network
+from nas_ctx.training.networks import build_network, misfit
 
 _PREFIX = "_model."  # under which NNI's Lightning modules keep their network
 _SEARCH_PREFIX = "training_module._model.network."  # and where it stands inside a search
@@ -61,22 +60,12 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     # A run keeps its choices itself: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
     model = build_network(dataclasses.replace(config.model, pretrained=False, blocks=blocks), tasks)
-    _fit(model, weights, f"{checkpoint}: does not fit the network of {folder.config}")
+    wrong = misfit(model, weights)
+    if wrong is not None:
+        raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {wrong}")
+    model.load_state_dict(weights)
     data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
     return Trained(config, tasks, model.eval(), data, checkpoint)
-
-
-def _fit(model: nn.Module, weights: Mapping[str, Tensor], refusal: str) -> None:
-    """Give ``model`` exactly these weights; one name that does not fit is told."""
-    own = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    given = {name: tuple(value.shape) for name, value in weights.items()}
-    for name in {**own, **given}:
-        if own.get(name) != given.get(name):
-            raise InputError(
-                f"{refusal}: {name}: expected {own.get(name, 'no such weight')}, got {given.get(name, 'none')}; "
-                "what a row of *none* and an auxiliary head compute has changed since: train it again"
-            )
-    model.load_state_dict(weights)
 
 
 def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:

@@ -126,6 +126,21 @@ def keeps_images_apart_in_evaluation(make: MakeContext) -> None:
     )
 
 
+def reads_the_regions_that_it_says(make: MakeContext) -> None:
+    context, inputs = made(make).eval(), make_inputs(5, 7)
+    says = vars(type(context)).get("reads_regions", ("target", "source"))
+    others = make_inputs(5, 7, seed=1)
+    exchanged = inputs._replace(
+        **{f"{side}_regions": getattr(others, f"{side}_regions") for side in ("target", "source") if side not in says}
+    )
+    close(
+        context(exchanged),
+        context(inputs),
+        f"{name_of(make)}: says reads_regions = {says}, and its output depends on the other region maps too. Nobody "
+        "predicts a map that no context says it reads: name the side, or leave reads_regions out",
+    )
+
+
 def is_deterministic_in_evaluation(make: MakeContext) -> None:
     context, inputs = made(make).eval(), make_inputs(5, 7)
     close(
@@ -218,6 +233,7 @@ CHECKS: tuple[Check[MakeContext], ...] = (
     has_right_gradients,
     uses_every_parameter,
     is_deterministic_in_evaluation,
+    reads_the_regions_that_it_says,
     keeps_images_apart_in_evaluation,
     cannot_be_loud_in_a_search,
     keeps_its_type_and_loses_little,

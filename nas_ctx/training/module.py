@@ -10,9 +10,11 @@ from nni.nas.evaluator.pytorch import LightningModule
 from torch import Tensor, nn
 
 from nas_ctx.config import TrainingConfig
+from nas_ctx.errors import InputError
 from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.tasks import Task
 from nas_ctx.training.execution import arrange
+from nas_ctx.training.networks import misfit
 from nas_ctx.training.optimizer import sgd_with_poly
 
 Outputs = Mapping[str, Mapping[str, Tensor]]
@@ -110,6 +112,10 @@ class MultiTaskModule(LightningModule):
         checkpoint["bad_steps"] = self.bad_steps.count
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        weights = {name.partition("_model.")[2]: value for name, value in checkpoint["state_dict"].items()}
+        wrong = misfit(self.model, {name: value for name, value in weights.items() if name})
+        if wrong is not None:
+            raise InputError(f"the run's checkpoint does not fit its network: {wrong}")
         self.bad_steps.count = checkpoint.get("bad_steps", 0)
 
     def on_validation_epoch_start(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nni.nas.nn.pytorch import ModelSpace
-from torch import nn
+from torch import Tensor, nn
 
 from nas_ctx.config import ModelConfig
 from nas_ctx.contexts import CONTEXTS
@@ -120,3 +120,14 @@ def _choices_in_space(model: ModelConfig) -> Genotype:
             f"of the space {model.space}{suggestion(model.blocks, genotype_files(model.blocks))}"
         )
     return Genotype.load(model.blocks)
+
+
+def misfit(network: nn.Module, weights: Mapping[str, Tensor]) -> str | None:
+    """The first weight by which ``weights`` are not those of ``network``; None where they are."""
+    own = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in {**own, **given}:
+        if own.get(name) != given.get(name):
+            shapes = f"expected {own.get(name, 'no such weight')}, got {given.get(name, 'none')}"
+            return f"{name}: {shapes}; networks with contexts are others since version 0.1.0: begin again"
+    return None

@@ -76,7 +76,7 @@ def test_outputs_have_the_size_of_the_image_and_gradients_arrive(name, image):
         "semseg": (2, 5, 50, 70),
         "depth": (2, 1, 50, 70),
     }
-    auxiliary = {} if name is None else {"semseg": (2, 5, 50, 70), "depth": (2, 7, 50, 70)}
+    auxiliary = {"semseg": (2, 5, 50, 70), "depth": (2, 7, 50, 70)} if str(name).endswith("label") else {}
     assert {task: x.shape for task, x in output["auxiliary"].items()} == auxiliary
     sum(x.square().mean() for part in output.values() for x in part.values()).backward()
     assert not [key for key, parameter in network.named_parameters() if parameter.grad is None]
@@ -87,10 +87,43 @@ def test_a_baseline_has_neither_grid_nor_auxiliary_heads():
 
 
 def test_auxiliary_losses_do_not_reach_the_main_network(image):
-    network = make_network()
+    network = make_network("t-label")
     sum(x.sum() for x in network(image)["auxiliary"].values()).backward()
     reached = {key.split(".")[0] for key, parameter in network.named_parameters() if parameter.grad is not None}
     assert reached == {"auxiliary_heads"}
+
+
+def test_auxiliary_heads_read_the_backbone_s_features(image):
+    network = make_network("t-label").eval()
+    head = network.auxiliary_heads["depth"]
+    features = network.backbone(image)
+    hidden = torch.einsum("oc,bchw->bohw", head.hidden.conv.weight[:, :, 0, 0], features) / (1 + 1e-5) ** 0.5
+    logits = torch.einsum("oc,bchw->bohw", head.logits.weight[:, :, 0, 0], hidden.clamp(min=0))
+    logits = logits + head.logits.bias[:, None, None]
+    expected = F.interpolate(logits, size=(50, 70), mode="bilinear")
+    torch.testing.assert_close(network(image)["auxiliary"]["depth"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("local", "s-label", "global", "none"),
+        ("t-label", "none", "local", "local"),
+        ("none", "local", "s-label", "none"),
+    ],
+)
+def test_auxiliary_heads_are_those_whose_maps_matter(names, image):
+    """Found by gradients: the losses of the tasks reach the head of every task whose map somebody reads."""
+    choices = dict(zip([(t, s) for t in TASKS for s in TASKS], names, strict=True))
+    network = make_network(lambda t, s: choices[t, s])
+    read = {s for (t, s), name in choices.items() if name == "s-label"}
+    read |= {t for (t, s), name in choices.items() if name == "t-label"}
+    assert set(network(image)["auxiliary"]) == set(network.auxiliary_heads) == read
+    for fusion in network.grid.fusions.values():
+        if fusion.contexts is not None:
+            nn.init.ones_(fusion.contexts.norm.weight)
+    sum(x.square().mean() for x in network(image)["final"].values()).backward()
+    assert all(head.logits.weight.grad.abs().sum() > 0 for head in network.auxiliary_heads.values())
 
 
 def test_contexts_are_silent_at_first(image):

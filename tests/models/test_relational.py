@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from nas_ctx.contexts import CONTEXTS
+from nas_ctx.contexts.attention import region_map
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.models import MultiTaskNetwork, RelationalContext, region_loss
@@ -38,7 +39,7 @@ class Network(nas.ModelSpace):
 
 
 def test_it_is_the_grid_of_the_papers_network():
-    """The same weights in a MultiTaskNetwork's own grid and auxiliary heads give the same features."""
+    """The same weights in a MultiTaskNetwork's own grid, of the same region maps, give the same features."""
 
     class Given(nn.Module):
         channels, stride = 32, 4
@@ -47,12 +48,10 @@ def test_it_is_the_grid_of_the_papers_network():
     network = MultiTaskNetwork(Given(), shapes, fixed(CHOICES), dropout=0.0)
     context = RelationalContext(TASKS, 8, CHOICES, regions=TASKS)
     context.grid.load_state_dict(network.grid.state_dict())
-    context.auxiliary_heads.load_state_dict(network.auxiliary_heads.state_dict())
-    wanted, auxiliary = network.relate(FEATURES, None)
     refined = context(FEATURES)
+    wanted = network.relate(FEATURES, {task: region_map(logits) for task, logits in refined.auxiliary.items()})
     for task in TASKS:
         torch.testing.assert_close(refined.features[task], wanted[task], rtol=0, atol=0)
-        torch.testing.assert_close(refined.auxiliary[task], auxiliary[task], rtol=0, atol=0)
     assert all(refined.features[task].shape == FEATURES[task].shape for task in TASKS)
 
 
@@ -81,8 +80,8 @@ def test_other_contexts_need_no_regions_and_label_contexts_ask_for_them():
         RelationalContext(TASKS, 8, "s-label")(FEATURES)
     with pytest.raises(InputError, match="no number for the task 'row'"):
         RelationalContext(TASKS, 8, "local", regions={"shape": 3})
-    with pytest.raises(InputError, match="auxiliary: is empty"):
-        region_loss({}, {})
+    without = RelationalContext(TASKS, 8, "local", regions=TASKS)(FEATURES)
+    assert (without.auxiliary, float(region_loss(without.auxiliary, {}))) == ({}, 0.0)
     given = {task: torch.rand(2, 2, 6, 5).flatten(2).softmax(2).view(2, 2, 6, 5) for task in TASKS}
     assert RelationalContext(TASKS, 8, "t-label")(FEATURES, given).features["row"].isfinite().all()
 

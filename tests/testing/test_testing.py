@@ -93,6 +93,10 @@ class Regions(GlobalContext):
         return super().forward(inputs) * inputs.source_regions.amax(1, keepdim=True)
 
 
+class Secretive(Regions):
+    reads_regions = ("target",)
+
+
 class Empty(GlobalContext):
     def forward(self, inputs):
         return super().forward(inputs) / (inputs.target.shape[2] - 1)
@@ -111,6 +115,7 @@ class Empty(GlobalContext):
         (Windowed, r"on features \(2, 6, 1, 1\).*raised RuntimeError.*Maps may be a single pixel wide"),
         (Unsaved, "after a reload of its state_dict it gives another result.*register_buffer"),
         (Regions, r"torch.bfloat16 features.*expected torch.bfloat16 out, got torch.float32. Convert back"),
+        (Secretive, r"says reads_regions = \('target',\), and its output depends on the other region maps too"),
         (Empty, "the output is not finite"),
         (7, "expected something to call"),
     ],

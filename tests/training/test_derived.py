@@ -77,7 +77,7 @@ def test_the_network_of_a_genotype_equals_the_search_in_evaluation(
     config = tiny_config(rooms, None, model__blocks=str(tmp_path / "g.json"))
     derived = build_network(config.model, make_tasks(config.tasks)).eval()
     lacking = derived.load_state_dict(carried_over(frozen.network.state_dict(), choices), strict=False)
-    assert not lacking.unexpected_keys
+    assert all(name.startswith("auxiliary_heads.") for name in lacking.unexpected_keys)  # of maps that nobody reads
     assert all(".value.0.norm." in name for name in lacking.missing_keys)  # a search's have no scale and shift
     assert_same(predicted(frozen), predicted(derived))
 

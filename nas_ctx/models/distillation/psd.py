@@ -95,7 +95,5 @@ class PSDNet(MultiTaskNetwork):
         super().__init__(backbone, tasks, None, dropout)
         self.diffusion = PatternStructureDiffusion(list(tasks), backbone.channels // 4, dropout)
 
-    def relate(
-        self, features: dict[str, Tensor], regions: Mapping[str, Tensor] | None
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        return self.diffusion(features), {}
+    def relate(self, features: dict[str, Tensor], regions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return self.diffusion(features)
