@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.reading import read_image
 from nas_ctx.errors import InputError
+from nas_ctx.labels import IGNORE
+from nas_ctx.tasks import TASKS, Task
+from nas_ctx.tasks.checks import not_finite
+from nas_ctx.tasks.make import make_task
 
-IGNORE = 255
 SPLITS = ("train", "val")
-NOT_UNIT = 0.02  # how far the length of a normal may be from 1
-FARTHEST = 100.0  # metres; more is more likely another unit
 
 
 @dataclass
@@ -106,18 +107,23 @@ def check(root: str | os.PathLike[str], progress: Callable[[Iterable[str]], Iter
         except InputError as error:
             report.problems.append(str(error))
             continue
-        tasks = [task for task in dataset.readers() if _has(dataset, task, report)]
+        tasks = {name: _known_task(kind, name) for name in dataset.readers() if _has_label(dataset, name, report)}
         for task in ("image", *tasks):
             report.columns[split, task] = Column()
         for name, count in Counter(dataset.ids).items():
             if count > 1:
                 report.problems.append(f"{split}: id {name!r} is listed {count} times")
         for name in progress(list(dict.fromkeys(dataset.ids))):
-            _check_one(dataset, name, tasks, report)
+            _check_sample(dataset, name, tasks, report)
     return report
 
 
-def _has(dataset: DenseDataset, task: str, report: Report) -> bool:
+def _known_task(kind: type[DenseDataset], name: str) -> Task | None:
+    """The task of a label's name; None for a label that only a configuration says how to use."""
+    return make_task(name, kind.task_options.get(name, {})) if name in TASKS else None
+
+
+def _has_label(dataset: DenseDataset, task: str, report: Report) -> bool:
     try:
         dataset.check_task(task)
     except InputError:
@@ -127,7 +133,7 @@ def _has(dataset: DenseDataset, task: str, report: Report) -> bool:
     return True
 
 
-def _check_one(dataset: DenseDataset, name: str, tasks: Iterable[str], report: Report) -> None:
+def _check_sample(dataset: DenseDataset, name: str, tasks: Mapping[str, Task | None], report: Report) -> None:
     size: tuple[int, ...] | None = None
     try:
         image = read_image(dataset.image_path(name))
@@ -135,69 +141,18 @@ def _check_one(dataset: DenseDataset, name: str, tasks: Iterable[str], report: R
         report.columns[dataset.split, "image"].add(image, np.zeros(size, dtype=bool))
     except InputError as error:
         report.problems.append(str(error))
-    for task in tasks:
+    for label_name, task in tasks.items():
         try:
-            label = dataset.stored(task, name)
+            label = dataset.stored(label_name, name)
         except InputError as error:
             report.problems.append(str(error))
             continue
-        where = f"{dataset.split}: {task} label of {name!r}"
+        where = f"{dataset.split}: {label_name} label of {name!r}"
         if size is not None and label.shape[:2] != size:
-            have, want = (" x ".join(map(str, shape)) for shape in (label.shape[:2], size))
-            report.problems.append(f"{where}: is {have}, its image {want} pixels")
-        ignored, complaints = LABELS[task](label)
-        report.columns[dataset.split, task].add(label, ignored)
-        report.problems += [f"{where}: {complaint}" for complaint in complaints]
-
-
-Verdict = tuple[NDArray[np.bool_], list[str]]  # which pixels say nothing (H, W), and what is wrong
-
-
-def check_classes(label: NDArray[Any]) -> Verdict:
-    """Class labels: anything goes, 255 is ignored."""
-    return label == IGNORE, []
-
-
-def check_depth(label: NDArray[Any]) -> Verdict:
-    """Depth in metres: finite, not negative, at most 100 m, not zero throughout."""
-    wrong = _not_finite(label)
-    if (negative := int((label < 0).sum())) > 0:
-        wrong.append(f"{negative} negative depths")
-    if (far := float(np.max(label, where=np.isfinite(label), initial=0))) > FARTHEST:
-        wrong.append(f"depths up to {far:g}, expected metres")
-    if not (label > 0).any():
-        wrong.append("has no valid pixel")
-    return ~(np.isfinite(label) & (label > 0)), wrong
-
-
-def check_normals(label: NDArray[Any]) -> Verdict:
-    """Normals: finite, of length 1 or 0."""
-    wrong = _not_finite(label)
-    length = np.linalg.norm(np.where(np.isfinite(label), label, 0).astype(np.float64), axis=2)
-    odd = int(((np.abs(length - 1) > NOT_UNIT) & (length > 0)).sum())
-    if odd:
-        wrong.append(f"{odd} vectors have neither length 1 nor 0 (up to {length.max():.3g})")
-    return length == 0, wrong
-
-
-def check_binary(label: NDArray[Any]) -> Verdict:
-    """Boundaries and saliency: 0 or 1; 255 is ignored."""
-    ignored = label == IGNORE
-    odd = int((~np.isin(label, (0, 1)) & ~ignored).sum())
-    return ignored, [f"{odd} values are neither 0 nor 1"] if odd else []
-
-
-def _not_finite(label: NDArray[Any]) -> list[str]:
-    count = int((~np.isfinite(label)).sum())
-    return [f"{count} values are not finite"] if count else []
-
-
-# What the labels of a data set hold, by the name they are read under.
-LABELS: dict[str, Callable[[NDArray[Any]], Verdict]] = {
-    "semseg": check_classes,
-    "human_parts": check_classes,
-    "depth": check_depth,
-    "normals": check_normals,
-    "edge": check_binary,
-    "saliency": check_binary,
-}
+            actual, expected = (" x ".join(map(str, shape)) for shape in (label.shape[:2], size))
+            report.problems.append(f"{where}: is {actual}, its image {expected} pixels")
+        faults = not_finite(label) if task is None else task.check_label(label)
+        report.problems += [f"{where}: {fault}" for fault in faults]
+        marked = label if task is None else task.mark_ignore(label)
+        ignored = (marked == IGNORE).reshape(*label.shape[:2], -1).all(2)
+        report.columns[dataset.split, label_name].add(label, ignored)

@@ -18,13 +18,13 @@ from PIL import Image
 
 from nas_ctx.data import colour
 from nas_ctx.data.base import Draw, Sample
+from nas_ctx.labels import IGNORE
 
 if TYPE_CHECKING:
     from nas_ctx.tasks import Task
 
 MEAN = np.array([0.485, 0.456, 0.406], dtype=np.float32)  # of ImageNet, in 0..1
 STD = np.array([0.229, 0.224, 0.225], dtype=np.float32)
-IGNORE = 255
 SCALES = (0.5, 2.0)
 MOST_OF_ONE_CLASS = 0.75
 CROP_TRIES = 10

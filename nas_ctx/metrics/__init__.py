@@ -4,13 +4,14 @@ The functions take whole sets at once and define each number; the classes keep o
 depends neither on how a set was cut into batches nor on how many processes shared it.
 """
 
+from nas_ctx.labels import IGNORE
 from nas_ctx.metrics.boundary import BoundaryF, ods_f, ois_f
 from nas_ctx.metrics.delta import delta_m
 from nas_ctx.metrics.depth import DepthErrors, depth_rmse
 from nas_ctx.metrics.normals import AngularErrors, angular_errors, mean_angular_error
 from nas_ctx.metrics.saliency import MaxF, max_f
 from nas_ctx.metrics.segmentation import MeanIoU, confusion_matrix, mean_iou
-from nas_ctx.metrics.values import IGNORE, SummedMetric
+from nas_ctx.metrics.values import SummedMetric
 
 __all__ = [
     "IGNORE",

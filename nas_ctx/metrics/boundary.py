@@ -15,8 +15,9 @@ from scipy.sparse.csgraph import maximum_flow
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from nas_ctx.labels import IGNORE
 from nas_ctx.metrics.thinning import thin
-from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
+from nas_ctx.metrics.values import SummedMetric, ratio, same_shape
 
 
 def threshold_grid(count: int) -> NDArray[np.float64]:

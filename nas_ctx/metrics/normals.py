@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
+from nas_ctx.labels import IGNORE
+from nas_ctx.metrics.values import SummedMetric, ratio, same_shape
 
 LIMITS = (11.25, 22.5, 30.0)
 """Degrees; the share of pixels below each is part of every table on surface normals."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
+from nas_ctx.labels import IGNORE
+from nas_ctx.metrics.values import SummedMetric, ratio, same_shape
 
 THRESHOLDS = tuple(step / 20 for step in range(1, 20))
 """0.05, 0.10, ..., 0.95; a pixel is salient where its probability is at least the threshold."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nas_ctx.metrics.values import IGNORE, SummedMetric, ratio, same_shape
+from nas_ctx.labels import IGNORE
+from nas_ctx.metrics.values import SummedMetric, ratio, same_shape
 
 
 def confusion_matrix(prediction: Tensor, label: Tensor, classes: int) -> Tensor:

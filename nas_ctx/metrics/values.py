@@ -1,13 +1,10 @@
-"""What every metric agrees on: the ignore value, and sums that lose nothing."""
+"""What every metric shares: sums over batches and processes, and ratios of them in float64."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-
-IGNORE = 255
-"""The value of a pixel that no loss and no metric looks at, in the labels of every task."""
 
 
 def ratio(numerator: Tensor, denominator: Tensor, empty: float) -> Tensor:

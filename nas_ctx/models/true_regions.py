@@ -8,9 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from nas_ctx.labels import IGNORE
 from nas_ctx.models.network import MultiTaskNetwork
-
-IGNORE = 255
 
 
 class Partition(Protocol):

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.labels import IGNORE
 from nas_ctx.plugins.registry import Registry, subclass_of
 from nas_ctx.tasks import losses
+from nas_ctx.tasks.checks import not_finite
 
 Array = NDArray[Any]
 
@@ -83,6 +84,13 @@ class Task(ABC):
     def mark_ignore(self, label: Array) -> Array:
         """Write 255 where the label says nothing; the last step before :meth:`to_tensor`."""
         return label
+
+    def check_label(self, label: Array) -> list[str]:
+        """What is wrong with a label as it is stored, one phrase per fault; ``nas-ctx data check`` lists them.
+
+        Unless a task says more, only values that are not finite are faults.
+        """
+        return not_finite(label)
 
     @abstractmethod
     def to_tensor(self, label: Array) -> Tensor:

@@ -8,12 +8,17 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from nas_ctx.errors import InputError
-from nas_ctx.metrics import IGNORE, DepthErrors
+from nas_ctx.labels import IGNORE
+from nas_ctx.metrics import DepthErrors
 from nas_ctx.tasks import options
 from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
+from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import DepthBins
 from nas_ctx.tasks.drawing import draw_depth
 from nas_ctx.tasks.readouts import DEPTH_MODES
+
+FARTHEST = 100.0
+"""Metres; a stored depth beyond is more likely in another unit."""
 
 
 @register_task("depth")
@@ -76,6 +81,17 @@ class Depth(Task):
     def mark_ignore(self, label: Array) -> Array:
         """0, negative and non-finite depths say nothing."""
         return np.where(np.isfinite(label) & (label > 0), label, np.float32(IGNORE))
+
+    def check_label(self, label: Array) -> list[str]:
+        """Depths are finite, not negative, at most 100 m, and not 0 throughout."""
+        faults = not_finite(label)
+        if negative := np.count_nonzero(label < 0):
+            faults.append(f"{negative} negative depths")
+        if (farthest := np.max(label, where=np.isfinite(label), initial=0)) > FARTHEST:
+            faults.append(f"depths up to {farthest:g}, expected metres")
+        if not (label > 0).any():
+            faults.append("has no valid pixel")
+        return faults
 
     def to_tensor(self, label: Array) -> Tensor:
         return quantity_to_tensor(label)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.labels import IGNORE
 
 Picture = NDArray[np.uint8]
 

@@ -12,6 +12,7 @@ from nas_ctx.metrics import BoundaryF
 from nas_ctx.metrics.boundary import boundary_name
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
+from nas_ctx.tasks.checks import not_binary
 from nas_ctx.tasks.drawing import draw_share
 
 
@@ -68,6 +69,9 @@ class Edge(Task):
 
     def render(self, values: Array) -> NDArray[np.uint8]:
         return draw_share(values)
+
+    def check_label(self, label: Array) -> list[str]:
+        return not_binary(label)
 
     def to_tensor(self, label: Array) -> Tensor:
         return quantity_to_tensor(label)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas_ctx.metrics import IGNORE
+from nas_ctx.labels import IGNORE
 from nas_ctx.tasks.base import Array, register_task
 from nas_ctx.tasks.semseg import ClassMap
 

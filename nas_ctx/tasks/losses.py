@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.labels import IGNORE
 
 
 def full_precision(logits: Tensor) -> Tensor:

@@ -7,7 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from torch.nn import ModuleDict
+
 from nas_ctx.errors import InputError, suggestion
+from nas_ctx.labels import BATCH_KEYS
 from nas_ctx.plugins import is_path
 from nas_ctx.tasks.base import TASKS, Task
 
@@ -35,6 +38,8 @@ def make_task(name: str, options: Mapping[str, Any]) -> Task:
     """One task of the registry, made with its options."""
     if is_path(name):
         raise InputError(f"tasks.{name}: a task needs a name: write `{_name_of(name)}: {{type: {name!r}}}`")
+    if reason := _refusal(name):
+        raise InputError(f"tasks.{name}: a task cannot be called {name!r}: {reason}; rename it and give its `type`")
     if not isinstance(options, Mapping):
         raise InputError(f"tasks.{name}: {options!r}, expected a mapping of options")
     options = dict(options)
@@ -47,6 +52,19 @@ def make_task(name: str, options: Mapping[str, Any]) -> Task:
                 f"tasks.{name}.{key}: unknown option; known: {', '.join(known) or 'none'}{suggestion(key, known)}"
             )
     return kind(**options)
+
+
+def _refusal(name: str) -> str | None:
+    """Why a task cannot have a name; None where it can."""
+    if name in BATCH_KEYS:
+        return "a batch has another entry of that name"
+    if name == "loss":
+        return "it is the total loss in scores and logs"
+    if "/" in name:
+        return "blocks are labelled <target>/<source>"
+    if not name or "." in name or hasattr(ModuleDict(), name):
+        return "torch.nn.ModuleDict, which holds the parts of a network by task, refuses it"
+    return None
 
 
 def _name_of(path: str) -> str:

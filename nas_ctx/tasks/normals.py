@@ -8,12 +8,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 
-from nas_ctx.metrics import IGNORE, AngularErrors
+from nas_ctx.labels import IGNORE
+from nas_ctx.metrics import AngularErrors
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
+from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import fibonacci_sphere, load_codebook, nearest_codeword
 from nas_ctx.tasks.drawing import draw_normals
 from nas_ctx.tasks.readouts import NORMALS_MODES
+
+LENGTH_TOLERANCE = 0.02
+"""How far the length of a stored normal may be from 1; 8 bits per component leave 0.01."""
 
 
 @register_task("normals")
@@ -76,6 +81,13 @@ class Normals(Task):
         """A zero vector, or one that is not finite, says nothing."""
         says = np.isfinite(label).all(-1, keepdims=True) & (label != 0).any(-1, keepdims=True)
         return np.where(says, label, np.float32(IGNORE))
+
+    def check_label(self, label: Array) -> list[str]:
+        """Normals are finite, of length 1 or 0."""
+        length = np.linalg.norm(np.where(np.isfinite(label), label, 0).astype(np.float64), axis=2)
+        wrong = np.count_nonzero((np.abs(length - 1) > LENGTH_TOLERANCE) & (length > 0))
+        odd = [f"{wrong} vectors have neither length 1 nor 0 (up to {length.max():.3g})"] if wrong else []
+        return not_finite(label) + odd
 
     def to_tensor(self, label: Array) -> Tensor:
         return quantity_to_tensor(label)

@@ -11,6 +11,7 @@ from torchmetrics import Metric
 from nas_ctx.metrics import MaxF
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
+from nas_ctx.tasks.checks import not_binary
 from nas_ctx.tasks.drawing import draw_share
 from nas_ctx.tasks.semseg import class_tensor
 
@@ -53,6 +54,9 @@ class Saliency(Task):
 
     def render(self, values: Array) -> NDArray[np.uint8]:
         return draw_share(values)
+
+    def check_label(self, label: Array) -> list[str]:
+        return not_binary(label)
 
     def to_tensor(self, label: Array) -> Tensor:
         return class_tensor(self.name, label, self.channels)

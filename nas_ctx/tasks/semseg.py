@@ -9,7 +9,8 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from nas_ctx.errors import InputError
-from nas_ctx.metrics import IGNORE, MeanIoU
+from nas_ctx.labels import IGNORE
+from nas_ctx.metrics import MeanIoU
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
 from nas_ctx.tasks.drawing import draw_classes

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nas_ctx.data import DATASETS, DataModule, DenseDataset
 from nas_ctx.errors import InputError
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.testing.saying import doing, expect, name_of
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import Task
 from nas_ctx.testing.saying import expect
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.autograd import gradcheck
 
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import TASKS, Task
 from nas_ctx.testing.saying import Check, close, doing, expect, run_all
 from nas_ctx.testing.task_case import AsRead, Draw, Perfect, TaskCase, as_read, ignore, random_classes

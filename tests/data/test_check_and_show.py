@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from typing import ClassVar
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from nas_ctx.cli import main
-from nas_ctx.data import NYUD
+from nas_ctx.data import DATASETS, NYUD
 from nas_ctx.data.check import check
 from nas_ctx.data.rooms import write_rooms
 from nas_ctx.data.show import CAPTION, GAP, HEAD, TILE, contact_sheet
+from nas_ctx.tasks import TASKS, Depth
 
 SIZE = (48, 64)
 
@@ -81,6 +83,50 @@ def test_every_kind_of_damage_is_listed_by_file(copy, capsys):
     assert len(problems) == len(expected)
     assert f"{len(expected)} problem(s), listed above" in err
     assert err.count("\n") == 1
+
+
+class WithHeight(NYUD):
+    """A layout with a label of its own, kept in the folder of the depths."""
+
+    name = "with-height"
+    split_folder = "lists"
+    task_options: ClassVar = {"semseg": {"classes": 14}, "height": {"highest": 3}}
+
+    def readers(self):
+        return {"height": self._depth, "semseg": self._semseg}
+
+    def label_folders(self, task):
+        return super().label_folders("depth" if task == "height" else task)
+
+    def stored(self, task, name):
+        return super().stored("depth" if task == "height" else task, name)
+
+
+class Height(Depth):
+    """A task with a check of its own."""
+
+    def __init__(self, *, highest: float) -> None:
+        super().__init__()
+        self.highest = highest
+
+    def check_label(self, label):
+        return [f"heights up to {label.max():g}"] if label.max() > self.highest else []
+
+
+def test_labels_of_own_data_sets_are_checked_by_their_task_or_for_finite_numbers(copy, monkeypatch):
+    (copy / "gt_sets").rename(copy / "lists")
+    depth = np.load(copy / "depth/train_00000.npy")
+    depth[:] = 2
+    depth[0, :2] = np.nan, 9
+    np.save(copy / "depth/train_00000.npy", depth)
+    monkeypatch.setitem(DATASETS, "with-height", WithHeight)
+    report = check(copy)
+    assert report.problems == ["train: height label of 'train_00000': 1 values are not finite"]
+    assert report.columns["train", "height"].read == 6
+    depth[0, 0] = 1
+    np.save(copy / "depth/train_00000.npy", depth)
+    monkeypatch.setitem(TASKS, "height", Height)
+    assert "train: height label of 'train_00000': heights up to 9" in check(copy).problems
 
 
 def test_absent_labels_and_lists_are_told(copy):

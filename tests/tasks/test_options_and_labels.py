@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,14 @@ def test_order_and_options_are_kept():
 def test_wrong_options_are_refused_in_one_line(mapping, match):
     with pytest.raises(InputError, match=match):
         make_tasks(mapping)
+
+
+@pytest.mark.parametrize("name", ["image", "id", "loss", "sky/line", "sky.line", "keys", "training", ""])
+def test_names_that_stand_for_something_else_are_refused(name):
+    """In a batch, in scores, in block labels, or in torch's dictionary of modules."""
+    with pytest.raises(InputError, match=rf"^tasks\.{re.escape(name)}: a task cannot be called {name!r}: ") as caught:
+        make_tasks({name: {"type": "depth"}})
+    assert "\n" not in str(caught.value)
 
 
 def test_an_own_task_is_one_class():

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from nas_ctx.metrics.values import IGNORE
+from nas_ctx.labels import IGNORE
 
 
 class DepthBins:
