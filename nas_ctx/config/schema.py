@@ -79,7 +79,7 @@ class ModelConfig:
             file; or a network without blocks: ``baseline``, ``mti-net``, ``psd``. A search takes no notice of it.
         self_attention: False leaves the blocks of each task with itself empty (table G-1).
         true_regions: label contexts see the regions of the ground truth, in evaluation too (table E-1).
-        dropout: before the logits of a trained network; a search has none.
+        dropout: of whole channels, before the logits of a trained network; a search has none.
     """
 
     __pydantic_config__ = STRICT

@@ -56,7 +56,7 @@ class AttentionContext(nn.Module, ABC):
 
     Query and key are two 1x1 Conv-BN-ReLU layers, the value is one (supplement, section C). With ``affine=False`` the
     value's batch norm, the last of a candidate, has no learnable scale and shift, so that no candidate of a search can
-    make itself loud (supplement, section A).
+    make itself loud (supplement, section A). Convolutions start as Glorot and Bengio's uniform ones.
     """
 
     similarity_activation: type[Activation] = nn.ReLU
@@ -68,6 +68,9 @@ class AttentionContext(nn.Module, ABC):
         self.query = projection(in_channels, channels, layers=2, activation=last)
         self.key = projection(in_channels, channels, layers=2, activation=last)
         self.value = projection(in_channels, channels, layers=1, affine=affine)
+        for part in self.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.xavier_uniform_(part.weight)
 
     @abstractmethod
     def memory(self, inputs: ContextInput) -> Tensor:

@@ -25,6 +25,19 @@ def task_head(in_channels: int, channels: int) -> nn.Sequential:
     return conv_norm(in_channels, channels, kernel=3, activation=nn.ReLU)
 
 
+def logits_layer(channels: int, outputs: int) -> nn.Conv2d:
+    """The 1x1 convolution that reads predictions off features; its weights start as N(0, 0.01), its bias at zero.
+
+    >>> bool(logits_layer(8, 3).bias.any())
+    False
+    """
+    layer = nn.Conv2d(channels, outputs, 1)
+    nn.init.normal_(layer.weight, std=0.01)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 class AuxiliaryHead(nn.Module):
     """Predicts the label regions of a task from features, where its gradient stops (supplement, section A).
 
@@ -37,7 +50,7 @@ class AuxiliaryHead(nn.Module):
     def __init__(self, channels: int, regions: int) -> None:
         super().__init__()
         self.hidden = conv_norm(channels, channels, activation=nn.ReLU)
-        self.logits = nn.Conv2d(channels, regions, 1)
+        self.logits = logits_layer(channels, regions)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, channels, h, w) to logits (B, regions, h, w)."""
@@ -59,7 +72,7 @@ class Fusion(nn.Module):
     Args:
         channels: of the target's features.
         block_channels: of each block's output; 0 for a block that is *none*.
-        dropout: after the fusion.
+        dropout: after the fusion, of whole channels.
 
     >>> fusion = Fusion(8, [4, 4], dropout=0.0)
     >>> fusion(torch.rand(2, 8, 4, 5), [torch.rand(2, 4, 4, 5), torch.rand(2, 4, 4, 5)]).shape
@@ -77,7 +90,7 @@ class Fusion(nn.Module):
             nn.init.zeros_(norm.weight)
             nn.init.zeros_(norm.bias)
         self.both = conv_norm(channels if self.contexts is None else 2 * channels, channels, activation=nn.ReLU)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, features: Tensor, contexts: Sequence[Tensor]) -> Tensor:
         """Features (B, channels, h, w) and one context map per block to the fused features, (B, channels, h, w)."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nas_ctx.contexts.attention import region_map
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
-from nas_ctx.models.heads import AuxiliaryHead, MakeHead, task_head
+from nas_ctx.models.heads import AuxiliaryHead, MakeHead, logits_layer, task_head
 from nas_ctx.models.registry import MakeDistillation, TaskShape, register_network
 
 
@@ -66,7 +66,7 @@ class MultiTaskNetwork(nn.Module):
         self.distillation: nn.Module | None = None
         if make_distillation is not None:
             self.distillation = make_distillation(list(tasks), channels)
-        self.logits = nn.ModuleDict({name: nn.Conv2d(channels, task.channels, 1) for name, task in tasks.items()})
+        self.logits = nn.ModuleDict({name: logits_layer(channels, task.channels) for name, task in tasks.items()})
 
     def forward(self, image: Tensor, regions: Mapping[str, Tensor] | None = None) -> dict[str, dict[str, Tensor]]:
         """Image (B, 3, H, W) to logits (B, channels or regions, H, W) per task.

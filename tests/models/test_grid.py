@@ -118,7 +118,7 @@ def test_computing_again_meets_the_same_dropout():
     for recompute in (False, True):
         grid = make_grid(recompute=recompute)
         for part in grid.modules():
-            if isinstance(part, nn.Dropout):
+            if isinstance(part, nn.Dropout2d):
                 part.p = 0.5
         torch.manual_seed(3)
         outcomes.append(run(grid, lambda g, *x: g(*x)))

@@ -1,8 +1,10 @@
+import math
 from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy import stats
 from torch import nn
 
 from nas_ctx.contexts import CONTEXTS
@@ -151,10 +153,35 @@ def test_a_row_of_none_is_the_fusion_s_second_stage_on_the_target_alone(image):
     torch.testing.assert_close(network(image)["final"]["depth"], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_dropout_is_the_trained_networks(image):
+def test_dropout_is_the_trained_networks_and_drops_whole_channels():
     network, search = make_network(), make_network(dropout=0.0)
-    rates = [{part.p for part in n.grid.modules() if isinstance(part, nn.Dropout)} for n in (network, search)]
+    rates = [{part.p for part in n.grid.modules() if isinstance(part, nn.Dropout2d)} for n in (network, search)]
     assert rates == [{0.05}, {0.0}]
+    fusion = make_network(dropout=0.5).grid.fusions["depth"]
+    nn.init.constant_(fusion.both.norm.bias, 10.0)  # before the ReLU: nothing else is zero
+    channels = fusion.both.conv.out_channels
+    fused = fusion(torch.randn(3, channels, 6, 7), [torch.randn(3, channels // 2, 6, 7)] * 2).flatten(2)
+    kept = (fused != 0).float().mean(2)
+    assert set(kept.unique().tolist()) == {0.0, 1.0}
+    assert kept.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_initial_weights_are_the_published_ones():
+    """By Kolmogorov and Smirnov: logits are normal of deviation 0.01, projections uniform within Glorot's bound."""
+    network = make_network("t-label")
+    layers = [*network.logits.values(), *(head.logits for head in network.auxiliary_heads.values())]
+    drawn = torch.cat([layer.weight.detach().flatten() for layer in layers])
+    assert stats.kstest(drawn, stats.norm(scale=0.01).cdf).pvalue > 0.01
+    assert not any(layer.bias.any() for layer in layers)
+    for block in network.grid.blocks.values():
+        for conv in (part for part in block.modules() if isinstance(part, nn.Conv2d)):
+            bound = (6 / (conv.in_channels + conv.out_channels)) ** 0.5
+            assert stats.kstest(conv.weight.detach().flatten(), stats.uniform(-bound, 2 * bound).cdf).pvalue > 1e-3
+
+
+def test_the_first_loss_of_classes_is_that_of_guessing(image):
+    logits = make_network("t-label")(image)["final"]["semseg"].detach()
+    assert float(F.cross_entropy(logits, torch.randint(0, 5, (2, 50, 70)))) == pytest.approx(math.log(5), abs=0.02)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -164,7 +164,7 @@ class MTINet(nn.Module):
         self.propagations = nn.ModuleList(FeaturePropagation(self.tasks, c) for c in widths[1:])
         total = sum(widths)
         self.aggregations = nn.ModuleDict({t: conv_norm(total, total, activation=nn.ReLU) for t in tasks})
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout2d(dropout)
         self.logits = nn.ModuleDict({t: nn.Conv2d(total, shape.channels, 1) for t, shape in tasks.items()})
 
     def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:

@@ -56,7 +56,7 @@ class PatternStructureDiffusion(nn.Module):
             assert isinstance(norm, nn.BatchNorm2d)
             nn.init.zeros_(norm.weight)
         self.sharpness = nn.ParameterDict({t: nn.Parameter(torch.ones(())) for t in tasks})
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Per task (B, channels, h, w) to the same."""
