@@ -83,7 +83,7 @@ class ModelConfig:
     """
 
     __pydantic_config__ = STRICT
-    backbone: str = "hrnet_w18_small_v2"
+    backbone: str = "hrnet_w18_small_v2.ms_in1k"
     pretrained: bool = True
     backbone_options: dict[str, Any] = field(default_factory=dict)
     start_from: str | None = None

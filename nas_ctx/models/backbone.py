@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nas_ctx.errors import InputError, suggestion
+from nas_ctx.models.hrnet import fuse_bilinearly
 from nas_ctx.plugins import is_path
 from nas_ctx.plugins.registry import Registry, called_with, signature_of
 
@@ -34,7 +35,7 @@ class Backbone(nn.Module):
 
     ``channels`` is the number of output channels, ``stride`` that of the output map. Input of any size: it is padded
     with zeros (the mean colour of a standardised image) to a multiple of the coarsest stride, and the padding is cut
-    off again.
+    off again. An HRNet with the option ``fusion="bilinear"`` is the published one, and takes images as they are.
 
     Args:
         model: a timm model name; HRNets give the four resolutions of HRNetV2, as in the paper. Or a name in
@@ -44,7 +45,8 @@ class Backbone(nn.Module):
         pretrained: load timm's weights for the name (needs the network or a filled cache). One's own backbone gets it
             if it has a keyword argument of that name.
         options: further arguments of ``timm.create_model``, such as ``out_indices`` or, for transformers made for one
-            size, ``img_size`` or ``dynamic_img_size``; or of one's own backbone.
+            size, ``img_size`` or ``dynamic_img_size``; or of one's own backbone. Of HRNets also ``fusion``: "nearest",
+            as in timm, or "bilinear".
 
     Raises:
         InputError: for a model that nobody knows or that gives no feature maps.
@@ -61,11 +63,14 @@ class Backbone(nn.Module):
         self, model: str | nn.Module, *, pretrained: bool = False, options: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
+        options = dict(options or {})
+        self.padded = True
         if isinstance(model, str) and not is_path(model) and model not in BACKBONES:
-            self.model, strides, channels, self.used = _timm(model, pretrained, dict(options or {}))
+            self.padded = "hrnet" not in model or options.get("fusion") != "bilinear"
+            self.model, strides, channels, self.used = _timm(model, pretrained, options)
         else:
             name = model if isinstance(model, str) else type(model).__name__
-            self.model = _own(model, pretrained, dict(options or {})) if isinstance(model, str) else model
+            self.model = _own(model, pretrained, options) if isinstance(model, str) else model
             strides, channels = _measured(self.model, name)
             self.used = sorted(range(len(strides)), key=lambda index: strides[index])
         self.coarsest_stride: int = max(strides)
@@ -83,9 +88,10 @@ class Backbone(nn.Module):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """The maps one by one, ``map_channels`` wide, of the padded image; :meth:`cropped` takes the padding off."""
-        height, width = image.shape[2:]
-        padded = F.pad(image, (0, -width % self.coarsest_stride, 0, -height % self.coarsest_stride))
-        maps = _listed(self.model(padded))
+        if self.padded:
+            height, width = image.shape[2:]
+            image = F.pad(image, (0, -width % self.coarsest_stride, 0, -height % self.coarsest_stride))
+        maps = _listed(self.model(image))
         if self.channels_last_output:
             maps = [x.permute(0, 3, 1, 2) for x in maps]
         return [maps[index] for index in self.used]
@@ -104,11 +110,16 @@ def _timm(name: str, pretrained: bool, arguments: dict[str, Any]) -> tuple[nn.Mo
     """A timm model, the strides and channels of its maps, and which of these to use."""
     if "hrnet" in name:  # the four maps of the last stage; timm's default ends in classification layers
         arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
+        fusion = arguments.pop("fusion", "nearest")
+        if fusion not in ("nearest", "bilinear"):
+            raise InputError(f"model.backbone_options.fusion: {fusion!r}: expected nearest or bilinear")
     try:
         model = timm.create_model(name, features_only=True, pretrained=pretrained, **arguments)
     except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
         meant = "" if timm.is_model(name) else suggestion(name, [*BACKBONES.known(), *timm.list_models()])
         raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}{meant}") from error
+    if "hrnet" in name and fusion == "bilinear":
+        fuse_bilinearly(model)
     strides = list(model.feature_info.reduction())
     used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
     return model, strides, list(model.feature_info.channels()), used
