@@ -24,8 +24,9 @@ STUDIES = {"nyud": "NYUD_MT", "pascal": "PASCAL_MT"}
 FILES = [path for study in STUDIES for path in sorted((PROJECT / "experiments" / study).glob("*.yaml"))]
 RUNS = [path for path in FILES if not path.name.endswith(".nni.yaml")]
 SMALL = {
-    "model.backbone": "test_efficientnet", "model.pretrained": "false", "data.image_size": "[32, 48]",
-    "data.batch_size": "2", "data.workers": "0", "data.limit_val": "2", "training.steps": "2", "training.threads": "1",
+    "model.backbone": "test_efficientnet", "model.backbone_options": "{}", "model.pretrained": "false",
+    "data.image_size": "[32, 48]", "data.batch_size": "2", "data.workers": "0", "data.limit_val": "2",
+    "training.steps": "2", "training.threads": "1",
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def test_defaults_are_the_papers() -> None:
     assert (training.momentum, training.weight_decay) == (0.9, 0.0005)
     assert (search.arch_lr, search.temperature, search.entropy_weight) == (0.0005, (1.0, 0.05), (-0.02, 0.06))
     assert search.stop_margin == 0.3
-    assert config.model.backbone == "hrnet_w18_small_v2"
+    assert config.model.backbone == "hrnet_w18_small_v2.ms_in1k"
 
 
 @pytest.mark.parametrize(
