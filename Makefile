@@ -1,42 +1,53 @@
-# One word a job. `make` alone lists them.
+# One word per job; `make` alone lists them.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --editable
+TESTS := $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not docs"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long docs lint format clean
+.PHONY: help install demo test test-long coverage docs lint format clean
 
 help:  ## list the jobs
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-install: $(INSTALLED)  ## make a virtual environment in .venv and install the package into it
+install: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs  ## everything a developer needs, in a virtual environment in .venv
 
-$(INSTALLED): setup.cfg pyproject.toml
+# Each job installs the dependencies it needs and no others; the extras are those of setup.cfg.
+$(VENV)/.base: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable ".[test,lint,docs]"
+	$(PIP) .
 	@touch $@
 
-demo: $(INSTALLED)  ## five searches, a report, and the voted network against its baseline, on made rooms
+$(VENV)/.%: $(VENV)/.base
+	$(PIP) ".[$*]"
+	@touch $@
+
+demo: $(VENV)/.base  ## five searches on synthetic rooms, a report, and the consensus network against its baseline
 	$(BIN)/python experiments/rooms/demo.py
 
-test: $(INSTALLED)  ## the test suite
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+test: $(VENV)/.test  ## the test suite
+	$(TESTS)
 
-test-long: $(INSTALLED)  ## the tests that take minutes each
+test-long: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m long
 
-docs: $(INSTALLED)  ## the documentation with its tutorials, which run: build/docs/index.html, in minutes
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+coverage: $(VENV)/.test  ## the test suite, and the lines of the package that it does not run
+	$(TESTS) --cov --cov-report=term-missing
 
-lint: $(INSTALLED)  ## the linter, the formatter's check, the type checker
+docs: $(VENV)/.test $(VENV)/.docs  ## build the documentation, run its tutorials, check its links: build/docs/index.html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	BUILT_DOCS=build/docs $(BIN)/python -m pytest -m docs tests/test_documentation.py
+
+lint: $(VENV)/.lint  ## linter, formatter, import rules, type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
-format: $(INSTALLED)  ## format the code
+format: $(VENV)/.lint  ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove what `make` made: the environment, the pages, the work folder
-	rm -rf $(VENV) build docs/_generated work
+clean:  ## remove everything that make created: the environment, the documentation, the work folder
+	rm -rf $(VENV) build docs/_generated work .coverage .coverage.*

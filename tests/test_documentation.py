@@ -52,10 +52,12 @@ def test_tutorials_run(name: str, tmp_path: Path) -> None:
     assert python(str(script), folder=tmp_path, TMPDIR=str(tmp_path)).strip()
 
 
+@pytest.mark.docs
 def test_a_tutorial_runs_as_a_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that its page offers for download, under a kernel of Jupyter, which has an event loop of its own."""
-    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
-    pytest.importorskip("sphinx_gallery")
+    import nbclient
+    import nbformat
+
     monkeypatch.delenv("MPLBACKEND", raising=False)  # the kernel has its own, which draws into the notebook
     script = tmp_path / "notebook.py"
     script.write_text(shrunk(TUTORIALS / "7_nni_and_lightning.py"), encoding="utf-8")
@@ -71,8 +73,9 @@ def test_a_tutorial_runs_as_a_notebook(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built pages, with tutorials that have not run."""
-    pytest.importorskip("sphinx_gallery")
+    """The pages that `make docs` has built, or else pages built here, with tutorials that have not run."""
+    if "BUILT_DOCS" in os.environ:
+        return Path(os.environ["BUILT_DOCS"]).resolve()
     folder = tmp_path_factory.mktemp("pages")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("_generated", "__pycache__"))
     for name in ("README.md", "CHANGELOG.md"):
@@ -104,6 +107,7 @@ class Links(HTMLParser):
         self.loads += [part.split()[0] for part in given.get("srcset", "").split(",") if part.strip()]
 
 
+@pytest.mark.docs
 def test_pages_load_nothing_from_elsewhere_and_links_lead_somewhere(pages: Path) -> None:
     links = {page: Links(page) for page in pages.rglob("*.html")}
     assert len(links) > 30
@@ -124,6 +128,7 @@ def test_pages_load_nothing_from_elsewhere_and_links_lead_somewhere(pages: Path)
         assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", style.read_text(encoding="utf-8")), style
 
 
+@pytest.mark.docs
 def test_the_reference_has_every_public_module(pages: Path) -> None:
     listed = set(re.findall(r'<code class="xref">([\w.]+)</code>', (pages / "py-modindex.html").read_text("utf-8")))
     there = {
@@ -135,6 +140,7 @@ def test_the_reference_has_every_public_module(pages: Path) -> None:
     assert there - listed == {f"nas_ctx.{name}" for name in INTERNAL}, "describe it in docs/reference, or list it here"
 
 
+@pytest.mark.docs
 def test_formulas_are_drawn_without_a_script(pages: Path) -> None:
     page = (pages / "method.html").read_text(encoding="utf-8")
     assert page.count("<math") > 20
