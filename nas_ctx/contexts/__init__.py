@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 # The order of registration is the order in which candidates are listed everywhere: none first.
 from nas_ctx.contexts.none import NoContext  # isort: skip
-from nas_ctx.contexts.base import CONTEXTS, AttentionContext, ContextInput, register_context
+from nas_ctx.contexts.base import CONTEXTS, AttentionContext, ContextInput, PixelContext, register_context
 from nas_ctx.contexts.dense import GlobalContext, LocalContext
 from nas_ctx.contexts.labels import SourceLabelContext, TargetLabelContext
 
@@ -40,6 +40,7 @@ __all__ = [
     "GlobalContext",
     "LocalContext",
     "NoContext",
+    "PixelContext",
     "SourceLabelContext",
     "TargetLabelContext",
     "candidates",
