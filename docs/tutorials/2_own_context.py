@@ -119,4 +119,4 @@ for name, score in runs.train(config, progress=False).items():
 # %%
 # A name is known in the process that registers it. For ``nas-ctx search`` and trials on
 # other machines keep the class in a file of its own and let the configuration name it,
-# see :doc:`/your-own`.
+# see :doc:`/custom-components`.

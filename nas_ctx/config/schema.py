@@ -64,7 +64,7 @@ class ModelConfig:
     """The network.
 
     Attributes:
-        backbone: a timm model that can give feature maps, or one's own, see ``docs/your-own.md``.
+        backbone: a timm model that can give feature maps, or one's own, see ``docs/custom-components.md``.
         pretrained: load timm's weights for it.
         backbone_options: further arguments of ``timm.create_model``, or of one's own backbone.
         head: what makes a task's features from the backbone's, a name in ``nas_ctx.models.HEADS``.

@@ -45,7 +45,7 @@ def test_every_file_and_command_of_the_page_works(
 ) -> None:
     monkeypatch.syspath_prepend(str(folder))  # as `pytest` and `python` have it
     ran = 0
-    for name, text in parts_of("your-own.md"):
+    for name, text in parts_of("custom-components.md"):
         if name is not None:
             (folder / name).write_text(text, encoding="utf-8")
         else:
