@@ -52,7 +52,7 @@ class DenseDataset(ABC):
     name: ClassVar[str]
     image_folder: ClassVar[str]
     split_folder: ClassVar[str]
-    # The label whose classes decide whether a random crop is varied enough.
+    # The label whose classes decide whether a random crop is varied enough, also where it is no task's.
     crop_by: ClassVar[str] = "semseg"
     # Options of tasks that the layout fixes: how many classes its label files count.
     task_options: ClassVar[Mapping[str, Mapping[str, Any]]]
@@ -107,6 +107,16 @@ class DenseDataset(ABC):
     def stored(self, task: str, name: str) -> NDArray[Any]:
         """The label of an id before anything is repaired: what a check of the files looks at."""
         return self.readers()[task](name)
+
+    def crop_classes(self, sample: Sample) -> NDArray[Any] | None:
+        """The class label of a sample by which its crops are chosen; None where there is none."""
+        if self.crop_by in sample:
+            return sample[self.crop_by]
+        reader = self.readers().get(self.crop_by)
+        try:
+            return None if reader is None else reader(sample["id"])
+        except InputError:  # no task needs it
+            return None
 
     def __len__(self) -> int:
         return len(self.ids)

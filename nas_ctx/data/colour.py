@@ -51,13 +51,14 @@ def hue(image: Picture, degrees: float) -> Picture:
 
 
 def jitter(image: Picture, rng: Generator) -> Picture:
-    """Brightness ±32, contrast and saturation 0.5 to 1.5, hue ±18 degrees, each with probability 1/2.
+    """Brightness ±32, contrast and saturation 0.5 to 1.5, hue ±36 degrees, each with probability 1/2.
 
-    Contrast comes before or after saturation and hue, with equal chance.
+    Contrast comes before or after saturation and hue, with equal chance. (The published code turns the hue by up to 18
+    of OpenCV's steps, which are of two degrees.)
     """
     early = rng.random() < 0.5
     chosen = rng.random(4) < 0.5
-    delta, gain, strength, turn = rng.uniform([-32, 0.5, 0.5, -18], [32, 1.5, 1.5, 18])
+    delta, gain, strength, turn = rng.uniform([-32, 0.5, 0.5, -36], [32, 1.5, 1.5, 36])
     if chosen[0]:
         image = brightness(image, delta)
     if chosen[1] and early:

@@ -66,7 +66,7 @@ class DataModule(pl.LightningDataModule):
         """The training split with its augmentation."""
         dataset = self._read("train", self.limit_train)
         if self.augment:
-            dataset.transform = TrainTransform(self.tasks, self.image_size, self.seed, dataset.crop_by)
+            dataset.transform = TrainTransform(self.tasks, self.image_size, self.seed, dataset.crop_classes)
         _, ranks = self._place()
         if len(dataset) < self.batch_size * ranks:
             times = f" times {ranks} processes" if ranks > 1 else ""

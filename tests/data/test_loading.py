@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from nas_ctx.data import NYUD, DataModule
+from nas_ctx.data.base import Draw
 from nas_ctx.errors import InputError
 from nas_ctx.tasks import make_tasks
 from nas_ctx.testing import check_dataset
@@ -42,6 +43,22 @@ def test_files_are_read_as_the_layout_says(rooms, tasks):
     for task in ("depth", "normals", "edge"):
         np.testing.assert_array_equal(sample[task], np.load(rooms / task / f"{name}.npy"))
         assert sample[task].dtype == np.float32
+
+
+def test_crops_are_chosen_by_classes_also_where_they_are_no_task(rooms, tasks, tmp_path):
+    """The same windows as of a network that learns the classes too; without their files, the first ones."""
+    alone = {"depth": tasks["depth"]}
+    both, single = (module(rooms, of).train_set() for of in (tasks, alone))
+    shutil.copytree(rooms, tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "segmentation")
+    blind = module(tmp_path / "data", alone).train_set()
+    same = []
+    for epoch, index in itertools.product(range(20), range(len(both))):
+        draw = Draw(epoch, index)
+        assert torch.equal(single[draw]["depth"], both[draw]["depth"])
+        assert "semseg" not in single[draw]
+        same.append(torch.equal(single[draw]["depth"], blind[draw]["depth"]))
+    assert 0 < sum(same) < len(same)
 
 
 def test_batches_have_the_agreed_layout(rooms, tasks):
