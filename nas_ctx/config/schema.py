@@ -118,6 +118,7 @@ class TrainingConfig:
         threads: processor threads of torch; ``null`` leaves it to torch. The last digit of a sum depends on it.
         recompute: keep less of the grid of contexts for the backward pass and compute it again: for large images.
         compile: ``torch.compile`` the backbone. The first step then takes minutes, and a C++ compiler or Triton.
+        sync_batchnorm: batch norms of several processes, on GPUs, take their statistics over all of them.
         accelerator, devices, strategy: Lightning's, for GPUs and several processes; for several ``auto`` means
             ``ddp_find_unused_parameters_true``, since blocks that have decided stop using parameters.
     """
@@ -138,6 +139,7 @@ class TrainingConfig:
     threads: Positive | None = None
     recompute: bool = False
     compile: bool = False
+    sync_batchnorm: bool = False
     accelerator: str = "auto"
     devices: Positive = 1
     strategy: str = "auto"

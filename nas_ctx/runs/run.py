@@ -197,7 +197,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
         callbacks.append(StepBar())
     _quieten()
     try:
-        return Trainer(
+        trainer = Trainer(
             max_steps=training.steps,
             val_check_interval=min(training.validate_every or training.steps, training.steps),
             check_val_every_n_epoch=None,
@@ -209,6 +209,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
             accelerator=training.accelerator,
             devices=training.devices,
             strategy=strategy,
+            sync_batchnorm=training.sync_batchnorm,
             use_distributed_sampler=False,  # our loaders part the data among the processes themselves
             callbacks=callbacks,
             enable_checkpointing=False,  # ours is a callback
@@ -219,6 +220,10 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
         )
     except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise InputError(f"training: {error}") from None
+    on_processors = isinstance(trainer.accelerator, pl.accelerators.CPUAccelerator)
+    if training.sync_batchnorm and trainer.world_size > 1 and on_processors:
+        raise InputError("training.sync_batchnorm: True: PyTorch synchronises batch norms on GPUs only")
+    return trainer
 
 
 def _last_checkpoint(folder: RunFolder, config: Config) -> str | None:

@@ -113,6 +113,13 @@ def test_computing_again_changes_nothing_but_memory():
     assert_equal(run(other, lambda g, *x: g(*x)), run(grid, lambda g, *x: g(*x)), tolerance=1e-12)
 
 
+def test_synchronised_norms_change_nothing_in_one_process():
+    """They take the way of the straightforward formulation: the wide products know plain norms only."""
+    grid = make_grid()
+    other = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(grid))
+    assert_equal(run(other, lambda g, *x: g(*x)), run(grid, lambda g, *x: g(*x)))
+
+
 def test_computing_again_meets_the_same_dropout():
     outcomes = []
     for recompute in (False, True):

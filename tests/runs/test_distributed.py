@@ -22,6 +22,7 @@ import yaml
 from nas_ctx import runs
 from nas_ctx.config import to_yaml
 from nas_ctx.data.loading import BatchStream, batches_of
+from nas_ctx.errors import InputError
 from tests.rooms import tiny, tiny_config
 from tests.runs.distributed_job import STANDING_STILL
 from tests.runs.processes import as_json, contents, same
@@ -72,6 +73,13 @@ def test_validation_is_parted_without_loss(count: int, ranks: int) -> None:
     assert len({len(part) for part in parts}) == 1
     real = sorted(i for part in parts for batch in part for i in batch if i is not None)
     assert real == list(range(count))
+
+
+def test_norms_of_two_processes_on_processors_cannot_be_synchronised(rooms: Path, tmp_path: Path) -> None:
+    both = {"training__accelerator": "cpu", "training__sync_batchnorm": True}
+    with pytest.raises(InputError, match=r"training.sync_batchnorm: True: .* on GPUs only"):
+        runs.train(tiny_config(rooms, tmp_path / "two", **both, **TWO), progress=False)
+    assert runs.train(tiny_config(rooms, tmp_path / "one", **both, training__steps=1), progress=False)
 
 
 def test_two_processes_search_as_one(rooms: Path, tmp_path: Path) -> None:
