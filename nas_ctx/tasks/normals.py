@@ -27,7 +27,8 @@ class Normals(Task):
 
     Args:
         codewords: how many directions partition the sphere.
-        codebook: an ``.npy`` file of them, float (codewords, 3), as learned from training data. Without one the
+        codebook: an ``.npy`` file of them, float (codewords, 3), as learned from training data or published with the
+            paper's code (``nyu_centroids.npy``, ``pascal_centroids.npy``). Without one the
             codewords are spread evenly over the whole sphere, which fits every convention of axes and needs no data,
             but spends about half of them on directions that no visible surface has.
         mode: ``"regression"``, three channels scaled to unit length; or ``"classification"``, a channel per codeword

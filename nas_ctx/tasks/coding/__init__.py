@@ -3,12 +3,11 @@
 from nas_ctx.tasks.coding.codebook import learn_codebook, load_codebook, save_codebook
 from nas_ctx.tasks.coding.depth_bins import DepthBins
 from nas_ctx.tasks.coding.sphere import fibonacci_sphere, nearest_codeword
-from nas_ctx.tasks.coding.triangles import TriangularCode, covering
+from nas_ctx.tasks.coding.triangles import TriangularCode
 
 __all__ = [
     "DepthBins",
     "TriangularCode",
-    "covering",
     "fibonacci_sphere",
     "learn_codebook",
     "load_codebook",

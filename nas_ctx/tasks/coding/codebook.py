@@ -13,16 +13,13 @@ from torch.nn import functional as F
 from nas_ctx.errors import InputError
 from nas_ctx.files import written_whole
 from nas_ctx.tasks.coding.sphere import nearest_codeword
-from nas_ctx.tasks.coding.triangles import covering
 
 
 def learn_codebook(normals: Tensor, count: int, seed: int = 0, rounds: int = 50) -> Tensor:
     """``count`` codewords for the unit vectors (N, 3) by spherical k-means: float32 (count, 3).
 
     The means are scaled back to unit length after each round (Zeisl, Pollefeys et al., ECCV 2014 take k-means; on the
-    sphere a mean has to be brought back to it). Normals of visible surfaces fill about half of the sphere; where the
-    codewords do not surround the origin, one of the ``count`` is spent on the direction opposite to their mean, so
-    that :class:`~nas_ctx.tasks.coding.TriangularCode` covers every direction.
+    sphere a mean has to be brought back to it).
 
     Raises:
         InputError: fewer different normals than codewords.
@@ -35,10 +32,7 @@ def learn_codebook(normals: Tensor, count: int, seed: int = 0, rounds: int = 50)
     different = torch.unique((normals * 1e4).round(), dim=0)
     if len(different) < count:
         raise InputError(f"only {len(different)} different normals for {count} codewords")
-    learned = covering(spherical_k_means(normals, count, seed, rounds))
-    if len(learned) > count:  # one is needed for the far side: learn one fewer from the data
-        learned = covering(spherical_k_means(normals, count - 1, seed, rounds))
-    return learned.float()
+    return spherical_k_means(normals, count, seed, rounds).float()
 
 
 def spherical_k_means(points: Tensor, count: int, seed: int, rounds: int) -> Tensor:

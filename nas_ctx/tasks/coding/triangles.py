@@ -1,9 +1,8 @@
 """Triangular coding of directions: each as a weighted sum of the three codewords around it (supplement D).
 
-The codewords and the faces of their convex hull are a Delaunay triangulation of the sphere. As long as the origin lies
-inside the hull, every ray from it leaves through a face, so every direction has a triangle and weights >= 0 for its
-corners, and coding loses nothing but rounding. :func:`covering` arranges that for codebooks learned from one side of
-the sphere, as those of visible surfaces are.
+The codewords and the faces of their convex hull are a Delaunay triangulation of the sphere. Where they lie in one half
+of it, as those of visible surfaces do, the faces that turn away from the origin are one of their part of it. Every
+direction there has a triangle and weights >= 0 for its corners, and coding loses nothing but rounding.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nas_ctx.errors import InputError
-from nas_ctx.tasks.coding.sphere import in_chunks
+from nas_ctx.tasks.coding.sphere import in_chunks, nearest_codeword
 
 
 class TriangularCode:
     """A codebook of K unit vectors, the triangles between them, and the way to weights and back.
 
     Args:
-        codewords: (K, 3) of unit vectors, K >= 4, different from each other and with the origin inside their hull.
+        codewords: (K, 3) of unit vectors, K >= 4, different from each other and not in one plane.
 
     Raises:
-        InputError: a codebook that leaves directions uncovered.
+        InputError: other ones.
 
     >>> from nas_ctx.tasks.coding import fibonacci_sphere
     >>> code = TriangularCode(fibonacci_sphere(40))
@@ -46,6 +45,8 @@ class TriangularCode:
     def encode(self, directions: Tensor) -> tuple[Tensor, Tensor]:
         """The enclosing triangle of every unit vector, and its weights there.
 
+        A direction that no triangle covers has the weights of the nearest codeword: that one thrice, a third each.
+
         Args:
             directions: (N, 3).
 
@@ -64,9 +65,12 @@ class TriangularCode:
             return torch.minimum(torch.minimum(part @ first, part @ second), part @ third).argmax(1)
 
         triangle = in_chunks(enclosing, directions)
+        corners = self.triangles.to(triangle.device)[triangle]
+        weights = torch.einsum("nij,nj->ni", inverses[triangle], directions)
         # Inside its triangle a direction has three weights >= 0; rounding may leave one at -1e-7 on an edge.
-        weights = torch.einsum("nij,nj->ni", inverses[triangle], directions).clamp(min=0)
-        return self.triangles.to(triangle.device)[triangle], F.normalize(weights, p=1, dim=1)
+        outside = weights.amin(1, keepdim=True) < -1e-3
+        corners = torch.where(outside, nearest_codeword(directions, self.codewords)[:, None], corners)
+        return corners, torch.where(outside, 1 / 3, F.normalize(weights.clamp(min=0), p=1, dim=1))
 
     def decode(self, probabilities: Tensor) -> Tensor:
         """Unit vectors from probabilities of the codewords: (B, K, H, W) -> (B, 3, H, W).
@@ -93,7 +97,10 @@ class TriangularCode:
 
 
 def hull_triangles(points: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The triangles of the convex hull of (K, 3) points on the unit sphere: int64 (2K - 4, 3)."""
+    """The triangles of the convex hull of (K, 3) points on the unit sphere, away from the origin: int64 (T, 3).
+
+    All 2K - 4 of them where the origin lies inside.
+    """
     try:
         hull = ConvexHull(points)
     except QhullError:
@@ -101,26 +108,4 @@ def hull_triangles(points: NDArray[np.float64]) -> NDArray[np.int64]:
     if (hidden := len(points) - len(hull.vertices)) > 0:
         raise InputError(f"{hidden} of {len(points)} codewords of a codebook repeat others, expected different ones")
     # Offsets are signed distances of the faces' planes, negative when the origin is on their inner side.
-    if (hull.equations[:, 3] > -1e-6).any():
-        raise InputError(
-            "the codewords of a codebook lie in one half of the sphere and leave the other uncovered; expected one "
-            "opposite to their mean too"
-        )
-    return hull.simplices.astype(np.int64)
-
-
-def covering(codewords: Tensor) -> Tensor:
-    """(K, 3) codewords, and where they leave a part of the sphere uncovered, one more opposite to their mean.
-
-    That one suffices: the origin is a sum with positive weights of all codewords and the opposite of their mean, so it
-    lies inside the hull of these.
-
-    >>> one_side = F.normalize(torch.tensor([[0.3, 0, 1], [-0.3, 0, 1], [0, 0.3, 1], [0, -0.3, 1.0]]), dim=1)
-    >>> covering(one_side)[-1].tolist(), len(covering(covering(one_side)))
-    ([-0.0, -0.0, -1.0], 5)
-    """
-    try:
-        hull_triangles(codewords.double().numpy())
-    except InputError:
-        return torch.cat([codewords, -F.normalize(codewords.mean(0, keepdim=True), dim=1)])
-    return codewords
+    return hull.simplices[hull.equations[:, 3] < -1e-6].astype(np.int64)
