@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability, StatisticResult
@@ -38,12 +39,9 @@ def number(value: float, digits: int = 2) -> str:
     return text.replace("-", "−") if float(text) else text.replace("-", "")
 
 
-def span(of: Interval | None, write: object = None) -> str:
+def span(interval: Interval | None, write: Callable[[float], str] = number) -> str:
     """An interval as "low to high", or a dash."""
-    if of is None:
-        return "–"
-    low, high = of.ends
-    return f"{percent(low)} to {percent(high)}" if write is percent else f"{number(low)} to {number(high)}"
+    return "–" if interval is None else f"{write(interval.low)} to {write(interval.high)}"
 
 
 def probability(p: float) -> str:
@@ -121,7 +119,7 @@ def _clarity(record: Reliability) -> str:
     if unanimous == blocks:
         return f"all {blocks} blocks were decided unanimously"
     majority = sum(of.counts[0][1] * 2 > len(record.runs) for of in record.votes)
-    said = f"in {majority} of {blocks} blocks more than half of the runs made one same choice ({unanimous} unanimous)"
+    said = f"in {majority} of {blocks} blocks more than half of the runs made the same choice ({unanimous} unanimous)"
     if tied:
         broken = sum(of.decided_by is not None for of in record.votes)
         end = f"decided by the rule “{record.ties}”" if broken else "left open"
@@ -158,7 +156,7 @@ def conventional(kappa: float) -> str:
     return "" if math.isnan(kappa) else landis_koch(kappa)
 
 
-def enough_words(record: Reliability) -> str:
+def stability_words(record: Reliability) -> str:
     """How many runs are enough, in a sentence or two."""
     n = len(record.runs)
     if record.needed is None:
@@ -187,3 +185,35 @@ def policy_words(record: Reliability) -> str:
         f"from {record.candidates_from}) would agree in {percent(policy.expected)} on average, in 95 % of the "
         f"{policy.draws} draws between {percent(low)} and {percent(high)}; {probability(policy.p)}."
     )
+
+
+def trajectory_words(record: Reliability) -> str:
+    """When blocks were decided and the vote was final, in two sentences; nothing without histories."""
+    trajectory = record.trajectory
+    if trajectory is None:
+        return ""
+    decisions = [step for steps in trajectory.decided.values() for step in steps]
+    reached = sorted(step for step in decisions if step is not None)
+    words = f"{len(reached)} of {len(decisions)} decisions (block by run) were reached"
+    if reached:
+        words += f", the median at step {reached[(len(reached) - 1) // 2]}"
+    words += f". From step {trajectory.stable_from} on, the vote of the then most probable choices was the final vote"
+    if trajectory.steps[-1]:
+        earlier = 1 - trajectory.stable_from / trajectory.steps[-1]
+        words += f", {percent(earlier)} of the search earlier than its end"
+    return words + "."
+
+
+def score_words(record: Reliability) -> str:
+    """How agreement and score go together, in a sentence; nothing without scores."""
+    if record.scores is None:
+        return ""
+    scores, tau = record.scores, record.scores.correlation
+    if math.isnan(tau.tau):
+        return "Scores or agreements are all equal, so nothing can be said about their relation."
+    words = (
+        f"Kendall's tau between a run's agreement with the other runs and its {scores.metric} is {number(tau.tau)} "
+        f"({probability(tau.p)}, {'exact' if tau.exact else 'Monte-Carlo'} permutation test, {len(scores.values)} "
+        "runs), positive where more agreement goes with a larger number"
+    )
+    return words + ("; with so few runs only a very strong relation could show." if len(scores.values) < 8 else ".")

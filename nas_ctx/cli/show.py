@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas_ctx.analysis.choice_table import natural
 from nas_ctx.analysis.grid import Grid, grid_of
-from nas_ctx.analysis.report.drawing.charts import clipped
-from nas_ctx.analysis.report.drawing.figures import write_picture
-from nas_ctx.analysis.report.drawing.grids import EDGE, abbreviations
-from nas_ctx.analysis.report.drawing.scene import MUTED, PAPER, RULE, Rect, Scene, Text
-from nas_ctx.analysis.report.palette import colours, ink_on
+from nas_ctx.analysis.report import abbreviations, colours, ink_on
 from nas_ctx.cli.terminal import painted
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
@@ -94,7 +89,7 @@ def _grid_lines(shown: Shown, grid: Grid, width: int, colour: bool) -> list[str]
         words = abbreviations(list(words))
         legend = ["", ", ".join(f"{short} = {text}" for text, short in words.items())]
         cell = max(5, (width - side) // len(grid.sources))
-    heads = [clipped(source, cell - 1).ljust(cell) for source in grid.sources]
+    heads = [_clipped(source, cell - 1).ljust(cell) for source in grid.sources]
     lines = ["target".ljust(side) + "source", (" " * side + "".join(heads)).rstrip()]
     for target in grid.targets:
         row = [f"{target}/{source}" for source in grid.sources]
@@ -126,61 +121,13 @@ def _cell(text: str, fill: str, width: int, colour: bool) -> str:
 
 def write(genotype: Genotype, path: Path, title: str) -> None:
     """Draw the genotype into ``path``, an .svg, .png or .pdf file."""
+    from nas_ctx.analysis.report.figures.genotype import GenotypeWords, genotype_figure  # loads matplotlib
+    from nas_ctx.analysis.report.figures.svg import write_figure
+
     shown = Shown.of(genotype)
-    grid = grid_of(list(genotype))
-    write_picture(_drawn_list(shown, title) if grid is None else _drawn_grid(shown, grid, title), path)
+    write_figure(genotype_figure(GenotypeWords(shown.texts, shown.notes, shown.fills, shown.count()), title), path)
 
 
-def _drawn_grid(shown: Shown, grid: Grid, title: str) -> Scene:
-    wide, high, side, top = 104.0, 52.0, 28 + 8.0 * max(map(len, ("target", *grid.targets))), 66.0
-    scene = Scene(side + wide * len(grid.sources) + 8, top + high * len(grid.targets) + 36, title)
-    scene.add(
-        Text(2, 16, title, size=13, bold=True),
-        Text(side, 38, "gathers context from source", size=11.5, fill=MUTED),
-        Text(side - 12, top - 8, "target", size=11.5, anchor="end", fill=MUTED),
-    )
-    for column, source in enumerate(grid.sources):
-        x = side + (column + 0.5) * wide
-        scene.add(Text(x, top - 8, clipped(source, 13), size=13, anchor="middle", bold=True, title=source))
-    for row, target in enumerate(grid.targets):
-        y = top + row * high
-        scene.add(Text(side - 12, y + high / 2 + 5, target, size=13, anchor="end", bold=True))
-        for column, source in enumerate(grid.sources):
-            box = (side + column * wide + 1, y + 1, wide - 2, high - 2)
-            block = f"{target}/{source}"
-            if block in shown.texts:
-                _draw_cell(scene, box, shown, block)
-            else:
-                scene.add(Rect(*box, PAPER, RULE, dashed=True, title="no such block"))
-    words = "below each choice: its final probability; " if shown.notes else ""
-    scene.add(Text(2, scene.height - 10, words + shown.count(), size=11.5, fill=MUTED))
-    return scene
-
-
-def _drawn_list(shown: Shown, title: str) -> Scene:
-    high, side = 26.0, 28 + 8.0 * max(map(len, shown.texts))
-    wide = 36 + 8.0 * max(map(len, shown.fills))
-    scene = Scene(max(side + wide + 60, 320), 30 + high * len(shown.texts) + 30, title)
-    scene.add(Text(2, 16, title, size=13, bold=True))
-    for row, block in enumerate(shown.texts):
-        y = 30 + row * high
-        scene.add(Text(side - 12, y + 18, block, size=12.5, anchor="end"))
-        _draw_cell(scene, (side, y + 1, wide, high - 2), shown, block)
-    scene.add(Text(2, scene.height - 8, shown.count(), size=11.5, fill=MUTED))
-    return scene
-
-
-def _draw_cell(scene: Scene, box: tuple[float, float, float, float], shown: Shown, block: str) -> None:
-    x, y, width, height = box
-    text, note = shown.texts[block], shown.notes.get(block, "")
-    fill = shown.fills[text]
-    said: Sequence[str] = [text, note] if note and height > 30 else [text]
-    scene.add(Rect(x, y, width, height, fill, EDGE, 0.8, title=f"{block}: {text} {note}".rstrip()))
-    first = y + height / 2 + (5 if len(said) == 1 else -2)
-    for place, words in enumerate(said):
-        scene.add(
-            Text(
-                x + width / 2, first + 15 * place, clipped(words, 15), size=13 - 2 * place, anchor="middle",
-                fill=ink_on(fill), bold=place == 0,
-            )
-        )  # fmt: skip
+def _clipped(text: str, most: int) -> str:
+    """``text``, cut to ``most`` characters with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"

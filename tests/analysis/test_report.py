@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import struct
@@ -16,12 +17,13 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from matplotlib import get_data_path
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from nas_ctx.analysis import compare, load_runs, reliability, verdict, write_comparison, write_report
-from nas_ctx.analysis.report.drawing.drawings import drawings
-from nas_ctx.analysis.report.drawing.scene import Text
-from nas_ctx.analysis.report.palette import colours, contrast, ink_on, shaded
+from nas_ctx.analysis.report.figures.all import report_figures
+from nas_ctx.analysis.report.figures.palette import THEME, colours, contrast, ink_on, shaded
 from nas_ctx.analysis.wording import beyond_chance, comparison_verdict
 from nas_ctx.cli import main
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
@@ -222,6 +224,17 @@ def test_everything_from_files_is_escaped(tmp_path):
     assert not [tag for tag, _ in _Page(text).seen if tag == "script"]
     for svg in (tmp_path / "out" / "figures").glob("*.svg"):
         assert not [e for e in ElementTree.parse(svg).iter() if e.tag.endswith("script")]
+    words = [e.text for e in ElementTree.parse(tmp_path / "out" / "figures" / "votes.svg").iter() if e.text]
+    assert f"{block} – {choice}: 2 of 3" in words
+
+
+@pytest.mark.parametrize("label", ["$\\foo$", "$x", "a\x01b", "two\nlines", "<!-- -->", "模型 🙂", "#5a6673"])
+def test_labels_of_any_text_are_drawn_as_they_are(tmp_path, label):
+    runs = [{f"{label}/a": label, "b/a": "x"}, {f"{label}/a": label, "b/a": "y"}]
+    text = page_of(reliability(runs, draws=20, title="t"), tmp_path)
+    drawn = re.findall(r"<text[^>]*>([^<]*)</text>", text)
+    shown = " ".join(label.split()).replace("\x01", "\ufffd")
+    assert shown[:5] in {unescape(words)[:5] for words in drawn}
 
 
 def test_the_parts_come_in_the_order_a_reader_asks(demo):
@@ -244,7 +257,7 @@ def test_parts_without_data_are_absent(tmp_path):
 # Words ----------------------------------------------------------------------------------------------------------------
 
 
-def test_notes_of_a_small_grid_stay_within_the_drawing_and_letters_are_no_counts(tmp_path):
+def test_notes_of_a_small_grid_are_shown_and_letters_are_no_counts(tmp_path):
     blocks = [f"{target}/{source}" for target in ("a", "b") for source in ("a", "b")]
     for number in range(2):
         (tmp_path / f"{number}").mkdir()
@@ -254,16 +267,40 @@ def test_notes_of_a_small_grid_stay_within_the_drawing_and_letters_are_no_counts
         rows = [[step, 1, 0, 1, *[1 / 3] * len(head)] for step in range(20)]
         with (tmp_path / f"{number}" / "history.csv").open("w", newline="") as file:
             csv.writer(file).writerows([["step", "temperature", "entropy_weight", "mean_entropy", *head], *rows])
-    scenes = drawings(reliability(load_runs([tmp_path / "0", tmp_path / "1"]), ties="order", draws=20))
-    for name, told in (("probabilities", "decided the block"), ("votes", "decided by the rule for ties")):
-        scene = scenes[name]
-        texts = [shape for shape in scene.shapes if isinstance(shape, Text) and shape.anchor == "start"]
-        assert told in " ".join(text.text for text in texts)
-        assert all(text.x + 0.5 * text.size * len(text.text) <= scene.width for text in texts), name
-        assert all(text.y + 3 <= scene.height for text in texts), name
-    said = [shape.text for shape in scenes["choices"].shapes if isinstance(shape, Text)]
-    assert said[-6:] == ["none", "A", "2 x 2", "B", "4 x 4", "C"], "the legend"
-    assert not {"2", "4"} & set(said)
+    figures = report_figures(reliability(load_runs([tmp_path / "0", tmp_path / "1"]), ties="order", draws=20))
+    for name, words in (("probabilities", "decided the block"), ("votes", "decided by the rule for ties")):
+        assert words in " ".join(text for text, _ in drawn_texts(figures[name]))
+    shown = [text for text, _ in drawn_texts(figures["choices"])]
+    assert shown[-6:] == ["none", "A", "2 x 2", "B", "4 x 4", "C"], "the legend"
+    assert not {"2", "4"} & set(shown)
+
+
+def drawn_texts(canvas) -> list[tuple[str, object]]:
+    """Every text of a drawing with the box in pixels in which matplotlib paints it."""
+    canvas.figure.draw_without_rendering()
+    texts = canvas.figure.findobj(
+        lambda artist: isinstance(artist, Text) and artist.get_visible() and artist.get_text()
+    )
+    return [(text.get_text(), text.get_window_extent()) for text in texts if text.get_window_extent().width > 0]
+
+
+def test_no_text_is_cut_off(demo):
+    """As matplotlib measures it with its own font; the test with a browser does so with the browser's."""
+    long = "a_task_with_a_really_long_name"
+    of_many = [{f"{a}/{b}": "x" * 40 for a in (long, "b") for b in (long, "b")} | {"b/b": str(i)} for i in range(3)]
+    single = [{"layer": "conv", "other": "x"}] * 2
+    records = [
+        demo[0],
+        reliability(drawn_genotypes(50, NINE_TASKS), draws=20),
+        reliability(foreign_genotypes(), draws=20),
+    ]
+    for record in [*records, reliability(of_many, draws=20), reliability(single, draws=20)]:
+        for name, canvas in report_figures(record).items():
+            for text, box in drawn_texts(canvas):
+                assert box.x0 >= -1, (name, text)
+                assert box.x1 <= canvas.width + 1, (name, text)
+                assert box.y0 >= -1, (name, text)
+                assert box.y1 <= canvas.height + 1, (name, text)
 
 
 def test_the_verdict_gives_the_numbers_and_what_chance_would_give():
@@ -357,6 +394,20 @@ def test_text_is_readable_on_every_shade():
         for margin in (0, 0.2, 0.5, 1):
             fill = shaded(colour, margin)
             assert contrast(fill, ink_on(fill)) >= 4.5
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_theme_is_readable(dark):
+    theme = {name: other if dark else light for light, (name, other) in THEME.items()}
+    for name, colour in theme.items():
+        least = {"ink": 12, "muted": 4.5, "chance": 4.5}.get(name, 3 if name.startswith("line") else 1)
+        assert contrast(colour, theme["paper"]) >= least, name
+
+
+def test_no_choice_has_a_colour_that_changes_on_a_dark_page():
+    assert not set(THEME) & set(
+        colours(CONTEXT_NAMES) + colours([f"choice {i}" for i in range(60)]) + ["#ffffff", "#000000"]
+    )
 
 
 def test_many_choices_get_many_colours():
@@ -460,9 +511,19 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 def chromium(profile: Path, *arguments: str) -> str:
+    """Run Chromium with the fonts of a bare Linux: DejaVu alone, which matplotlib brings."""
+    profile.mkdir()
+    fonts = profile / "fonts.conf"
+    fonts.write_text(
+        f"<fontconfig><dir>{get_data_path()}/fonts/ttf</dir><cachedir>{profile}/fonts</cachedir><alias><family>sans-serif"
+        "</family><prefer><family>DejaVu Sans</family></prefer></alias></fontconfig>"
+    )
     quiet = "--disable-background-networking --disable-component-update --disable-sync --no-first-run --hide-scrollbars"
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", *quiet.split(), f"--user-data-dir={profile}"]
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=90, check=True).stdout
+    environment = {**os.environ, "FONTCONFIG_FILE": str(fonts)}
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=90, check=True, env=environment
+    ).stdout
 
 
 # Each page stands in a frame of the width; it tells what sticks out of it, and which texts are cut by their drawing.
@@ -497,7 +558,7 @@ def test_a_browser_shows_it_whole_at_two_widths_and_in_print(demo, tmp_path):
     large = reliability(drawn_genotypes(50, NINE_TASKS), draws=20)
     other = reliability(load_runs(write_csv(tmp_path / "t.csv", foreign_genotypes(200, 12))), draws=20)
     pages = [page.read_text(), page_of(large, tmp_path / "large"), page_of(other, tmp_path / "other")]
-    for width in (1280, 480):
+    for width in (1280, 390):
         probe = tmp_path / f"probe{width}.html"
         probe.write_text(PROBE.replace("PAGES", json.dumps(pages)).replace("WIDTH", str(width)))
         shown = chromium(tmp_path / f"profile{width}", "--virtual-time-budget=9000", "--dump-dom", probe.as_uri())
@@ -515,3 +576,13 @@ def test_a_browser_shows_it_whole_at_two_widths_and_in_print(demo, tmp_path):
     chromium(tmp_path / "profile2", "--window-size=1280,2000", f"--screenshot={picture}", page.as_uri())
     assert struct.unpack(">II", picture.read_bytes()[16:24]) == (1280, 2000)
     assert imread(picture)[:, :, :3].std() > 0.05
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
+def test_a_browser_that_prefers_dark_pages_gets_one_and_prints_it_light(demo, tmp_path):
+    page = demo[1] / "report.html"
+    for name, scheme in (("light", 1), ("dark", 0)):
+        picture, prefers = tmp_path / f"{name}.png", f"--blink-settings=preferredColorScheme={scheme}"
+        chromium(tmp_path / name, "--window-size=1280,2000", f"--screenshot={picture}", prefers, page.as_uri())
+        pixels = imread(picture)[:, :, :3]
+        assert bool(np.median(pixels) < 0.3) == (name == "dark")

@@ -1,1 +1,9 @@
-"""Writing a report: the page, its figures, and the same content as JSON, CSV and Markdown."""
+"""Writing a report: the page, its figures, and the same content as JSON, CSV and Markdown.
+
+matplotlib and Jinja2 load when something is drawn, not before.
+"""
+
+from nas_ctx.analysis.report.figures.palette import abbreviations, colours, ink_on
+from nas_ctx.analysis.report.writing import write_comparison, write_report
+
+__all__ = ["abbreviations", "colours", "ink_on", "write_comparison", "write_report"]

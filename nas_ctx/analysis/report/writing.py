@@ -9,12 +9,9 @@ from typing import Any
 
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
-from nas_ctx.analysis.report.comparison_page import comparison_drawings, comparison_page
-from nas_ctx.analysis.report.drawing.drawings import drawings
-from nas_ctx.analysis.report.drawing.figures import write_figures
-from nas_ctx.analysis.report.page import report_page
+from nas_ctx.analysis.report.csv_tables import csv_tables
+from nas_ctx.analysis.report.markdown import comparison_markdown, markdown
 from nas_ctx.analysis.report.report_json import comparison_json, report_json
-from nas_ctx.analysis.report.tables import comparison_markdown, csv_tables, markdown
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text
 
@@ -22,23 +19,26 @@ from nas_ctx.files import write_text
 def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
     """Write the report of ``record`` into ``folder`` and return the path of its page.
 
-    Made are ``report.html``, ``report.json``, ``report.md``, ``tables/*.csv``, ``figures/*`` (SVG, PDF and PNG, unless
+    It writes ``report.html``, ``report.json``, ``report.md``, ``tables/*.csv``, ``figures/*`` (SVG, PDF and PNG, unless
     ``figures`` is false) and ``consensus.json``, the voted genotype. While a tie stands there is no consensus, and one
     that an earlier report left is removed.
     """
+    from nas_ctx.analysis.report.figures.all import report_figures, write_figures  # loads matplotlib
+    from nas_ctx.analysis.report.page import report_page
+
     folder = _folder(folder)
-    scenes = drawings(record)
+    drawings = report_figures(record)
     _write_json(folder / "report.json", report_json(record))
     write_text(folder / "report.md", markdown(record))
     for name, text in csv_tables(record).items():
         write_text(folder / "tables" / name, text)
     if figures:
-        write_figures(scenes, folder / "figures")
+        write_figures(drawings, folder / "figures")
     if record.consensus is None:
         (folder / "consensus.json").unlink(missing_ok=True)
     else:
         record.consensus.save(folder / "consensus.json")
-    write_text(folder / "report.html", report_page(record, scenes))
+    write_text(folder / "report.html", report_page(record, drawings))
     return folder / "report.html"
 
 
@@ -48,15 +48,18 @@ def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str
     Beside it: ``comparison.json``, ``comparison.md``, ``figures/*``, and the whole report of each set in ``first/`` and
     ``second/``.
     """
+    from nas_ctx.analysis.report.figures.all import comparison_figures, write_figures  # loads matplotlib
+    from nas_ctx.analysis.report.page import comparison_page
+
     folder = _folder(folder)
-    scenes = comparison_drawings(comparison)
+    drawings = comparison_figures(comparison)
     write_report(comparison.first, folder / "first", figures=False)
     write_report(comparison.second, folder / "second", figures=False)
     _write_json(folder / "comparison.json", comparison_json(comparison))
     write_text(folder / "comparison.md", comparison_markdown(comparison))
     if figures:
-        write_figures(scenes, folder / "figures")
-    write_text(folder / "comparison.html", comparison_page(comparison, scenes))
+        write_figures(drawings, folder / "figures")
+    write_text(folder / "comparison.html", comparison_page(comparison, drawings))
     return folder / "comparison.html"
 
 

@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Sequence
-
-import numpy as np
-import numpy.typing as npt
-
-from nas_ctx.analysis.stats.ratings import Floats
+from itertools import count, islice, product
+from string import ascii_uppercase
 
 _CONTEXTS = {
     "none": "#d9dde2",
@@ -21,7 +18,20 @@ _CONTEXTS = {
     "s-label": "#cf78ab",
 }
 _OTHERS = ("#004f96", "#f0a500", "#008f6b", "#cf78ab", "#d55e00", "#6cc3f0", "#5b3a8c", "#efe35a", "#4d4d4d")
-_LINES = ("#0060a8", "#d55e00", "#007a5a", "#b0528a", "#8a6d00", "#3b3b3b", "#2f8fc4", "#5b3a8c")
+INK, MUTED, RULE, PAPER, TRACK, CHANCE = "#1c2733", "#5a6673", "#d8dee5", "#fefefe", "#eef1f4", "#b3261e"
+_LINES = ("#0060a8", "#d55d00", "#007a5a", "#b0528a", "#8a6d00", "#3b3b3b", "#2f8fc4", "#5b398c")
+_DARK_LINES = ("#5cb0f2", "#ff8b3d", "#3cc29a", "#e389bd", "#d0ad35", "#c2c8cf", "#86cdf5", "#b195e8")
+THEME: dict[str, tuple[str, str]] = {
+    INK: ("ink", "#e6ebf0"),
+    MUTED: ("muted", "#a3afba"),
+    RULE: ("rule", "#303b46"),
+    PAPER: ("paper", "#12171c"),
+    TRACK: ("track", "#232c35"),
+    CHANCE: ("chance", "#ff8f84"),
+    **{light: (f"line-{i}", dark) for i, (light, dark) in enumerate(zip(_LINES, _DARK_LINES, strict=True))},
+}
+"""Colours that change on a dark page -> their name in the style sheet and what they are there. No choice has one."""
+EDGE = "#bcc4cc"  # around cells, so that the palest still show
 _WEAKEST = 0.38  # how much of a choice's colour is left at margin 0
 
 
@@ -33,16 +43,33 @@ def colours(texts: Sequence[str]) -> list[str]:
     """
     if set(texts) <= set(_CONTEXTS):
         return [_CONTEXTS[text] for text in texts]
-    made = []
-    for i in range(len(texts)):
-        if texts[i] == "none":
-            made.append(_CONTEXTS["none"])
-        elif len(made) < len(_OTHERS):
-            made.append(_OTHERS[len(made)])
+    palette: list[str] = []
+    for i, text in enumerate(texts):
+        if text == "none":
+            palette.append(_CONTEXTS["none"])
+        elif len(palette) < len(_OTHERS):
+            palette.append(_OTHERS[len(palette)])
         else:  # spread over the colour circle by the golden angle, lightness alternating
             rgb = colorsys.hls_to_rgb((i * 0.381966) % 1.0, 0.35 + 0.15 * (i % 3), 0.55)
-            made.append("#" + "".join(f"{round(255 * channel):02x}" for channel in rgb))
-    return made
+            palette.append("#" + "".join(f"{round(255 * channel):02x}" for channel in rgb))
+    return palette
+
+
+def abbreviations(texts: Sequence[str], most: int = 2) -> dict[str, str]:
+    """The shortest beginnings, at most ``most`` letters, that tell the choices apart; else A, B, C ...
+
+    A digit with which a longer name begins would look like a count, so it abbreviates nothing.
+
+    >>> abbreviations(["none", "global", "local"]), abbreviations(["none", "2 x 2"])
+    ({'none': 'n', 'global': 'g', 'local': 'l'}, {'none': 'A', '2 x 2': 'B'})
+    """
+    for length in range(1, most + 1):
+        short = [text[:length] for text in texts]
+        distinct = all(part[:1].isalpha() or part == text for part, text in zip(short, texts, strict=True))
+        if distinct and len(set(short)) == len(short):
+            return dict(zip(texts, short, strict=True))
+    letters = ("".join(some) for length in count(1) for some in product(ascii_uppercase, repeat=length))
+    return dict(zip(texts, islice(letters, len(texts)), strict=True))
 
 
 def line_colour(index: int) -> str:
@@ -87,19 +114,3 @@ def _luminance(colour: str) -> float:
     channels = [c / 255 for c in rgb(colour)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-_RAMP = np.array([[0.0, 247, 249, 251], [0.35, 188, 212, 230], [0.7, 74, 134, 186], [1.0, 8, 48, 107]])
-
-
-def ramp(values: Floats) -> npt.NDArray[np.uint8]:
-    """Shares (...) of 0 to 1 as blues (..., 3) from near white to dark; nan is a mid grey."""
-    filled = np.nan_to_num(np.clip(values, 0, 1))
-    channels = [np.interp(filled, _RAMP[:, 0], _RAMP[:, c]) for c in (1, 2, 3)]
-    made = np.stack(channels, axis=-1).round().astype(np.uint8)
-    made[np.isnan(values)] = (225, 225, 225)
-    return made
-
-
-def hex_of(pixel: npt.NDArray[np.uint8]) -> str:
-    return "#" + "".join(f"{int(channel):02x}" for channel in pixel)

@@ -1,0 +1,54 @@
+"""The legend of the choices: their colours, and the letters that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nas_ctx.analysis.reliability import Reliability
+from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, width_of, wrapped
+from nas_ctx.analysis.report.figures.palette import EDGE, INK, MUTED, colours, ink_on
+
+_MOST = 24  # choices that a legend names
+
+
+def palette_of(record: Reliability) -> dict[str, str]:
+    """The colour of each choice by its text."""
+    return dict(zip(record.table.texts, colours(record.table.texts), strict=True))
+
+
+class Legend:
+    """The choices of ``record`` in rows of at most ``width``, with ``notes`` below; its ``height`` is known at once."""
+
+    def __init__(
+        self, record: Reliability, width: float, notes: Sequence[str] = (), letters: Mapping[str, str] | None = None
+    ) -> None:
+        self.fills = palette_of(record)
+        self.letters = letters
+        self.rows: list[list[tuple[str, float]]] = [[]]
+        x = 0.0
+        for text in record.table.texts[:_MOST]:
+            needed = 26 + min(width_of(text), 170.0) + 20
+            if x + needed - 20 > width and self.rows[-1]:
+                self.rows.append([])
+                x = 0.0
+            self.rows[-1].append((text, x))
+            x += needed
+        more = len(record.table.texts) - _MOST
+        remarks = [f"and {more} more choices"] * (more > 0) + list(notes)
+        self.notes = wrapped("; ".join(remarks), width, 11.5) if remarks else []
+        self.height = 20.0 * len(self.rows) + 18 * len(self.notes) + 8
+
+    def draw(self, canvas: Canvas, left: float, top: float) -> None:
+        """Draw it with its upper left corner at the given place."""
+        for row in self.rows:
+            for text, offset in row:
+                x, size = left + offset, 14 if self.letters is None else 18
+                canvas.box(x, top, size, 14, self.fills[text], edge=EDGE)
+                canvas.text(x + size + 6, top + 11.5, fitted(text, 170), colour=INK)
+                if self.letters is not None:
+                    ink = ink_on(self.fills[text])
+                    canvas.text(x + size / 2, top + 11, self.letters[text], size=10.5, anchor="center", colour=ink)
+            top += 20
+        for line in self.notes:
+            canvas.text(left, top + 12, line, size=11.5, colour=MUTED)
+            top += 18
