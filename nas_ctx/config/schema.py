@@ -66,6 +66,7 @@ class ModelConfig:
     Attributes:
         backbone: a timm model that can give feature maps, or one's own, see ``docs/custom-components.md``.
         pretrained: load timm's weights for it.
+        weights: load these instead: a file, or ``package:NAME`` for an installed package of weights.
         backbone_options: further arguments of ``timm.create_model``, or of one's own backbone.
         head: what makes a task's features from the backbone's, a name in ``nas_ctx.models.HEADS``.
         distillation: what refines the tasks' features in a network without blocks (``baseline``, or one's own that
@@ -85,6 +86,7 @@ class ModelConfig:
     __pydantic_config__ = STRICT
     backbone: str = "hrnet_w18_small_v2.ms_in1k"
     pretrained: bool = True
+    weights: str | None = None
     backbone_options: dict[str, Any] = field(default_factory=dict)
     start_from: str | None = None
     head: str = "conv"

@@ -1,4 +1,4 @@
-"""A timm model or a module of one's own as backbone: its maps resized to the finest and concatenated."""
+"""A timm model or a custom module as backbone: its maps resized to the finest and concatenated."""
 
 from __future__ import annotations
 
@@ -8,12 +8,17 @@ from typing import Any
 import timm
 import torch
 import torch.nn.functional as F
+from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.models.hrnet import fuse_bilinearly
+from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights, read_weights
 from nas_ctx.plugins import is_path
 from nas_ctx.plugins.registry import Registry, called_with, signature_of
+
+NOT_OF_WEIGHTS = ("out_indices", "feature_location", "feature_cls", "img_size", "dynamic_img_size")
+"""Options that change no weights, or (``img_size``) those that timm resamples when it loads them."""
 
 FINEST_STRIDE = 4
 """Maps finer than this (the stems of residual networks) are left out unless ``out_indices`` asks for them."""
@@ -35,15 +40,19 @@ class Backbone(nn.Module):
 
     ``channels`` is the number of output channels, ``stride`` that of the output map. Input of any size: it is padded
     with zeros (the mean colour of a standardised image) to a multiple of the coarsest stride, and the padding is cut
-    off again. An HRNet with the option ``fusion="bilinear"`` is the published one, and takes images as they are.
+    off again. Images come standardised by ImageNet's mean and deviation; a timm model whose weights were trained with
+    others (its ``pretrained_cfg``) sees them standardised by those. An HRNet with the option ``fusion="bilinear"`` is
+    the published one, and takes images as they are.
 
     Args:
         model: a timm model name; HRNets give the four resolutions of HRNetV2, as in the paper. Or a name in
             :data:`BACKBONES`, or ``"module:Name"``, or a module itself: it takes images (B, 3, H, W), H and W multiples
             of its coarsest stride, and returns a map (B, C, h, w) or several in a sequence or mapping. Its channels and
             strides are measured on one image.
-        pretrained: load timm's weights for the name (needs the network or a filled cache). One's own backbone gets it
+        pretrained: load timm's weights for the name (needs the network or a filled cache). A custom backbone gets it
             if it has a keyword argument of that name.
+        weights: load these instead: a file, or ``"package:NAME"``, an installed package with one in it; see
+            :func:`~nas_ctx.models.weights.read_weights`. The attribute ``weights`` keeps what was read.
         options: further arguments of ``timm.create_model``, such as ``out_indices`` or, for transformers made for one
             size, ``img_size`` or ``dynamic_img_size``; or of one's own backbone. Of HRNets also ``fusion``: "nearest",
             as in timm, or "bilinear".
@@ -60,17 +69,26 @@ class Backbone(nn.Module):
     """
 
     def __init__(
-        self, model: str | nn.Module, *, pretrained: bool = False, options: Mapping[str, Any] | None = None
+        self,
+        model: str | nn.Module,
+        *,
+        pretrained: bool = False,
+        weights: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         options = dict(options or {})
+        self.weights = None if weights is None else read_weights(weights)
         self.padded = True
         if isinstance(model, str) and not is_path(model) and model not in BACKBONES:
             self.padded = "hrnet" not in model or options.get("fusion") != "bilinear"
-            self.model, strides, channels, self.used = _timm(model, pretrained, options)
+            self.model, strides, channels, self.used = _timm(model, pretrained, self.weights, options)
         else:
             name = model if isinstance(model, str) else type(model).__name__
-            self.model = _own(model, pretrained, options) if isinstance(model, str) else model
+            fetched = pretrained and weights is None
+            self.model = _own(model, fetched, options) if isinstance(model, str) else model
+            if self.weights is not None:
+                self.model.load_state_dict(fit_weights(self.weights, self.model.state_dict()))
             strides, channels = _measured(self.model, name)
             self.used = sorted(range(len(strides)), key=lambda index: strides[index])
         self.coarsest_stride: int = max(strides)
@@ -78,6 +96,9 @@ class Backbone(nn.Module):
         self.map_channels: list[int] = [channels[index] for index in self.used]
         self.channels: int = sum(self.map_channels)
         self.channels_last_output = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
+        scale, shift = _restandardisation(getattr(self.model, "pretrained_cfg", {}))
+        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("shift", shift, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, channels, ceil(H / stride), ceil(W / stride))."""
@@ -88,6 +109,8 @@ class Backbone(nn.Module):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """The maps one by one, ``map_channels`` wide, of the padded image; :meth:`cropped` takes the padding off."""
+        if self.scale is not None:
+            image = image * self.scale + self.shift
         if self.padded:
             height, width = image.shape[2:]
             image = F.pad(image, (0, -width % self.coarsest_stride, 0, -height % self.coarsest_stride))
@@ -106,7 +129,21 @@ def _resized(x: Tensor, size: torch.Size) -> Tensor:
     return F.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def _timm(name: str, pretrained: bool, arguments: dict[str, Any]) -> tuple[nn.Module, list[int], list[int], list[int]]:
+def _restandardisation(facts: Mapping[str, Any]) -> tuple[Tensor | None, Tensor | None]:
+    """Scale and shift, (3, 1, 1) each, from ImageNet's mean and deviation to those of a ``pretrained_cfg``; None where
+    they are ImageNet's."""
+    target = tuple(facts.get("mean", IMAGENET_DEFAULT_MEAN)), tuple(facts.get("std", IMAGENET_DEFAULT_STD))
+    if target == (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD):
+        return None, None
+    given_mean, given_std, mean, std = (
+        torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, *target)
+    )
+    return given_std / std, (given_mean - mean) / std
+
+
+def _timm(
+    name: str, pretrained: bool, weights: WeightsFile | None, arguments: dict[str, Any]
+) -> tuple[nn.Module, list[int], list[int], list[int]]:
     """A timm model, the strides and channels of its maps, and which of these to use."""
     if "hrnet" in name:  # the four maps of the last stage; timm's default ends in classification layers
         arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
@@ -114,7 +151,14 @@ def _timm(name: str, pretrained: bool, arguments: dict[str, Any]) -> tuple[nn.Mo
         if fusion not in ("nearest", "bilinear"):
             raise InputError(f"model.backbone_options.fusion: {fusion!r}: expected nearest or bilinear")
     try:
-        model = timm.create_model(name, features_only=True, pretrained=pretrained, **arguments)
+        loading: dict[str, Any] = {"pretrained": pretrained}
+        if weights is not None:
+            loading = _loading(name, weights, arguments)
+        elif pretrained:
+            check_reachable(name)
+        model = timm.create_model(name, features_only=True, **loading, **arguments)
+    except InputError:
+        raise
     except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
         meant = "" if timm.is_model(name) else suggestion(name, [*BACKBONES.known(), *timm.list_models()])
         raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}{meant}") from error
@@ -123,6 +167,14 @@ def _timm(name: str, pretrained: bool, arguments: dict[str, Any]) -> tuple[nn.Mo
     strides = list(model.feature_info.reduction())
     used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
     return model, strides, list(model.feature_info.channels()), used
+
+
+def _loading(name: str, weights: WeightsFile, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes timm load ``weights``. Their names are those of the whole model, from which it then cuts features."""
+    whole = timm.create_model(name, **{key: value for key, value in arguments.items() if key not in NOT_OF_WEIGHTS})
+    layers = whole.pretrained_cfg.get("classifier") or ()
+    state = fit_weights(weights, whole.state_dict(), [layers] if isinstance(layers, str) else list(layers))
+    return {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state, "custom_load": False}}
 
 
 def _own(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:

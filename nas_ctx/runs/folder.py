@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nas_ctx.config import PLACES, Config, check_config, flattened, to_yaml
 from nas_ctx.config.nested import read_yaml
@@ -23,6 +23,9 @@ from nas_ctx.files import write_text, written_whole
 from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.lock import NAME as LOCK
 from nas_ctx.runs.lock import locked
+
+if TYPE_CHECKING:
+    from nas_ctx.models.weights import WeightsFile
 
 PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
 
@@ -68,8 +71,8 @@ class RunFolder:
         elif self.path.exists() and any(not _is_ours(entry) for entry in self.path.iterdir()):
             raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
 
-    def begin(self, config: Config, command: str) -> None:
-        """Take the folder for a run of ``config``, new or resumed.
+    def begin(self, config: Config, command: str, weights: WeightsFile | None = None) -> None:
+        """Take the folder for a run of ``config``, new or resumed; ``weights`` are those that its backbone began with.
 
         Raises:
             InputError: as :meth:`check`, or the folder cannot be written to.
@@ -80,7 +83,7 @@ class RunFolder:
             for left_over in [*filter(_is_temporary, self.path.iterdir()), *self.checkpoints.glob("*.part")]:
                 left_over.unlink()
             write_text(self.config, to_yaml(config))
-            write_text(self.environment, json.dumps(environment(config.seed, command), indent=1) + "\n")
+            write_text(self.environment, json.dumps(environment(config.seed, command, weights), indent=1) + "\n")
         except OSError as error:
             raise InputError(f"output: {self.path}: {error.strerror}") from None
 
@@ -146,8 +149,8 @@ def _is_temporary(entry: Path) -> bool:
     )
 
 
-def environment(seed: int, command: str) -> dict[str, Any]:
-    """Versions, seed, code version and machine of a run, as ``environment.json`` holds them."""
+def environment(seed: int, command: str, weights: WeightsFile | None = None) -> dict[str, Any]:
+    """Versions, seed, code version, machine and initial weights of a run, as ``environment.json`` holds them."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -162,6 +165,7 @@ def environment(seed: int, command: str) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "versions": versions,
+        "weights": None if weights is None else {"file": weights.name, "sha256": weights.sha256},
         "commit": _commit(),
         "arguments": sys.argv[1:],
     }

@@ -88,7 +88,7 @@ def preview(config: Config, command: str) -> Preview:
     made = Preview()
     _look_at_folders(made, config)
     sample = _look_at_data(made, config, tasks)
-    model = dataclasses.replace(config.model, pretrained=False)
+    model = dataclasses.replace(config.model, pretrained=False, weights=None)
     config = dataclasses.replace(config, model=model)
     on_gpu = config.training.accelerator in ("gpu", "cuda") or (
         config.training.accelerator == "auto" and torch.cuda.is_available()

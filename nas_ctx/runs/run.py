@@ -35,7 +35,7 @@ from nas_ctx.runs.trained import start_from
 from nas_ctx.search import GumbelSearch
 from nas_ctx.tasks import Task, make_tasks
 from nas_ctx.training import MultiTaskModule
-from nas_ctx.training.networks import block_choices, build_network, make_backbone, make_search_space
+from nas_ctx.training.networks import block_choices, build_network, make_backbone, make_search_space, weights_of
 
 
 def search(config: Config, *, report: Report | None = None, progress: bool = True) -> Genotype:
@@ -156,7 +156,7 @@ def _begun(config: Config, command: str, make: Callable[[Mapping[str, Task]], Ne
             stack.enter_context(folder.held())
             if folder.finished:
                 raise InputError(f"output: {folder.path}: holds a finished run; name another folder or remove it")
-            folder.begin(config, command)
+            folder.begin(config, command, weights_of(network))
             stack.enter_context(logged(folder.path, command))
         yield _Run(folder, tasks, data, network, stop)
 

@@ -59,7 +59,7 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     tasks = make_tasks(config.tasks)
     # A run keeps its choices itself: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
-    model = build_network(dataclasses.replace(config.model, pretrained=False, blocks=blocks), tasks)
+    model = build_network(dataclasses.replace(config.model, pretrained=False, weights=None, blocks=blocks), tasks)
     wrong = misfit(model, weights)
     if wrong is not None:
         raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {wrong}")

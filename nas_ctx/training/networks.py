@@ -17,6 +17,7 @@ from nas_ctx.models import DISTILLATIONS, HEADS, NETWORKS, Backbone, MultiTaskNe
 from nas_ctx.models.grid import label
 from nas_ctx.models.relational import block_names, fixed, genotype_files
 from nas_ctx.models.spaces import freeze, make_space
+from nas_ctx.models.weights import WeightsFile
 from nas_ctx.plugins import is_path
 from nas_ctx.plugins.registry import signature_of
 from nas_ctx.tasks import Task
@@ -26,7 +27,13 @@ PAPER_SPACE = ModelConfig.space
 
 def make_backbone(model: ModelConfig) -> Backbone:
     """The backbone that a configuration asks for."""
-    return Backbone(model.backbone, pretrained=model.pretrained, options=model.backbone_options)
+    return Backbone(model.backbone, pretrained=model.pretrained, weights=model.weights, options=model.backbone_options)
+
+
+def weights_of(network: nn.Module) -> WeightsFile | None:
+    """The file of weights that the backbone of a network was given, if it was given one."""
+    backbones = (module for module in network.modules() if isinstance(module, Backbone))
+    return next((backbone.weights for backbone in backbones), None)
 
 
 def build_network(model: ModelConfig, tasks: Mapping[str, Task]) -> nn.Module:

