@@ -77,11 +77,11 @@ def sync(path: str | os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
-def inert(cell: object) -> object:
+def escape_csv_formula(cell: object) -> object:
     """What to write into a CSV cell for ``cell``: text that a spreadsheet would calculate gets an apostrophe in front.
 
-    >>> inert("=1+1"), inert("semseg/depth"), inert("-0.5"), inert("-cmd"), inert(-0.5)
-    ("'=1+1", 'semseg/depth', '-0.5', "'-cmd", -0.5)
+    >>> [escape_csv_formula(cell) for cell in ("=1+1", "semseg/depth", "-0.5", "-cmd", -0.5)]
+    ["'=1+1", 'semseg/depth', '-0.5', "'-cmd", -0.5]
     """
     if not isinstance(cell, str) or cell[:1] not in ("=", "+", "-", "@", "\t", "\r"):
         return cell

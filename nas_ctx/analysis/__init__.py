@@ -11,9 +11,12 @@ from nas_ctx.analysis.choice_table import ChoiceTable
 from nas_ctx.analysis.comparison import Difference, RunSetComparison, compare
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
 from nas_ctx.analysis.io.history import SearchHistory
-from nas_ctx.analysis.io.runs import Note, Run, RunSet, load_runs
-from nas_ctx.analysis.reliability import Reliability, RunScores, StatisticResult, reliability
+from nas_ctx.analysis.io.loading import load_runs
+from nas_ctx.analysis.io.runs import Note, Run, RunSet
+from nas_ctx.analysis.reliability import Reliability, reliability
 from nas_ctx.analysis.report.writing import write_comparison, write_report
+from nas_ctx.analysis.results import StatisticResult
+from nas_ctx.analysis.scores import RunScores
 from nas_ctx.analysis.stats.agreement import (
     Parts,
     cohens_kappa,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas_ctx.analysis.choice_table import ChoiceTable, table_of
-from nas_ctx.analysis.io.runs import Note, Run, RunSet, as_run_set
+from nas_ctx.analysis.io.checks import as_run_set
+from nas_ctx.analysis.io.runs import Note, Run, RunSet
 from nas_ctx.analysis.reliability import Reliability, reliability
 from nas_ctx.analysis.stats.agreement import once
 from nas_ctx.analysis.stats.catalogue import STATISTICS, Statistic

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 from nas_ctx.analysis.comparison import RunSetComparison
-from nas_ctx.analysis.reliability import Reliability, StatisticResult
+from nas_ctx.analysis.reliability import Reliability
+from nas_ctx.analysis.results import StatisticResult
 from nas_ctx.analysis.stats.catalogue import LIGHT, PERCENTAGE, landis_koch
 from nas_ctx.analysis.stats.intervals import Interval
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nas_ctx.evaluation.table import DELTA, Cell, Comparison, ResultTable
-from nas_ctx.files import inert
+from nas_ctx.files import escape_csv_formula
 from nas_ctx.plugins.registry import Registry
 
 NOTHING = "–"
@@ -120,7 +120,9 @@ def as_csv(table: ResultTable, layout: Layout) -> str:
             if other is not None:
                 line += [table.reference, other.seeds, other.difference, other.p, other.adjusted]
             line += [""] * (10 - len(line))
-            writer.writerow(["" if isinstance(value, float) and math.isnan(value) else inert(value) for value in line])
+            writer.writerow(
+                ["" if isinstance(value, float) and math.isnan(value) else escape_csv_formula(value) for value in line]
+            )
     return text.getvalue()
 
 

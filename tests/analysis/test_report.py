@@ -22,8 +22,8 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from nas_ctx.analysis import compare, load_runs, reliability, verdict, write_comparison, write_report
-from nas_ctx.analysis.report.figures.all import report_figures
-from nas_ctx.analysis.report.figures.palette import THEME, colours, contrast, ink_on, shaded
+from nas_ctx.analysis.report.figures import report_figures
+from nas_ctx.analysis.report.palette import THEME, colours, contrast, ink_on, shaded
 from nas_ctx.analysis.wording import beyond_chance, comparison_verdict
 from nas_ctx.cli import main
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype

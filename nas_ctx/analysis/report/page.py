@@ -14,10 +14,11 @@ from markupsafe import Markup
 
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.io.runs import DIFFER
-from nas_ctx.analysis.reliability import Reliability, StatisticResult
+from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas
-from nas_ctx.analysis.report.figures.palette import THEME
 from nas_ctx.analysis.report.figures.svg import inline_svg
+from nas_ctx.analysis.report.palette import THEME
+from nas_ctx.analysis.results import StatisticResult
 from nas_ctx.analysis.stats.catalogue import LIGHT, PERCENTAGE, SCALE_SOURCE, STATISTICS
 from nas_ctx.analysis.wording import (
     CAUTION,

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nas_ctx.analysis.comparison import RunSetComparison
-from nas_ctx.analysis.reliability import Reliability, RunScores, StatisticResult
+from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.stats.intervals import Interval
-from nas_ctx.analysis.stats.stability import VoteStability
-from nas_ctx.analysis.stats.votes import BlockVote
 from nas_ctx.analysis.trajectory import Trajectory
 from nas_ctx.analysis.wording import comparison_verdict, verdict
 
@@ -23,137 +19,137 @@ COMPARISON_FORMAT = "nas_ctx.comparison/1"
 
 def report_json(record: Reliability) -> dict[str, Any]:
     """``record`` as plain JSON values; what is undefined (nan) is null."""
-    codes = record.table.common.codes
-    return {
+    content: dict[str, Any] = {
         "format": REPORT_FORMAT,
         "title": record.title,
-        "verdict": list(verdict(record)),
-        "choices": list(record.table.texts),
-        "blocks": list(record.blocks),
-        "runs": [
-            {
-                "name": run.name,
-                "source": run.source,
-                "choices": [record.table.texts[code] for code in row],
-                "agreement_with_others": finite(share),
-                "metrics": {name: finite(value) for name, value in run.metrics.items()},
-                "settings": {
-                    key: finite(fact) if isinstance(fact, float) else fact for key, fact in run.facts().items()
-                },
-                "has_history": run.history is not None,
-            }
-            for run, row, share in zip(record.runs, codes.tolist(), record.with_others.tolist(), strict=True)
-        ],
-        "votes": [
-            {"block": block, "n_choices": n, **_vote(record, of)}
-            for block, of, n in zip(record.blocks, record.votes, record.candidates, strict=True)
-        ],
-        "ties": {"rule": record.ties, "open": list(record.tied)},
-        "statistics": [_result(result) for result in record.results],
-        "krippendorff_alpha_over_all_blocks": None if record.alpha_over_all is None else finite(record.alpha_over_all),
-        "pairs": {"percentage_agreement": matrix(record.pair_agreement), "cohens_kappa": matrix(record.pair_kappa)},
-        "chance_test": {
-            "p": record.test.p,
-            "exact": record.test.exact,
-            "arrangements": record.test.arrangements,
-            "expected_agreement": record.test.expected,
-            "agreement_at_95_percent": record.test.upper,
-        },
+        "verdict": verdict(record),
+        "choices": record.table.texts,
+        "blocks": record.blocks,
+        "runs": _runs(record),
+        "votes": _votes(record),
+        "ties": {"rule": record.ties, "open": record.tied},
+        "statistics": _statistics(record),
+        "krippendorff_alpha_over_all_blocks": record.alpha_over_all,
+        "pairs": {"percentage_agreement": record.pair_agreement, "cohens_kappa": record.pair_kappa},
+        "chance_test": _fields(record.test, expected="expected_agreement", upper="agreement_at_95_percent"),
         "random_policy": {
             "choices_known_from": record.candidates_from,
-            "expected_agreement": record.policy.expected,
-            "agreement_95_percent": list(record.policy.percentage),
-            "fleiss_kappa_95_percent": [finite(value) for value in record.policy.fleiss],
-            "p": record.policy.p,
-            "draws": record.policy.draws,
+            **_fields(
+                record.policy,
+                expected="expected_agreement",
+                percentage="agreement_95_percent",
+                fleiss="fleiss_kappa_95_percent",
+            ),
         },
-        "enough_runs": {"needed_for_95_percent": record.needed, "by_number": [_enough(e) for e in record.stability]},
-        "tasks": [
-            {
-                "role": task.role,
-                "task": task.task,
-                "n_blocks": task.n_blocks,
-                "percentage_agreement": finite(task.percentage),
-                "chance": finite(task.chance),
-                "fleiss_kappa": finite(task.fleiss),
-            }
-            for task in record.tasks
-        ],
-        "course": None if record.trajectory is None else _course(record.trajectory),
-        "scores": None if record.scores is None else _scores(record.scores),
-        "notes": [{"kind": note.kind, "text": note.text} for note in record.notes],
-        "settings": dict(record.settings),
-        "versions": dict(record.versions),
+        "enough_runs": {
+            "needed_for_95_percent": record.needed,
+            "by_number": [_fields(entry, k="runs", whole="whole_vote", kind="how") for entry in record.stability],
+        },
+        "tasks": [_fields(task, percentage="percentage_agreement", fleiss="fleiss_kappa") for task in record.tasks],
+        "course": None if record.trajectory is None else _trajectory(record.trajectory),
+        "scores": _scores(record),
+        "notes": [_fields(note) for note in record.notes],
+        "settings": record.settings,
+        "versions": record.versions,
     }
+    return {key: plain(value) for key, value in content.items()}
 
 
 def comparison_json(comparison: RunSetComparison) -> dict[str, Any]:
     """``comparison`` as plain JSON values; both sets appear as whole reports."""
-    return {
+    content: dict[str, Any] = {
         "format": COMPARISON_FORMAT,
         "title": comparison.title,
-        "names": list(comparison.names),
-        "verdict": list(comparison_verdict(comparison)),
+        "names": comparison.names,
+        "verdict": comparison_verdict(comparison),
         "differences": [
             {
-                "key": difference.statistic.key,
-                "name": difference.statistic.name,
-                "first": finite(difference.first),
-                "second": finite(difference.second),
-                "difference": finite(difference.value),
-                "interval": _interval(difference.interval),
+                "key": d.statistic.key,
+                "name": d.statistic.name,
+                **_fields(d, value="difference", statistic="", interval=""),
+                "interval": _interval(d.interval),
             }
-            for difference in comparison.differences
+            for d in comparison.differences
         ],
         "same_vote": comparison.same_vote,
-        "parted": list(comparison.parted),
-        "notes": [{"kind": note.kind, "text": note.text} for note in comparison.notes],
+        "parted": comparison.parted,
+        "notes": [_fields(note) for note in comparison.notes],
         "first": report_json(comparison.first),
         "second": report_json(comparison.second),
     }
+    return {key: plain(value) for key, value in content.items()}
 
 
-def finite(value: float) -> float | None:
-    """A number that JSON can hold, or None.
+def _fields(record: Any, **names: str) -> dict[str, Any]:
+    """The fields of a dataclass, some under other ``names``, without those whose name is empty."""
+    return {names.get(key, key): value for key, value in vars(record).items() if names.get(key, key)}
 
-    >>> finite(float("nan")), finite(0.5)
-    (None, 0.5)
+
+def plain(value: Any) -> Any:
+    """``value`` with lists for tuples and arrays, and None for numbers that JSON cannot hold.
+
+    >>> plain({"a": (float("nan"), 0.5)})
+    {'a': [None, 0.5]}
     """
-    return float(value) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def matrix(values: npt.NDArray[np.float64]) -> list[list[float | None]]:
-    return [[finite(value) for value in row] for row in values.tolist()]
+def _runs(record: Reliability) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": run.name,
+            "source": run.source,
+            "choices": [record.table.texts[code] for code in codes],
+            "agreement_with_others": share,
+            "metrics": run.metrics,
+            "settings": run.facts(),
+            "has_history": run.history is not None,
+        }
+        for run, codes, share in zip(record.runs, record.table.common.codes, record.with_others, strict=True)
+    ]
 
 
-def _vote(record: Reliability, of: BlockVote) -> dict[str, Any]:
+def _votes(record: Reliability) -> list[dict[str, Any]]:
     text = record.table.text
-    decided = not of.tied or of.decided_by is not None
-    return {
-        "voted": text(of.choice) if decided else None,
-        "winners": [text(label) for label in of.winners],
-        "counts": {text(label): votes for label, votes in of.counts},
-        "margin": of.margin,
-        "entropy": of.entropy,
-        "tied": of.tied,
-        "decided_by": of.decided_by,
-    }
+    return [
+        {
+            "block": block,
+            "n_choices": n_choices,
+            "voted": None if vote.tied and vote.decided_by is None else text(vote.choice),
+            "winners": [text(label) for label in vote.winners],
+            "counts": {text(label): votes for label, votes in vote.counts},
+            "margin": vote.margin,
+            "entropy": vote.entropy,
+            "tied": vote.tied,
+            "decided_by": vote.decided_by,
+        }
+        for block, vote, n_choices in zip(record.blocks, record.votes, record.candidates, strict=True)
+    ]
 
 
-def _result(result: StatisticResult) -> dict[str, Any]:
-    return {
-        "key": result.statistic.key,
-        "name": result.statistic.name,
-        "value": finite(result.value),
-        "observed": finite(result.observed),
-        "chance": finite(result.chance),
-        "interval": _interval(result.interval),
-        "undefined_pairs": result.undefined_pairs,
-        "mean_over_defined_pairs": finite(result.defined_value),
-        "note": result.note,
-        "definition": result.statistic.definition,
-        "source": result.statistic.source,
-    }
+def _statistics(record: Reliability) -> list[dict[str, Any]]:
+    return [
+        {
+            "key": result.statistic.key,
+            "name": result.statistic.name,
+            "value": result.value,
+            "observed": result.observed,
+            "chance": result.chance,
+            "interval": _interval(result.interval),
+            "undefined_pairs": result.undefined_pairs,
+            "mean_over_defined_pairs": result.defined_value,
+            "note": result.note,
+            "definition": result.statistic.definition,
+            "source": result.statistic.source,
+        }
+        for result in record.results
+    ]
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:
@@ -161,52 +157,34 @@ def _interval(interval: Interval | None) -> dict[str, Any] | None:
     if interval is None:
         return None
     bootstrap: dict[str, Any] = {"percentile": None, "bca": None}
-    return {"level": interval.level, "draws": 0, "undefined_draws": 0, "jackknife": list(interval.ends), **bootstrap}
+    return {"level": interval.level, "draws": 0, "undefined_draws": 0, "jackknife": interval.ends, **bootstrap}
 
 
-def _enough(entry: VoteStability) -> dict[str, Any]:
+def _trajectory(trajectory: Trajectory) -> dict[str, Any]:
     return {
-        "runs": entry.k,
-        "blocks": finite(entry.blocks),
-        "whole_vote": finite(entry.whole),
-        "how": entry.kind,
-        "subsets": entry.subsets,
-    }
-
-
-def _course(course: Trajectory) -> dict[str, Any]:
-    return {
-        "runs": list(course.runs),
-        "steps": course.steps.tolist(),
-        "percentage_agreement": _finites(course.percentage),
-        "fleiss_kappa": _finites(course.fleiss),
-        "same_as_final_vote": _finites(course.same_vote),
-        "mean_entropy": matrix(course.entropy),
-        "stable_from": course.stable_from,
+        "runs": trajectory.runs,
+        "steps": trajectory.steps,
+        "percentage_agreement": trajectory.percentage,
+        "fleiss_kappa": trajectory.fleiss,
+        "same_as_final_vote": trajectory.same_vote,
+        "mean_entropy": trajectory.entropy,
+        "stable_from": trajectory.stable_from,
         "blocks": [
             {
                 "block": block,
-                "decided_at": list(course.decided[block]),
-                "settled_at": list(course.settled[block]),
-                "choices": list(course.choices[block]),
-                "mean_probabilities": matrix(course.probabilities[block]),
+                "decided_at": trajectory.decided[block],
+                "settled_at": trajectory.settled[block],
+                "choices": trajectory.choices[block],
+                "mean_probabilities": trajectory.probabilities[block],
             }
-            for block in course.blocks
+            for block in trajectory.blocks
         ],
     }
 
 
-def _scores(scores: RunScores) -> dict[str, Any]:
-    return {
-        "metric": scores.metric,
-        "values": _finites(scores.values),
-        "kendalls_tau": finite(scores.correlation.tau),
-        "p": finite(scores.correlation.p),
-        "exact": scores.correlation.exact,
-        "random": _finites(scores.random),
-        "random_agreement": None if scores.random_agreement is None else finite(scores.random_agreement),
-    }
-
-
-def _finites(values: Iterable[float] | npt.NDArray[np.float64]) -> list[float | None]:
-    return [finite(value) for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
+def _scores(record: Reliability) -> dict[str, Any] | None:
+    if record.scores is None:
+        return None
+    scores = _fields(record.scores, correlation="")
+    head = {"metric": scores.pop("metric"), "values": scores.pop("values")}
+    return {**head, **_fields(record.scores.correlation, tau="kendalls_tau"), **scores}

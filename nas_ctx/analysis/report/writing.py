@@ -23,7 +23,7 @@ def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures
     ``figures`` is false) and ``consensus.json``, the voted genotype. While a tie stands there is no consensus, and one
     that an earlier report left is removed.
     """
-    from nas_ctx.analysis.report.figures.all import report_figures, write_figures  # loads matplotlib
+    from nas_ctx.analysis.report.figures import report_figures, write_figures  # loads matplotlib
     from nas_ctx.analysis.report.page import report_page
 
     folder = _folder(folder)
@@ -48,7 +48,7 @@ def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str
     Beside it: ``comparison.json``, ``comparison.md``, ``figures/*``, and the whole report of each set in ``first/`` and
     ``second/``.
     """
-    from nas_ctx.analysis.report.figures.all import comparison_figures, write_figures  # loads matplotlib
+    from nas_ctx.analysis.report.figures import comparison_figures, write_figures  # loads matplotlib
     from nas_ctx.analysis.report.page import comparison_page
 
     folder = _folder(folder)

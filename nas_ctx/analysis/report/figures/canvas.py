@@ -6,6 +6,7 @@ narrower or equally wide, so nothing is cut off. Labels that come from files are
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +29,7 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
-from nas_ctx.analysis.report.figures.palette import INK, MUTED, PAPER, RULE
+from nas_ctx.analysis.report.palette import INK, MUTED, PAPER, RULE
 
 FONT = "DejaVu Sans"
 _PIXELS = RendererAgg(1, 1, 72)
@@ -95,18 +96,23 @@ class Canvas:
         look: dict[str, Any] = {"facecolor": fill, "edgecolor": edge, "linewidth": 0 if edge == "none" else 0.8}
         self.add(Rectangle((x, y), width, height, linestyle=(0, (4, 3)) if dashed else "-", **look), tip)
 
-    def line(self, xs: Sequence[float], ys: Sequence[float], colour: str, width: float = 1.0, tip: str = "") -> None:
-        """Points joined by a line."""
-        self.add(Line2D(xs, ys, color=colour, linewidth=width, solid_capstyle="butt"), tip)
+    def line(
+        self, xs: Sequence[float], ys: Sequence[float], colour: str, width: float = 1, tip: str = "", opacity: float = 1
+    ) -> None:
+        """Points joined by a line; nothing where one is undefined (nan)."""
+        if not any(map(math.isnan, (*xs, *ys))):
+            style: dict[str, Any] = {"color": colour, "linewidth": width, "alpha": opacity if opacity < 1 else None}
+            self.add(Line2D(xs, ys, solid_capstyle="butt", **style), tip)
 
     def polygon(self, points: npt.ArrayLike, fill: str) -> None:
         """The area within ``points`` (n, 2)."""
         self.add(Polygon(np.asarray(points), closed=True, facecolor=fill, linewidth=0))
 
     def dot(self, x: float, y: float, colour: str, tip: str, axes: Axes | None = None) -> None:
-        """A point at the data coordinates of ``axes``."""
-        look: dict[str, Any] = {"marker": "o", "markersize": 9, "markeredgecolor": PAPER, "markeredgewidth": 1.2}
-        self.add(Line2D([x], [y], color=colour, linestyle="none", **look), tip, axes)
+        """A point at the data coordinates of ``axes``; none where ``x`` or ``y`` is undefined (nan)."""
+        if not math.isnan(x) and not math.isnan(y):
+            look: dict[str, Any] = {"marker": "o", "markersize": 9, "markeredgecolor": PAPER, "markeredgewidth": 1.2}
+            self.add(Line2D([x], [y], color=colour, linestyle="none", **look), tip, axes)
 
     def picture(self, x: float, y: float, width: float, height: float, pixels: npt.NDArray[np.uint8]) -> None:
         """The colours ``pixels`` (rows, columns, 3), enlarged to the box without smoothing."""
@@ -138,11 +144,12 @@ class Canvas:
                     self.box(left + c * wide + 0.5, top + r * high + 0.5, wide - 1, high - 1, fill, tip=tip(r, c))
 
     def plot(
-        self, left: float, top: float, width: float, height: float, x_name: str, y_name: str, *, percent: bool = False,
-        xlim: tuple[float, float], ylim: tuple[float, float],
+        self, box: tuple[float, float, float, float], names: tuple[str, str], xlim: tuple[float, float],
+        ylim: tuple[float, float], *, percent: bool = False,
     ) -> Axes:  # fmt: skip
-        """Axes with light rules and names, their plot area at the given place."""
-        place = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
+        """Axes with light rules and ``names``, their area at (left, top, width, height); y may be in ``percent``."""
+        left, top, wide, high = box
+        place = (left / self.width, 1 - (top + high) / self.height, wide / self.width, high / self.height)
         axes = self.figure.add_axes(place, xlim=xlim, ylim=ylim, autoscale_on=False, facecolor="none")
         axes.spines[["left", "top", "right"]].set_visible(False)
         axes.spines["bottom"].set_color(MUTED)
@@ -153,8 +160,8 @@ class Canvas:
         axes.set_yticks(up, [f"{100 * value:.4g} %" if percent else short(value) for value in up])
         axes.tick_params(axis="both", color=MUTED, labelcolor=MUTED, labelsize=11, labelfontfamily=FONT)
         axes.tick_params(axis="y", length=0, pad=7)
-        self.text(left + width, top + height + 34, x_name, size=11.5, anchor="right", colour=MUTED)
-        self.text(max(2.0, left - 44), top - 12, y_name, size=11.5, colour=MUTED)
+        self.text(left + wide, top + high + 34, names[0], size=11.5, anchor="right", colour=MUTED)
+        self.text(max(2.0, left - 44), top - 12, names[1], size=11.5, colour=MUTED)
         return axes
 
 

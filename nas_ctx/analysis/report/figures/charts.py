@@ -1,16 +1,17 @@
-"""Charts with axes: intervals, curves, bars and points."""
+"""Charts with axes: intervals, curves and points."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.lines import Line2D
 
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, short, ticks, widest
-from nas_ctx.analysis.report.figures.palette import CHANCE, MUTED, RULE, TRACK, line_colour
+from nas_ctx.analysis.report.palette import CHANCE, MUTED, RULE, line_colour
 from nas_ctx.analysis.stats.ratings import Floats
 
 
@@ -27,7 +28,9 @@ class Whisker:
     colour: str = line_colour(0)
 
 
-def whiskers(label: str, rows: Sequence[Whisker], ends: tuple[str, str], *, difference: bool = False) -> Canvas:
+def whiskers(
+    label: str, rows: Sequence[Whisker], ends: tuple[str, str], *, difference: bool = False, wide: float = 350
+) -> Canvas:
     """Values and intervals under each other on one axis; ``ends`` are the words under 0 and 1.
 
     With ``difference`` the axis is even about 0 and ``ends`` are the words under its two ends.
@@ -36,14 +39,14 @@ def whiskers(label: str, rows: Sequence[Whisker], ends: tuple[str, str], *, diff
     reach = 1.1 * max([0.1, *map(abs, known)])
     low, high = (-reach, reach) if difference else (min(-0.05, *(value - 0.02 for value in known), -0.05), 1.02)
     side, words = widest([row.name for row in rows], 13) + 16, widest([row.words for row in rows])
-    wide, pitch, top = 350, 34, 20
+    pitch, top = 34, 20
     bottom = top + pitch * len(rows)
     canvas = Canvas(side + wide + 18 + words + 2, bottom + 40, label)
 
     def at(value: float) -> float:
         return side + wide * (value - low) / (high - low)
 
-    for tick in ticks((low, high), 6):
+    for tick in ticks((low, high), round(wide / 60)):
         x = at(tick)
         canvas.line((x, x), (top - 6, bottom), RULE if tick else MUTED, 1 if tick else 1.2)
         canvas.text(x, bottom + 16, short(tick), size=11, anchor="center", colour=MUTED)
@@ -51,16 +54,12 @@ def whiskers(label: str, rows: Sequence[Whisker], ends: tuple[str, str], *, diff
         y = top + pitch * (i + 0.5)
         canvas.text(side - 14, y + 4, row.name, size=13, anchor="right")
         canvas.text(side + wide + 18, y + 4, row.words, colour=MUTED)
-        if not math.isnan(row.low):
-            bar = Line2D((at(row.low), at(row.high)), (y, y), color=row.colour, linewidth=7, alpha=0.45)
-            bar.set_solid_capstyle("butt")
-            canvas.add(bar, f"{row.name} {row.words}")
+        canvas.line((at(row.low), at(row.high)), (y, y), row.colour, 7, f"{row.name} {row.words}", opacity=0.45)
         if not math.isnan(row.chance):
             x = at(row.chance)
             canvas.line((x, x), (y - 10, y + 10), CHANCE, 2, f"chance {row.chance:.3f}")
-            canvas.text(x, y - 12, "chance", size=10, anchor="center", colour=CHANCE)
-        if not math.isnan(row.value):
-            canvas.dot(at(row.value), y, row.colour, f"{row.name} {row.value:.4f}")
+            canvas.text(x, y - 12, "" if i else "chance", size=10, anchor="center", colour=CHANCE)
+        canvas.dot(at(row.value), y, row.colour, f"{row.name} {row.value:.4f}")
     places = (at(low) + 60, at(high) - 60) if difference else (at(0), at(1))
     for x, end in zip(places, ends, strict=True):
         canvas.text(x, bottom + 33, end, size=10.5, anchor="center", colour=MUTED)
@@ -69,7 +68,7 @@ def whiskers(label: str, rows: Sequence[Whisker], ends: tuple[str, str], *, diff
 
 @dataclass(frozen=True)
 class Curve:
-    """Values ``y`` at ``x`` as a line, ``dashed`` or solid, with points or not; ``name`` stands at its end."""
+    """Values ``y`` at ``x`` as a line, ``dashed`` or solid, with points or not; ``name`` stands at the right."""
 
     name: str
     x: Sequence[float]
@@ -77,69 +76,28 @@ class Curve:
     colour: str
     points: bool = False
     dashed: bool = False
-    thickness: float = 2.0
 
 
 def curves(
     label: str, drawn: Sequence[Curve], names: tuple[str, str], *, width: float, percent: bool = False
 ) -> Canvas:
-    """Curves over the axes called ``names``, each named at its end where there is room; shares with ``percent``."""
+    """Curves over the axes called ``names``, shares with ``percent``; up to 15 are named, uppermost first."""
     values = [value for curve in drawn for value in curve.y if not math.isnan(value)] or [0.0]
-    places = [x for curve in drawn for x in curve.x] or [0.0]
+    across = [x for curve in drawn for x in curve.x] or [0.0]
+    xlim = (min(across), max(across) + (max(across) == min(across)))
     ylim = (0.0, 1.0) if percent else (min(0.0, *values, 0.0), max(values) * 1.05 or 1.0)
-    room, top, high = min(150.0, widest([curve.name for curve in drawn], 11.5) + 14), 30.0, 206.0
-    canvas = Canvas(width, top + high + 44, label)
-    xlim = (min(places), max(places)) if max(places) > min(places) else (min(places) - 0.5, min(places) + 0.5)
-    axes = canvas.plot(56, top, width - 58 - room, high, *names, xlim=xlim, ylim=ylim, percent=percent)
+    room = min(150.0, widest([curve.name for curve in drawn], 11.5) + 14)
+    canvas = Canvas(width, 280, label)
+    axes = canvas.plot((56, 30, width - 58 - room, 206), names, xlim, ylim, percent=percent)
     for curve in drawn:
-        line = Line2D(curve.x, curve.y, color=curve.colour, linewidth=curve.thickness)
-        if curve.dashed:
-            line.set(linestyle=(0, (4, 3)), linewidth=1.5)
-        canvas.add(line, axes=axes)
+        style: dict[str, Any] = {"linestyle": (0, (4, 3)), "linewidth": 1.5} if curve.dashed else {"linewidth": 2}
+        canvas.add(Line2D(curve.x, curve.y, color=curve.colour, **style), axes=axes)
         for x, y in zip(curve.x, curve.y, strict=True) if curve.points else ():
-            tip = f"{x:g}: {100 * y:.1f} %" if percent else f"{x:g}: {y:.3g}"
-            canvas.dot(x, y, curve.colour, tip, axes)
-    _name_ends(canvas, [curve for curve in drawn if curve.name], (top, high), ylim, width - room + 6)
-    return canvas
-
-
-def _name_ends(
-    canvas: Canvas, named: Sequence[Curve], box: tuple[float, float], ylim: tuple[float, float], left: float
-) -> None:
-    """Names at the right, pushed apart where curves end close together; too many to name stay nameless."""
-    (top, high), gap = box, 14.0
-    if len(named) * gap > high + 20:
-        return
-    ends = []
-    for curve in named:
-        seen = [value for value in curve.y if not math.isnan(value)]
-        if seen:
-            ends.append((top + high * (1 - (seen[-1] - ylim[0]) / (ylim[1] - ylim[0])), curve))
-    places: list[float] = []
-    for end, _ in sorted(ends, key=lambda end: end[0]):
-        places.append(max(end, places[-1] + gap) if places else end)
-    overflow = max(0.0, places[-1] - (top + high)) if places else 0.0
-    for y, (_, curve) in zip(places, sorted(ends, key=lambda end: end[0]), strict=True):
-        name = fitted(curve.name, canvas.width - left - 2, 11.5)
-        canvas.text(left, y - overflow + 4, name, size=11.5, colour=curve.colour, tip=curve.name)
-
-
-def bars(label: str, rows: Sequence[tuple[str, float, float]]) -> Canvas:
-    """Rows (name, share, chance share) as horizontal bars with a tick where chance lies."""
-    pitch, side, room = 28.0, min(150.0, widest([name for name, *_ in rows], 12.5) + 12), 220.0
-    canvas = Canvas(side + room + 56, pitch * len(rows) + 26, label)
-    for i, (name, share, chance) in enumerate(rows):
-        y = pitch * i + 4
-        canvas.text(side - 10, y + 14, fitted(name, side - 12, 12.5), size=12.5, anchor="right", tip=name)
-        canvas.box(side, y, room, 19, TRACK)
-        if not math.isnan(share):
-            canvas.box(side, y, room * share, 19, line_colour(0), tip=f"{name}: {100 * share:.1f} %")
-            canvas.text(side + room + 8, y + 14, f"{100 * share:.0f} %", size=12.5)
-        if not math.isnan(chance):
-            x = side + room * chance
-            canvas.line((x, x), (y - 3, y + 22), CHANCE, 2, f"chance {100 * chance:.1f} %")
-    canvas.line((side, side), (canvas.height - 15, canvas.height - 4), CHANCE, 2)
-    canvas.text(side + 7, canvas.height - 5, "what chance would give", size=11, colour=MUTED)
+            canvas.dot(x, y, curve.colour, f"{x:g}: {100 * y:.1f} %" if percent else f"{x:g}: {y:.3g}", axes)
+    named = sorted((curve for curve in drawn if curve.name), key=lambda curve: -curve.y[-1])
+    for i, curve in enumerate(named if len(named) <= 15 else []):
+        name = fitted(curve.name, room - 8, 11.5)
+        canvas.text(width - room + 6, 40 + 14 * i, name, size=11.5, colour=curve.colour, tip=curve.name)
     return canvas
 
 
@@ -147,21 +105,24 @@ def points(
     label: str, rows: Sequence[tuple[str, float, float]], names: tuple[str, str], below: Sequence[float] = ()
 ) -> Canvas:
     """Named points (name, x, y) over the axes called ``names``; ``below`` are values of y alone, ticks at the left."""
-    xs, ys = [x for _, x, _ in rows], [y for *_, y in rows] + list(below)
-    pad_x, pad_y = 0.12 * (max(xs) - min(xs)) or 0.05, 0.12 * (max(ys) - min(ys)) or 0.05
-    xlim, ylim = (min(xs) - pad_x, max(xs) + pad_x), (min(ys) - pad_y, max(ys) + pad_y)
     canvas = Canvas(560, 284, label)
-    axes = canvas.plot(64, 30, 400, 210, *names, xlim=xlim, ylim=ylim)
+    xlim, ylim = (_padded(values) for values in ([x for _, x, _ in rows], [*(y for *_, y in rows), *below]))
+    axes = canvas.plot((64, 30, 400, 210), names, xlim, ylim)
     for value in below:
         tick = Line2D((0, 0.035), (value, value), color=CHANCE, linewidth=2, transform=axes.get_yaxis_transform())
         canvas.add(tick, f"random {value:g}", axes)
     for i, (name, x, y) in enumerate(rows):
         canvas.dot(x, y, line_colour(0), f"{name}: {x:.3f}, {y:g}", axes)
         if len(rows) <= 12:
-            left = 64 + 400 * (x - xlim[0]) / (xlim[1] - xlim[0]) + 8
-            top = 30 + 210 * (1 - (y - ylim[0]) / (ylim[1] - ylim[0])) + (4 if i % 2 else -4)
-            canvas.text(left, top, fitted(name, 550 - left, 11), size=11, colour=MUTED)
+            left, top = canvas.axes.transData.inverted().transform(axes.transData.transform((x, y)))
+            canvas.text(left + 8, top + (4 if i % 2 else -4), fitted(name, 542 - left, 11), size=11, colour=MUTED)
     return canvas
+
+
+def _padded(values: Sequence[float]) -> tuple[float, float]:
+    """The range of ``values`` with an eighth of it on both sides."""
+    pad = 0.12 * (max(values) - min(values)) or 0.05
+    return min(values) - pad, max(values) + pad
 
 
 def stacked(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from nas_ctx.analysis.grid import Grid, grid_of
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, settings, widest, width_of
-from nas_ctx.analysis.report.figures.palette import EDGE, MUTED, RULE, ink_on
 from nas_ctx.analysis.report.figures.votes import draw_heads
+from nas_ctx.analysis.report.palette import EDGE, MUTED, RULE, ink_on
 
 
 @dataclass(frozen=True)

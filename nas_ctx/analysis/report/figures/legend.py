@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, width_of, wrapped
-from nas_ctx.analysis.report.figures.palette import EDGE, INK, MUTED, colours, ink_on
+from nas_ctx.analysis.report.palette import EDGE, INK, MUTED, colours, ink_on
 
 _MOST = 24  # choices that a legend names
 

@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import MOST_CELLS, Canvas, fitted, widest, width_of
 from nas_ctx.analysis.report.figures.legend import Legend, palette_of
-from nas_ctx.analysis.report.figures.palette import MUTED, abbreviations, ink_on
+from nas_ctx.analysis.report.palette import MUTED, abbreviations, ink_on
 from nas_ctx.analysis.wording import number
 
 _BLUES = LinearSegmentedColormap.from_list(

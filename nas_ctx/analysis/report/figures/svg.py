@@ -13,7 +13,7 @@ from matplotlib.patheffects import Normal
 from matplotlib.text import Text
 
 from nas_ctx.analysis.report.figures.canvas import FONT, Canvas, settings
-from nas_ctx.analysis.report.figures.palette import THEME
+from nas_ctx.analysis.report.palette import THEME
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text, written_whole
 

@@ -8,7 +8,7 @@ from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted
 from nas_ctx.analysis.report.figures.charts import Curve, curves, stacked
 from nas_ctx.analysis.report.figures.legend import Legend, palette_of
-from nas_ctx.analysis.report.figures.palette import INK, line_colour
+from nas_ctx.analysis.report.palette import INK, line_colour
 from nas_ctx.analysis.trajectory import Trajectory
 
 _UNVOTED = "#8a939d"  # a choice that no run ended with
@@ -22,7 +22,7 @@ def trajectory_figures(record: Reliability, trajectory: Trajectory) -> dict[str,
         Curve("final vote", steps, trajectory.same_vote.tolist(), line_colour(1)),
     ]
     entropies = [
-        Curve(name, steps, row.tolist(), line_colour(i), thickness=1.5)
+        Curve(name, steps, row.tolist(), line_colour(i))
         for i, (name, row) in enumerate(zip(trajectory.runs, trajectory.entropy, strict=True))
     ]
     return {

@@ -6,7 +6,7 @@ from nas_ctx.analysis.grid import Grid
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, widest, width_of
 from nas_ctx.analysis.report.figures.legend import Legend, palette_of
-from nas_ctx.analysis.report.figures.palette import EDGE, INK, MUTED, RULE, ink_on, mixed, shaded
+from nas_ctx.analysis.report.palette import EDGE, INK, MUTED, RULE, ink_on, mixed, shaded
 from nas_ctx.analysis.stats.votes import BlockVote
 
 _SIZES = ((4, (142, 72, 13.0)), (5, (128, 68, 13.0)), (7, (104, 58, 12.0)), (9, (92, 52, 11.0)), (10**9, (66, 44, 9.5)))
