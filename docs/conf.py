@@ -32,6 +32,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "formulas",
     "command_pages",
+    "configuration_keys",
 ]
 exclude_patterns = ["tutorials", "_site", "_generated/tutorials/README.rst"]
 suppress_warnings = ["config.cache"]  # the gallery's scrapers are functions, which cannot be pickled

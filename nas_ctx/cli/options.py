@@ -26,9 +26,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _keys(**_: object) -> list[str]:
-    from nas_ctx.config import known_keys
+    from nas_ctx.config import Config, keys_of
 
-    return [f"{key}=" for key in known_keys()]
+    return [f"{key.name}=" for key in keys_of(Config)]
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:

@@ -16,13 +16,13 @@ from nas_ctx.errors import InputError
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, reading ``5e-4`` as a number (YAML 1.2) and refusing a key that stands twice."""
+    """PyYAML's safe loader, reading ``5e-4`` as a number (YAML 1.2) and refusing duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} stands twice", node.start_mark)
+        duplicate = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+        if duplicate is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"duplicate key {duplicate!r}", node.start_mark)
         return super().construct_mapping(node, deep)
 
 
@@ -76,17 +76,16 @@ def set_dotted(content: dict[str, Any], key: str, value: Any) -> None:
     {'training': {'lr': 0.1, 'steps': 5}}
     """
     *path, last = key.split(".")
-    inner = content
-    for number, part in enumerate(path):
-        found = inner.get(part)
-        if found is None:
-            found = inner[part] = {}
-        if not isinstance(found, dict):
-            raise InputError(f"{key}: {'.'.join(path[: number + 1])} is {found!r}, which has no keys")
-        inner = found
     if not all((*path, last)):
         raise InputError(f"{key!r}: expected key.subkey")
-    inner[last] = value
+    section = content
+    for number, part in enumerate(path):
+        if section.get(part) is None:
+            section[part] = {}
+        section = section[part]
+        if not isinstance(section, dict):
+            raise InputError(f"{key}: {'.'.join(path[: number + 1])} is {section!r}, which has no keys")
+    section[last] = value
 
 
 def parse_override(text: str) -> tuple[str, Any]:

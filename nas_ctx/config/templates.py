@@ -10,15 +10,15 @@ from typing import Any
 from nas_ctx.errors import InputError, suggestion
 
 
-def filled(template: str, values: Mapping[str, Any]) -> str:
+def interpolate(template: str, values: Mapping[str, Any]) -> str:
     """``template`` with every ``{key}`` replaced by the value of the dotted key; in a value, "/" and ".." become "_".
 
     Raises:
         InputError: no such key, or one that holds no single value.
 
-    >>> filled("work/lr-{training.lr}/seed-{seed}", {"training.lr": 5e-4, "seed": 3})
+    >>> interpolate("work/lr-{training.lr}/seed-{seed}", {"training.lr": 5e-4, "seed": 3})
     'work/lr-0.0005/seed-3'
-    >>> filled("work/{sead}", {"seed": 3})
+    >>> interpolate("work/{sead}", {"seed": 3})
     Traceback (most recent call last):
     nas_ctx.errors.InputError: {sead}: no such key; did you mean 'seed'?
     """

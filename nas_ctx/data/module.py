@@ -14,6 +14,9 @@ from nas_ctx.data.transforms import EvalTransform, TrainTransform
 from nas_ctx.errors import InputError
 
 if TYPE_CHECKING:
+    from typing import Self
+
+    from nas_ctx.config import DataConfig
     from nas_ctx.tasks import Task
 
 
@@ -61,6 +64,11 @@ class DataModule(pl.LightningDataModule):
         self.augment = augment
         self.limit_train = limit_train
         self.limit_val = limit_val
+
+    @classmethod
+    def from_config(cls, config: DataConfig, tasks: Mapping[str, Task], seed: int = 0) -> Self:
+        """The data that the section ``data`` of a configuration describes."""
+        return cls(tasks=tasks, seed=seed, **dict(config))
 
     def train_set(self) -> DenseDataset:
         """The training split with its augmentation."""

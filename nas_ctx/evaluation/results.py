@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.config import PLACES, Config, check_config, flattened
-from nas_ctx.config.nested import read_yaml
+from nas_ctx.config import PLACES, Config, flattened, read_config
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
@@ -117,7 +116,7 @@ def read_results(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[Result],
 
 
 def _read(folder: RunFolder) -> Result:
-    config = check_config(read_yaml(folder.config), str(folder.config))
+    config = read_config(folder.config)
     try:
         scores = {name: math.nan if value is None else float(value) for name, value in folder.read_metrics().items()}
     except (ValueError, TypeError, AttributeError) as error:

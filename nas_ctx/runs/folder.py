@@ -16,8 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas_ctx.config import PLACES, Config, check_config, flattened, to_yaml
-from nas_ctx.config.nested import read_yaml
+from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text, written_whole
 from nas_ctx.runs.checkpoints import checkpoints_in
@@ -60,8 +59,7 @@ class RunFolder:
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
         if self.config.exists():
-            there = check_config(read_yaml(self.config), str(self.config))
-            different = differences(there, config)
+            different = differences(read_config(self.config), config)
             # A run that was refused before its first step left nothing to keep: the corrected one takes its place.
             if different and (self.finished or checkpoints_in(self.checkpoints) or self.rows(self.history.name)):
                 raise InputError(
@@ -185,10 +183,3 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return commit + ("+" if changed else "")
-
-
-def differences(ours: Config, theirs: Config) -> list[str]:
-    """Dotted keys in which two configurations differ; where things lie does not count."""
-    first, second = flattened(ours), flattened(theirs)
-    different = [key for key in {**first, **second} if first.get(key) != second.get(key)]
-    return [key for key in different if key not in PLACES]

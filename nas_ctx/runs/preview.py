@@ -6,7 +6,6 @@ image is read for the shapes of the labels.
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -88,8 +87,7 @@ def preview(config: Config, command: str) -> Preview:
     made = Preview()
     _look_at_folders(made, config)
     sample = _look_at_data(made, config, tasks)
-    model = dataclasses.replace(config.model, pretrained=False, weights=None)
-    config = dataclasses.replace(config, model=model)
+    config = config.model_copy(update={"model": config.model.untrained()})
     on_gpu = config.training.accelerator in ("gpu", "cuda") or (
         config.training.accelerator == "auto" and torch.cuda.is_available()
     )
@@ -136,7 +134,7 @@ def _look_at_folders(made: Preview, config: Config) -> None:
 def _look_at_data(made: Preview, config: Config, tasks: Mapping[str, Task]) -> dict[str, Any] | None:
     """The first image of the training set with its labels, as training sees it; None where there is none."""
     with _noted(made):
-        data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
+        data = DataModule.from_config(config.data, tasks, config.seed)
         train = data.train_set()
         made.images = len(train), len(data.val_set())
         return dict(train[Draw(0, 0)])
@@ -166,7 +164,7 @@ def _look_at_training(made: Preview, config: Config, tasks: Mapping[str, Task], 
 def _look_at_search(made: Preview, config: Config, tasks: Mapping[str, Task], sample: dict[str, Any] | None) -> None:
     with imagined() as mode:
         space = make_search_space(config.model, make_backbone(config.model), tasks)
-    strategy = GumbelSearch(**vars(config.search))
+    strategy = GumbelSearch(config.search)
     supernet = strategy.mutate_model(space)  # outside, since a search computes with its choices
     made.choices = {choice.label: choice.values for choice in strategy.choices}
     with imagined(mode):
@@ -229,7 +227,7 @@ def _step(network: nn.Module, config: Config, tasks: Mapping[str, Task], sample:
         for key, value in sample.items()
     }
     network.train()
-    arrange(network, dataclasses.replace(config.training, compile=False))  # which changes nothing that is counted
+    arrange(network, config.training.model_copy(update={"compile": False}))  # which changes nothing that is counted
 
     def loss() -> Tensor:
         return torch.stack(list(task_losses(tasks, outputs_of(network, batch), batch).values())).sum()

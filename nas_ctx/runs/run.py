@@ -20,14 +20,14 @@ from nni.nas.nn.pytorch import ModelSpace
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import nn
 
-from nas_ctx.config import Config, check_config, to_yaml
+from nas_ctx.config import Config, check_config, differences, to_yaml
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.callbacks import Progress, Report, StepSeeds
 from nas_ctx.runs.checkpoints import Checkpoints, fault_of, newest_whole, set_aside
-from nas_ctx.runs.folder import RunFolder, differences
+from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.log import RunLog, log, logged
 from nas_ctx.runs.stepbar import StepBar
 from nas_ctx.runs.stopping import StopRequest, StopRun, stop_on_signals
@@ -66,7 +66,7 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
 def _search(config: Config, run: _Run[ModelSpace], report: Report | None, progress: bool) -> Genotype:
     folder, tasks, data = run.folder, run.tasks, run.data
     strategy = GumbelSearch(
-        gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history, **vars(config.search)
+        config.search, gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history
     )
     module = MultiTaskModule(tasks, config.training)
     trainer = _trainer(config, run, report, progress, clip=False)
@@ -144,7 +144,7 @@ def _begun(config: Config, command: str, make: Callable[[Mapping[str, Task]], Ne
         raise InputError("output: missing: expected the run folder, in the configuration or by --out")
     load_plugins(config)
     tasks = make_tasks(config.tasks)
-    data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
+    data = DataModule.from_config(config.data, tasks, config.seed)
     data.train_set(), data.val_set()  # refuse what is not there
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nas_ctx.config import Config, check_config
-from nas_ctx.config.nested import read_yaml
+from nas_ctx.config import Config, read_config
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.models.true_regions import inner
@@ -53,18 +51,18 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     folder = RunFolder(run)
     if not folder.config.exists():
         raise InputError(f"{folder.path}: expected the folder of a training run, with config.yaml and checkpoints/")
-    config = check_config(read_yaml(folder.config), str(folder.config))
+    config = read_config(folder.config)
     load_plugins(config)
     checkpoint, weights = trained_weights(folder)
     tasks = make_tasks(config.tasks)
     # A run keeps its choices itself: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
-    model = build_network(dataclasses.replace(config.model, pretrained=False, weights=None, blocks=blocks), tasks)
+    model = build_network(config.model.untrained().model_copy(update={"blocks": blocks}), tasks)
     wrong = misfit(model, weights)
     if wrong is not None:
         raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {wrong}")
     model.load_state_dict(weights)
-    data = DataModule(**vars(config.data), tasks=tasks, seed=config.seed)
+    data = DataModule.from_config(config.data, tasks, config.seed)
     return Trained(config, tasks, model.eval(), data, checkpoint)
 
 

@@ -13,6 +13,7 @@ from nni.nas.oneshot.pytorch.strategy import MutationHook, OneShotStrategy
 from nni.nas.oneshot.pytorch.supermodule.operation import NATIVE_MIXED_OPERATIONS
 from torch import nn
 
+from nas_ctx.config.checking import checked
 from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.genotype import Genotype
 from nas_ctx.search.choice import Choice, Choices
@@ -39,9 +40,10 @@ class GumbelSearch(OneShotStrategy):
     evaluator; the evaluator's one optimiser moves the weights.
 
     Args:
-        **settings: the fields of :class:`~nas_ctx.search.SearchSettings`, ``arch_lr=5e-4, temperature=(1.0, 0.05),
-            entropy_weight=(-0.02, 0.06), stop_margin=0.3, evaluate="all", resource_weight=0.0`` and more, with the
-            paper's values as defaults.
+        settings: all settings as one object; by default it is made from ``changes``.
+        **changes: single settings by name, those of :class:`~nas_ctx.search.SearchSettings`: ``arch_lr=5e-4,
+            temperature=(1.0, 0.05), entropy_weight=(-0.02, 0.06), stop_margin=0.3, evaluate="all",
+            resource_weight=0.0`` and more, with the paper's values as defaults.
         gradient_clip: largest norm of the gradient, that of alpha included; ``None`` leaves it as it is.
         seed: of the Gumbel noise; by default torch's initial seed, so that ``seed_everything`` reaches it.
         history: a CSV file that gets a row per step (:class:`~nas_ctx.search.History`).
@@ -59,15 +61,16 @@ class GumbelSearch(OneShotStrategy):
 
     def __init__(
         self,
+        settings: SearchSettings | None = None,
         *,
         gradient_clip: float | None = 10.0,
         seed: int | None = None,
         history: str | os.PathLike[str] | None = None,
         mutation_hooks: list[MutationHook] | None = None,
-        **settings: Any,
+        **changes: Any,
     ) -> None:
         super().__init__(mutation_hooks)
-        self.settings = SearchSettings(**settings)  # refuses unknown keywords
+        self.settings = checked(SearchSettings, dict(settings or ()) | changes)
         self.gradient_clip = gradient_clip
         self.seed = seed
         self.history = history

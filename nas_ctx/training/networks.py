@@ -22,7 +22,7 @@ from nas_ctx.plugins import is_path
 from nas_ctx.plugins.registry import signature_of
 from nas_ctx.tasks import Task
 
-PAPER_SPACE = ModelConfig.space
+PAPER_SPACE = ModelConfig.default("space")
 
 
 def make_backbone(model: ModelConfig) -> Backbone:
@@ -83,7 +83,7 @@ def _by_name(model: ModelConfig, backbone: Backbone, tasks: Mapping[str, Task]) 
     """A network without blocks."""
     make: Callable[..., nn.Module] = NETWORKS.resolve(model.blocks, "model.blocks")
     parts: dict[str, Any] = {}
-    if model.head != ModelConfig.head:
+    if model.head != ModelConfig.default("head"):
         parts["make_head"] = HEADS.resolve(model.head, "model.head")
     if model.distillation is not None:
         parts["make_distillation"] = DISTILLATIONS.resolve(model.distillation, "model.distillation")

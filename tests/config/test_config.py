@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nas_ctx.cli import main
-from nas_ctx.config import Config, check_config, load_config, to_yaml
+from nas_ctx.config import Config, check_config, flattened, load_config, to_yaml
 from nas_ctx.config.nested import parse_override, set_dotted
 from nas_ctx.errors import InputError
 
@@ -39,11 +39,11 @@ def test_defaults_are_the_papers() -> None:
         ("training.steps", 0, "training.steps: 0:"),
         ("training.steps", True, "training.steps: True: input should be a valid integer"),
         ("seed", 1.5, "seed: 1.5: input should be a valid integer"),
-        ("search.temperature", [1, 0], "search.temperature: (1.0, 0.0): expected two positive numbers"),
+        ("search.temperature", [1, 0], "search.temperature.1: 0: input should be greater than 0"),
         ("search.evaluate", "most", "search.evaluate: 'most': input should be 'all' or 'sparse'"),
         ("data.image_size", [1, 2, 3], "data.image_size: [1, 2, 3]:"),
         ("tasks", {}, "tasks: {}:"),
-        ("data", 3, "data: 3: input should be an object"),
+        ("data", 3, "data: 3: expected keys and values"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, key: str, value: object, line: str) -> None:
@@ -76,7 +76,7 @@ def test_who_misspells_a_key_is_told_what_was_meant(key: str, meant: str | None)
         ("trainin.lr=1", "--set trainin: unknown key;"),
         ("training.lrr=1", "--set training.lrr: unknown key;"),
         ("data={}", "--set data.root: missing"),
-        ("search.temperature=[1, 0]", "--set search.temperature: (1.0, 0.0): expected two positive numbers"),
+        ("search.temperature=[1, 0]", "--set search.temperature.1: 0: input should be greater than 0"),
         ("data.root.x=1", "--set data.root.x: data.root is 'd', which has no keys"),
         ("output=runs/{sede}", "--set output: 'runs/{sede}': {sede}: no such key; did you mean 'seed'?"),
     ],
@@ -132,7 +132,7 @@ def test_a_missing_key_is_named() -> None:
         ("a: [1", "not YAML"),
         ("- 1\n- 2", "expected keys and values, got list"),
         ("", "expected keys and values, got NoneType"),
-        ("seed: 1\nseed: 2", "key 'seed' stands twice"),
+        ("seed: 1\nseed: 2", "duplicate key 'seed'"),
         ("seed: !!python/object/apply:os.system ['echo']", "not YAML"),
         ("a: &a [*a]", "not YAML|ircular|recurs|missing|unknown"),
         ("\x00", "not YAML"),
@@ -207,3 +207,57 @@ def test_a_file_extends_another(tmp_path: Path) -> None:
     (tmp_path / "d.yaml").write_text("extends: [a.yaml]\n")
     with pytest.raises(InputError, match=r"d.yaml: extends: .*expected the name of a file"):
         load_config(tmp_path / "d.yaml")
+
+
+def test_every_key_is_in_the_documentation_with_a_meaning() -> None:
+    """What a run folder's complete config.yaml has, the page has."""
+    site = Path(__file__).parents[2] / "docs" / "_site"
+    pytest.importorskip("docutils")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from configuration_keys import table; print(*table(), sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(site)], capture_output=True, text=True, check=True)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines()[2:]]
+    documented = {key.strip("`"): (values, default, meaning) for key, values, default, meaning in rows}
+    config = check_config({"data": {"root": "d"}, "tasks": {"depth": {}}}, "x")
+    written = flattened(config)
+    written["tasks"] = written.pop("tasks.depth")
+    assert documented.keys() == written.keys()
+    for key, (values, default, meaning) in documented.items():
+        assert values, key
+        assert len(meaning.split()) >= 2, key
+        if key not in ("data.root", "tasks"):
+            assert yaml.safe_load(default.strip("`")) == written[key], key
+    assert documented["training.momentum"][0] == "number >= 0, < 1"
+
+
+def test_former_names_work_and_warn() -> None:
+    from nas_ctx import config
+
+    with pytest.warns(DeprecationWarning, match="known_keys"):
+        assert config.known_keys(["search"])[0] == "search.arch_lr"
+    with pytest.warns(DeprecationWarning, match="names_code"):
+        assert not config.names_code(check_config(MINIMAL, "x"))
+
+
+@pytest.mark.parametrize(
+    ("tasks", "words"),
+    [
+        ("{depth: &a {x: *a}}", "cyclic reference"),
+        ("{depth: {since: 2001-01-01}}", "tasks.depth.since: .*not a valid JSON value"),
+        ("{1: {}}", r"tasks\.1: 1: input should be a valid string"),
+        ("{depth: {1: 2}}", r"tasks\.depth\.1: 1: input should be a valid string"),
+        ("{depth: }", "tasks.depth: None: expected keys and values"),
+        ("{depth: {x: " + "[" * 90 + "]" * 90 + "}}", None),
+        ("{depth: {x: " + "[" * 900 + "]" * 900 + "}}", "not YAML"),
+    ],
+)
+def test_options_are_what_json_can_hold(tmp_path: Path, tasks: str, words: str | None) -> None:
+    """They go into config.yaml, checkpoints and records, and come back from there."""
+    path = tmp_path / "c.yaml"
+    path.write_text(f"data: {{root: d}}\ntasks: {tasks}\n")
+    if words is None:
+        to_yaml(load_config(path))
+        return
+    with pytest.raises(InputError, match=words):
+        load_config(path)

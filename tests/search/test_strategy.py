@@ -252,10 +252,10 @@ def test_a_space_without_choices_is_refused() -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ({"arch_lr": 0.0}, "arch_lr: 0.0: expected a positive number"),
+        ({"arch_lr": 0.0}, "arch_lr: 0.0: input should be greater than 0"),
         ({"temperature": (1.0, 0.0)}, "temperature"),
-        ({"temperature": 1.0}, "temperature: 1.0: expected a start and an end value"),
-        ({"evaluate": "some"}, "evaluate: 'some': expected one of all, sparse"),
+        ({"temperature": 1.0}, "temperature: 1.0: input should be a valid tuple"),
+        ({"evaluate": "some"}, "evaluate: 'some': input should be 'all' or 'sparse'"),
         ({"stop_on": "alpha"}, "stop_on"),
         ({"sparse_threshold": 1.5}, "sparse_threshold"),
     ],
