@@ -58,8 +58,9 @@ class ModelConfig(Section):
     contexts: list[str] = Field(default=["none", "global", "local", "t-label", "s-label"], min_length=1)
     """Candidates of a search."""
     blocks: str = "baseline"
-    """What a training run puts into its blocks: the name of one context type for all of them, or a genotype file; or a
-    network without blocks: ``baseline``, ``mti-net``, ``psd``. A search ignores it."""
+    """What a training run puts into its blocks: the name of one context type for all of them; a genotype file; or
+    ``random``, candidates drawn anew for every seed; or a network without blocks: ``baseline``, ``mti-net``, ``psd``.
+    A search ignores it."""
     self_attention: bool = True
     """``false`` leaves the blocks of each task with itself empty (table G-1)."""
     true_regions: bool = False

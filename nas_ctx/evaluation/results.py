@@ -39,10 +39,13 @@ class Result:
         return len(self.tasks) == 1 and self.config.model.blocks == "baseline"
 
     def identity(self) -> dict[str, Any]:
-        """What makes it the network it is: its configuration without seed and output, the blocks by their choices."""
+        """What makes it the network it is: its configuration without seed and output, the blocks by their choices.
+
+        Networks of random blocks are one: what is measured is the choosing.
+        """
         content = flattened(self.config)
         choices = RunFolder(self.folder).genotype
-        if choices.exists():
+        if choices.exists() and self.config.model.blocks != "random":
             content["model.blocks"] = str(sorted(Genotype.load(choices).items()))
         return {key: value for key, value in content.items() if key not in ("seed", *PLACES)}
 

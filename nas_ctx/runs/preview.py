@@ -152,7 +152,7 @@ def _noted(made: Preview) -> Iterator[None]:
 
 def _look_at_training(made: Preview, config: Config, tasks: Mapping[str, Task], sample: dict[str, Any] | None) -> None:
     with imagined():
-        network = build_network(config.model, tasks)
+        network = build_network(config.model, tasks, config.seed)
         if sample is not None:
             made.step = _step(network, config, tasks, sample)
         if made.step is not None and getattr(network, "reads_labels", False):
@@ -179,9 +179,11 @@ def _look_at_search(made: Preview, config: Config, tasks: Mapping[str, Task], sa
             made.step = _step(supernet, config, tasks, sample)
             each = made.step.forward // config.data.batch_size
         made.costs["supernet"] = Cost(parameters(supernet) - count, each)
-        for name, choices in _extremes(supernet, made.choices, *(cost.costs() for cost in costs)).items():
-            made.chosen[name] = choices
-            made.costs[name] = _cost(network_of(config.model, tasks, choices), config)
+        for name, several in _extremes(supernet, made.choices, *(cost.costs() for cost in costs)).items():
+            found = [(_cost(network_of(config.model, tasks, choices), config), choices) for choices in several]
+            made.costs[name], made.chosen[name] = max(
+                found, key=lambda pair: (pair[0].multiply_adds, pair[0].parameters)
+            )
 
 
 def _extremes(
@@ -189,8 +191,11 @@ def _extremes(
     choices: Mapping[str, list[Any]],
     computed: Mapping[str, list[float]],
     stored: Mapping[str, list[float]],
-) -> dict[str, dict[str, Any]]:
-    """The cheapest and the dearest candidate of every block, by multiply-adds, then parameters.
+) -> dict[str, list[dict[str, Any]]]:
+    """Choices that give the cheapest and the dearest networks, by multiply-adds, then parameters, of the candidates.
+
+    An auxiliary head is needed once, however many blocks read its regions: the dearest network may be one in which a
+    block of each target stands at a candidate that is not the dearest, so that there are several to compare.
 
     Nothing where a space has choices other than of layers, whose costs depend on each other.
     """
@@ -201,10 +206,13 @@ def _extremes(
         label: [index for *_, index in sorted(zip(computed[label], stored[label], range(len(values)), strict=True))]
         for label, values in choices.items()
     }
-    return {
-        name: {label: values[ranked[label][place]] for label, values in choices.items()}
-        for name, place in (("smallest", 0), ("largest", -1))
-    }
+    cheapest, dearest = (
+        {label: values[ranked[label][place]] for label, values in choices.items()} for place in (0, -1)
+    )
+    one_each = {label.partition("/")[0]: label for label in choices}.values()
+    others = {str(value): value for label in one_each for value in choices[label]}.values()
+    exchanged = [{label: value for label in one_each if value in choices[label]} for value in others]
+    return {"smallest": [cheapest], "largest": [dearest, *({**dearest, **change} for change in exchanged)]}
 
 
 def _imagine(supernet: nn.Module) -> None:

@@ -90,7 +90,7 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
     """
 
     def make(tasks: Mapping[str, Task]) -> nn.Module:
-        network = build_network(config.model, tasks)
+        network = build_network(config.model, tasks, config.seed)
         if config.model.start_from is not None:
             start_from(network, config.model.start_from)
         return network
@@ -101,7 +101,7 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
 
 def _train(config: Config, run: _Run[nn.Module], report: Report | None, progress: bool) -> dict[str, float]:
     folder, tasks, data = run.folder, run.tasks, run.data
-    choices = block_choices(config.model, tasks)
+    choices = block_choices(config.model, tasks, config.seed)
     module = MultiTaskModule(tasks, config.training)
     module.set_model(run.network)
     trainer = _trainer(config, run, report, progress, clip=True)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from nni.nas.nn.pytorch import ModelSpace
 from torch import Tensor, nn
 
 from nas_ctx.config import ModelConfig
-from nas_ctx.contexts import CONTEXTS
+from nas_ctx.contexts import CONTEXTS, candidates
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.genotype import Genotype
 from nas_ctx.models import DISTILLATIONS, HEADS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
@@ -23,6 +24,7 @@ from nas_ctx.plugins.registry import signature_of
 from nas_ctx.tasks import Task
 
 PAPER_SPACE = ModelConfig.default("space")
+RANDOM = "random"
 
 
 def make_backbone(model: ModelConfig) -> Backbone:
@@ -36,13 +38,13 @@ def weights_of(network: nn.Module) -> WeightsFile | None:
     return next((backbone.weights for backbone in backbones), None)
 
 
-def build_network(model: ModelConfig, tasks: Mapping[str, Task]) -> nn.Module:
-    """The network that ``model.blocks`` asks for.
+def build_network(model: ModelConfig, tasks: Mapping[str, Task], seed: int = 0) -> nn.Module:
+    """The network that ``model.blocks`` asks for; of random blocks the one of ``seed``.
 
     Raises:
         InputError: nothing goes by that name, or a genotype file does not fit the tasks.
     """
-    return network_of(model, tasks, block_choices(model, tasks))
+    return network_of(model, tasks, block_choices(model, tasks, seed))
 
 
 def network_of(model: ModelConfig, tasks: Mapping[str, Task], choices: Mapping[str, Any] | None) -> nn.Module:
@@ -94,8 +96,8 @@ def _by_name(model: ModelConfig, backbone: Backbone, tasks: Mapping[str, Task]) 
     return make(backbone, tasks, dropout=model.dropout, **parts)
 
 
-def block_choices(model: ModelConfig, tasks: Mapping[str, Task]) -> Genotype | None:
-    """The context type of every block, or None for a network without blocks."""
+def block_choices(model: ModelConfig, tasks: Mapping[str, Task], seed: int = 0) -> Genotype | None:
+    """The context type of every block, of random blocks as ``seed`` has it; None for a network without blocks."""
     blocks = model.blocks
     if blocks in NETWORKS or is_path(blocks):
         for key, default in (("self_attention", True), ("true_regions", False)):
@@ -106,7 +108,10 @@ def block_choices(model: ModelConfig, tasks: Mapping[str, Task]) -> Genotype | N
         raise InputError(f"model.distillation: {model.distillation!r}: is for networks without blocks")
     if model.space != PAPER_SPACE:
         return _choices_in_space(model)
-    choices = block_names(blocks, tasks, "model.blocks", others=NETWORKS.known())
+    if blocks == RANDOM:
+        choices = random_blocks(tasks, model.contexts, seed)
+    else:
+        choices = block_names(blocks, tasks, "model.blocks", others=[*NETWORKS.known(), RANDOM])
     if not model.self_attention:
         choices = choices | {label(task, task): "none" for task in tasks}
     for block, name in choices.items():
@@ -115,6 +120,17 @@ def block_choices(model: ModelConfig, tasks: Mapping[str, Task]) -> Genotype | N
         except InputError as error:
             raise InputError(f"model.blocks: {blocks}: block {block!r}: {error}") from None
     return Genotype(choices)
+
+
+def random_blocks(tasks: Iterable[str], contexts: Sequence[str], seed: int) -> dict[str, str]:
+    """A genotype in which every candidate of a block is equally likely: what a search has to be better than.
+
+    >>> random_blocks(["depth", "edge"], ["none", "local"], seed=3)
+    {'depth/depth': 'local', 'depth/edge': 'none', 'edge/depth': 'none', 'edge/edge': 'none'}
+    """
+    names, rng = list(tasks), np.random.default_rng(seed)
+    drawn = {(t, s): candidates(t, s, contexts) for t in names for s in names}
+    return {label(*pair): known[rng.integers(len(known))] for pair, known in drawn.items()}
 
 
 def _choices_in_space(model: ModelConfig) -> Genotype:

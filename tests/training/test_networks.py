@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
+from scipy import stats
 
 from nas_ctx import runs
+from nas_ctx.cli import main
+from nas_ctx.contexts import CONTEXTS
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.runs.trained import load_trained, start_from
@@ -79,3 +84,27 @@ def test_a_network_with_true_regions_starts_from_trained_weights(rooms: Path, tm
     before = load_trained(tmp_path / "t").model.state_dict()
     after = network.state_dict()
     assert all(torch.equal(after[f"network.{name}"], value) for name, value in before.items())
+
+
+def test_random_blocks_are_uniform_and_those_of_the_seed(rooms: Path, tmp_path: Path) -> None:
+    config = tiny_config(rooms, tmp_path, model__blocks="random")
+    tasks = make_tasks(config.tasks)
+    drawn = [dict(block_choices(config.model, tasks, seed) or {}) for seed in range(500)]
+    assert drawn[3] == dict(block_choices(config.model, tasks, 3) or {})
+    for block, known in {"depth/semseg": list(CONTEXTS)[:5], "depth/depth": list(CONTEXTS)[:4]}.items():
+        counts = Counter(str(choices[block]) for choices in drawn)
+        assert set(counts) == set(known)
+        assert stats.chisquare(list(counts.values())).pvalue > 0.001
+    pairs = Counter((str(c["depth/semseg"]), str(c["semseg/depth"])) for c in drawn)
+    assert stats.chisquare([pairs[pair] for pair in itertools.product(list(CONTEXTS)[:5], repeat=2)]).pvalue > 0.001
+
+
+def test_networks_of_random_blocks_are_a_row_of_a_table(rooms: Path, tmp_path: Path, capsys) -> None:
+    for seed in range(2):
+        config = tiny_config(rooms, tmp_path / str(seed), model__blocks="random", training__steps=1, seed=seed)
+        runs.train(config, progress=False)
+        assert Genotype.load(tmp_path / str(seed) / "genotype.json") == block_choices(
+            config.model, make_tasks(config.tasks), seed
+        )
+    assert main(["table", str(tmp_path / "0"), str(tmp_path / "1"), "--layout", "B-1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["random", "2"]
