@@ -27,12 +27,17 @@ from nas_ctx.analysis.stats.agreement import (
     lights_kappa,
     percentage_agreement,
 )
+from nas_ctx.analysis.stats.candidate_sets import brennan_prediger, fleiss_kappa_within, lights_kappa_within
 from nas_ctx.analysis.stats.catalogue import (
+    BRENNAN_PREDIGER,
     CONGER,
     FLEISS,
+    FLEISS_WITHIN,
     GWET,
+    GWET_WITHIN,
     KRIPPENDORFF,
     LIGHT,
+    LIGHT_WITHIN,
     PERCENTAGE,
     STATISTICS,
     Statistic,
@@ -42,21 +47,26 @@ from nas_ctx.analysis.stats.intervals import Interval, block_interval, jackknife
 from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test
 from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
 from nas_ctx.analysis.stats.rank_correlation import RankCorrelation, agreement_with_others, rank_correlation
-from nas_ctx.analysis.stats.ratings import RatingMatrix
+from nas_ctx.analysis.stats.ratings import Candidates, RatingMatrix
 from nas_ctx.analysis.stats.stability import VoteStability, extrapolate_stability, plurality_probability, vote_stability
 from nas_ctx.analysis.stats.votes import BlockVote, vote
 from nas_ctx.analysis.trajectory import Trajectory
 from nas_ctx.analysis.wording import comparison_verdict, verdict
 
 __all__ = [
+    "BRENNAN_PREDIGER",
     "CONGER",
     "FLEISS",
+    "FLEISS_WITHIN",
     "GWET",
+    "GWET_WITHIN",
     "KRIPPENDORFF",
     "LIGHT",
+    "LIGHT_WITHIN",
     "PERCENTAGE",
     "STATISTICS",
     "BlockVote",
+    "Candidates",
     "ChanceTest",
     "ChoiceTable",
     "Difference",
@@ -80,6 +90,7 @@ __all__ = [
     "VoteStability",
     "agreement_with_others",
     "block_interval",
+    "brennan_prediger",
     "chance_test",
     "cohens_kappa",
     "compare",
@@ -87,12 +98,14 @@ __all__ = [
     "congers_kappa",
     "extrapolate_stability",
     "fleiss_kappa",
+    "fleiss_kappa_within",
     "grid_of",
     "gwets_ac1",
     "jackknife_interval",
     "krippendorff_alpha",
     "landis_koch",
     "lights_kappa",
+    "lights_kappa_within",
     "load_runs",
     "percentage_agreement",
     "plurality_probability",

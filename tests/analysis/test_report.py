@@ -501,7 +501,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path, capsys, extra, told):
 
 def test_out_that_is_a_file_is_refused(tmp_path, capsys):
     table = write_csv(tmp_path / "t.csv", drawn_genotypes(2))
-    assert main(["report", str(table), "--out", str(table), "--draws", "10"]) == 2
+    assert main(["report", str(table), "--out", str(table), "--draws", "20"]) == 2
     assert "cannot be made a folder" in capsys.readouterr().err
 
 

@@ -61,8 +61,8 @@ def test_no_interval_of_what_hangs_on_one_block():
     assert block_interval(one_odd, LIGHT) is None
 
 
-@pytest.mark.parametrize("wrong", [0, -1, 1.5, True])
-def test_draws_must_be_a_number_of_draws(wrong):
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, 19])
+def test_draws_must_be_able_to_reach_the_level_of_the_test(wrong):
     with pytest.raises(InputError, match="draws"):
         chance_test(TABLE, draws=wrong)
 

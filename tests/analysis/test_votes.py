@@ -81,8 +81,8 @@ def test_ties_that_cannot_be_broken_are_refused(options, told):
         vote([["a", "x"], ["b", "x"]], names=["one", "two"], **options)
 
 
-def test_labels_that_only_look_equal_are_counted_apart():
-    assert vote([[1], ["1"], [True]])[0].counts == ((1, 1), ("1", 1), (True, 1))
+def test_a_number_is_one_choice_however_it_is_written_and_no_truth():
+    assert vote([[1], ["1"], [True], [1.0]])[0].counts == ((1, 3), (True, 1))
 
 
 # How many runs are enough ---------------------------------------------------------------------------------------------

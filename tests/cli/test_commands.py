@@ -326,7 +326,7 @@ def test_an_earlier_result_is_replaced_and_what_is_not_one_is_kept(
     paths = [tmp_path / f"{name}.json" for name in "ab"]
     for path in paths:
         GRID.save(path)
-    report = ["report", *map(str, paths), "--no-figures", "--draws", "10", "--out"]
+    report = ["report", *map(str, paths), "--no-figures", "--draws", "20", "--out"]
     assert main([*report, str(tmp_path / "report")]) == 0
     assert main([*report, str(tmp_path / "report")]) == 0
     (tmp_path / "run").mkdir()

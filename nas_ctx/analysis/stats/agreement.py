@@ -13,7 +13,7 @@ Psychol. 61 (2008) 29.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,8 +33,8 @@ class Parts:
     chance: Floats
 
 
-def _corrected(observed: Floats, chance: Floats, scale: Floats | float) -> Parts:
-    """(observed - chance) / (1 - chance) from counts that share one ``scale``; 0/0 is nan."""
+def corrected(observed: Floats, chance: Floats, scale: Floats | float) -> Parts:
+    """(observed - chance) / (1 - chance) from numbers that share one ``scale``; 0/0 is nan."""
     room = scale - chance
     with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(room > 0, (observed - chance) / room, np.nan)
@@ -70,7 +70,7 @@ def conger_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     usage = weighted_usage(blocks, weights)
     chance = (usage.sum(axis=1) ** 2).sum(axis=1) - (usage**2).sum(axis=(1, 2))
     total = weights.sum(axis=1)
-    return _corrected(observed * total, chance, pairs * total)
+    return corrected(observed * total, chance, pairs * total)
 
 
 def percentage_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
@@ -84,19 +84,19 @@ def fleiss_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     total = weights.sum(axis=1)
     pooled = weights @ blocks.votes
     # Both sides over (total * n)^2 * (n - 1).
-    return _corrected(observed * total * n, (pooled**2).sum(axis=1) * (n - 1), (total * n) ** 2 * (n - 1))
+    return corrected(observed * total * n, (pooled**2).sum(axis=1) * (n - 1), (total * n) ** 2 * (n - 1))
 
 
 def gwet_parts(blocks: RatingMatrix, weights: Floats, n_labels: int | None = None) -> Parts:
     observed, pairs = _observed(blocks, weights)
-    categories = blocks.n_labels if n_labels is None else n_labels
+    categories = blocks.n_categories if n_labels is None else n_labels
     ratings = weights.sum(axis=1) * blocks.n_runs
     if categories < 2:
         nothing = np.full(len(weights), np.nan)
         return Parts(nothing, observed / pairs, nothing)
     pooled = weights @ blocks.votes
     chance = (pooled * (ratings[:, None] - pooled)).sum(axis=1) / (ratings**2 * (categories - 1))
-    return _corrected(observed / pairs, chance, 1.0)
+    return corrected(observed / pairs, chance, 1.0)
 
 
 def krippendorff_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
@@ -114,15 +114,16 @@ def krippendorff_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     return Parts(value, observed, chance)
 
 
-def pair_indices(n_runs: int) -> tuple[Integers, Integers]:
-    """The unordered pairs of runs, first and second member: shape (n_runs * (n_runs - 1) / 2,) each."""
-    first, second = np.triu_indices(n_runs, k=1)
-    return first.astype(np.int64), second.astype(np.int64)
+UsageOfSet = tuple[Floats, Floats]
+"""Of some of the blocks: how often each run used each label (n_draws, n_runs, n_labels), and the weight (n_draws,)."""
 
 
-def _cohen_by_run(blocks: RatingMatrix, weights: Floats) -> Iterator[Parts]:
-    """Cohen's kappa of each run with all later ones, run by run: parts of shape (n_later_runs, n_draws)."""
-    usage = np.ascontiguousarray(weighted_usage(blocks, weights).transpose(2, 1, 0))  # (n_labels, n_runs, n_draws)
+def _cohen_by_run(blocks: RatingMatrix, weights: Floats, sets: Sequence[UsageOfSet]) -> Iterator[Parts]:
+    """Cohen's kappa of each run with all later ones, run by run: parts of shape (n_later_runs, n_draws).
+
+    Its chance level is taken within each of the ``sets`` of blocks and added up; one set is all blocks pooled.
+    """
+    usages = [(np.ascontiguousarray(usage.transpose(2, 1, 0)), size) for usage, size in sets]  # labels, runs, draws
     total = weights.sum(axis=1)
     by_block = np.ascontiguousarray(weights.T)
     step = max(1, _PAIRS_AT_ONCE // max(len(weights), blocks.n_blocks))
@@ -130,16 +131,30 @@ def _cohen_by_run(blocks: RatingMatrix, weights: Floats) -> Iterator[Parts]:
         for start in range(run + 1, blocks.n_runs, step):
             later = slice(start, start + step)
             agree = (blocks.codes[run] == blocks.codes[later]).astype(np.float64) @ by_block
-            chance = np.zeros_like(agree)
-            for label in usage:
-                chance += label[run] * label[later]
-            yield _corrected(agree * total, chance, total**2)
+            of_sets = []
+            for usage, size in usages:
+                chance = np.zeros_like(agree)
+                for label in usage:
+                    chance += label[run] * label[later]
+                of_sets.append((chance, size))
+            if len(of_sets) == 1:  # all in whole numbers
+                yield corrected(agree * total, of_sets[0][0], total**2)
+            else:
+                shared = sum(np.divide(chance, size, out=np.zeros_like(chance), where=size > 0)
+                             for chance, size in of_sets)  # fmt: skip
+                yield corrected(agree, np.asarray(shared), total)
 
 
 def light_parts(blocks: RatingMatrix, weights: Floats, *, defined_only: bool = False) -> Parts:
     """Light's kappa; with ``defined_only`` the mean leaves pairs without a kappa out instead of being nan."""
+    everything = (weighted_usage(blocks, weights), weights.sum(axis=1))
+    return mean_over_pairs(blocks, weights, [everything], defined_only)
+
+
+def mean_over_pairs(blocks: RatingMatrix, weights: Floats, sets: Sequence[UsageOfSet], defined_only: bool) -> Parts:
+    """The mean over all pairs of runs of Cohen's kappa, its chance level taken within each of the ``sets``."""
     value, observed, chance, undefined = (np.zeros(len(weights)) for _ in range(4))
-    for parts in _cohen_by_run(blocks, weights):
+    for parts in _cohen_by_run(blocks, weights, sets):
         value += (np.nansum if defined_only else np.sum)(parts.value, axis=0)
         undefined += np.isnan(parts.value).sum(axis=0) if defined_only else 0
         observed += parts.observed.sum(axis=0)
@@ -147,6 +162,12 @@ def light_parts(blocks: RatingMatrix, weights: Floats, *, defined_only: bool = F
     pairs = blocks.n_runs * (blocks.n_runs - 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         return Parts(value / (pairs - undefined), observed / pairs, chance / pairs)
+
+
+def pair_indices(n_runs: int) -> tuple[Integers, Integers]:
+    """The unordered pairs of runs, first and second member: shape (n_runs * (n_runs - 1) / 2,) each."""
+    first, second = np.triu_indices(n_runs, k=1)
+    return first.astype(np.int64), second.astype(np.int64)
 
 
 def percentage_agreement(ratings: Ratings | RatingMatrix) -> float:
@@ -173,7 +194,7 @@ def cohens_kappa(ratings: Ratings | RatingMatrix) -> Floats:
     """
     blocks = rating_matrix(ratings)
     agree, chance = pair_counts(blocks)
-    return _corrected(agree * blocks.n_blocks, chance, float(blocks.n_blocks) ** 2).value
+    return corrected(agree * blocks.n_blocks, chance, float(blocks.n_blocks) ** 2).value
 
 
 def pair_counts(blocks: RatingMatrix) -> tuple[Floats, Floats]:

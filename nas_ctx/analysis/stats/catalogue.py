@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.stats.agreement import (
     Parts,
@@ -16,13 +18,20 @@ from nas_ctx.analysis.stats.agreement import (
     once,
     percentage_parts,
 )
+from nas_ctx.analysis.stats.candidate_sets import (
+    brennan_prediger_parts,
+    fleiss_within_parts,
+    gwet_within_parts,
+    light_within_parts,
+)
 from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings, rating_matrix
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """One agreement statistic: ``key`` in files, ``name`` for readers, definition, source, its ``bounds``,
-    and whether it takes ``missing`` ratings."""
+    """One agreement statistic: ``key`` in files, ``name`` for readers, definition, source, its ``bounds``, whether it
+    takes ``missing`` ratings, and over what its chance level is taken: the labels of all blocks "pooled", "within"
+    candidate sets, or the "candidates" of each block alone."""
 
     key: str
     name: str
@@ -31,6 +40,7 @@ class Statistic:
     source: str
     bounds: tuple[float, float] = (-1.0, 1.0)
     missing: bool = False
+    chance: str = "pooled"
 
     def values(self, ratings: Ratings | RatingMatrix, weights: Floats | None = None) -> Floats:
         """Its value for each row of ``weights`` (n_draws, n_blocks), by default once with every block counting once."""
@@ -93,7 +103,62 @@ GWET = Statistic(
     "Gwet, British Journal of Mathematical and Statistical Psychology 61 (2008) 29",
 )
 
+_WITHIN = "Its chance level is taken among blocks of equal candidates, and averaged over these sets of blocks."
+LIGHT_WITHIN = Statistic(
+    "lights_kappa_within",
+    "Light's kappa within candidate sets",
+    light_within_parts,
+    f"As Light's kappa. {_WITHIN} A block whose candidates no other block has adds nothing to it.",
+    LIGHT.source,
+    chance="within",
+)
+FLEISS_WITHIN = Statistic(
+    "fleiss_kappa_within",
+    "Fleiss' kappa within candidate sets",
+    fleiss_within_parts,
+    f"As Fleiss' kappa. {_WITHIN}",
+    FLEISS.source,
+    chance="within",
+)
+GWET_WITHIN = Statistic(
+    "gwets_ac1_within",
+    "Gwet's AC1 within candidate sets",
+    gwet_within_parts,
+    f"As Gwet's AC1. {_WITHIN}",
+    GWET.source,
+    chance="within",
+)
+BRENNAN_PREDIGER = Statistic(
+    "brennan_prediger",
+    "Brennan-Prediger kappa",
+    brennan_prediger_parts,
+    "(p_o − p_e) / (1 − p_e), where p_e is the mean over the blocks of 1 / (number of candidates): what runs would "
+    "agree on that draw uniformly. A preference that all runs share counts as agreement.",
+    "Brennan & Prediger, Educational and Psychological Measurement 41 (1981) 687",
+    chance="candidates",
+)
+
 STATISTICS = (PERCENTAGE, LIGHT, CONGER, FLEISS, KRIPPENDORFF, GWET)
+"""Those whose chance level is pooled over all blocks."""
+WITHIN = (LIGHT_WITHIN, FLEISS_WITHIN, GWET_WITHIN)
+
+
+def statistics_for(blocks: RatingMatrix) -> tuple[Statistic, ...]:
+    """Those that say something about ``blocks``: the pooled ones, and by what is known of the candidates the others."""
+    if blocks.candidates is None:
+        return STATISTICS
+    return (*STATISTICS, *(() if blocks.candidates.alike else WITHIN), BRENNAN_PREDIGER)
+
+
+def leading(blocks: RatingMatrix) -> Statistic:
+    """The kappa that a report rests on: Light's, unless blocks differ in their candidates; then Light's within
+    candidate sets, or Brennan and Prediger's where a block's candidates are its own, so that a set of one block is all
+    there is to estimate chance from."""
+    if blocks.candidates is None or blocks.candidates.alike:
+        return LIGHT
+    smallest = np.unique(blocks.candidates.sets, return_counts=True)[1].min()
+    return LIGHT_WITHIN if smallest > 1 else BRENNAN_PREDIGER
+
 
 SCALE = (
     (0.0, "poor"),

@@ -1,19 +1,21 @@
 """Ratings: a table of labels, a row per run and a column per block, and the counts every statistic is made of.
 
-Labels may be of any hashable type, and only equal labels of the same kind are the same choice: ``True`` is not ``1``
-and ``"1"`` is not ``1``. ``None`` and a float NaN are missing ratings, which only Krippendorff's alpha takes.
+Labels may be of any hashable type; :mod:`~nas_ctx.analysis.stats.labels` says which of them are the same choice and
+which say that a rating is missing. Only Krippendorff's alpha takes missing ratings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nas_ctx.analysis.stats.labels import key_of, plain
 from nas_ctx.errors import InputError
 
 Label = Hashable
@@ -25,15 +27,58 @@ _WIDEST_SPAN = 1 << 16  # integer labels that span less than this are counted in
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """What each block could choose from: (n_blocks,) each.
+
+    ``sets`` numbers the blocks' candidate sets, equal numbers being equal sets; ``counts`` is how many candidates a
+    block has.
+    """
+
+    sets: Integers
+    counts: Integers
+
+    @classmethod
+    def of(cls, candidates: Iterable[Iterable[Label]]) -> Candidates:
+        """From the candidates of each block, in any order.
+
+        >>> Candidates.of([["none", "local"], ["local", "none"], [3, 5, 7]]).sets.tolist()
+        [0, 0, 1]
+        """
+        listed = [frozenset(key_of(plain(value)) for value in values) for values in candidates]
+        number = {values: index for index, values in enumerate(dict.fromkeys(listed))}
+        return cls(
+            np.array([number[values] for values in listed], dtype=np.int64),
+            np.array([len(values) for values in listed], dtype=np.int64),
+        )
+
+    @property
+    def alike(self) -> bool:
+        """Whether all blocks have the same candidates."""
+        return len(np.unique(self.sets)) < 2
+
+    def of_blocks(self, chosen: Integers) -> Candidates:
+        """Those of some of the blocks."""
+        return Candidates(self.sets[chosen], self.counts[chosen])
+
+
+@dataclass(frozen=True)
 class RatingMatrix:
     """Ratings as numbers: ``codes[r, b]`` is the position in ``labels`` of what run r gave block b, -1 if missing.
 
     ``codes`` has shape (n_runs, n_blocks); ``labels`` holds each label that occurs, in order of first appearance for
-    lists and sorted for NumPy arrays of numbers or strings.
+    lists and sorted for NumPy arrays of numbers or strings. ``candidates`` are None where they are not known, and
+    ``n_categories`` is then the number of labels that occur.
     """
 
     codes: Integers
     labels: tuple[Label, ...]
+    candidates: Candidates | None = None
+    possible: int | None = None  # how many labels there are over all blocks, those that nobody used included
+
+    @property
+    def n_categories(self) -> int:
+        """How many labels a rating could have had, as far as is known."""
+        return self.n_labels if self.possible is None else self.possible
 
     @property
     def n_runs(self) -> int:
@@ -70,20 +115,31 @@ class RatingMatrix:
 
     def of_blocks(self, chosen: Sequence[int] | Integers) -> RatingMatrix:
         """The same labels on some of the blocks."""
-        return RatingMatrix(self.codes[:, np.asarray(chosen, dtype=np.int64)], self.labels)
+        index = np.asarray(chosen, dtype=np.int64)
+        candidates = None if self.candidates is None else self.candidates.of_blocks(index)
+        return RatingMatrix(self.codes[:, index], self.labels, candidates, self.possible)
 
     def of_runs(self, chosen: Sequence[int] | Integers) -> RatingMatrix:
         """The same labels for some of the runs."""
-        return RatingMatrix(self.codes[np.asarray(chosen, dtype=np.int64)], self.labels)
+        return replace(self, codes=self.codes[np.asarray(chosen, dtype=np.int64)])
 
 
 def rating_matrix(
-    ratings: Ratings | RatingMatrix, *, missing: bool = False, least_runs: int = 2, least_blocks: int = 2
+    ratings: Ratings | RatingMatrix,
+    *,
+    missing: bool = False,
+    least_runs: int = 2,
+    least_blocks: int = 2,
+    candidates: Sequence[Iterable[Label]] | None = None,
 ) -> RatingMatrix:
     """Check ``ratings`` (n_runs, n_blocks) and number their labels.
 
+    ``ratings`` are a list of lists, a NumPy array (a masked one too), a tensor, or a pandas table with a row per run.
+    ``candidates`` are those of each block, where they are known.
+
     Refused with :class:`~nas_ctx.errors.InputError`: fewer than two runs or two blocks, rows of different length,
-    labels that cannot be hashed, and missing ratings unless ``missing`` allows them.
+    labels that cannot be hashed, a label that is no candidate of its block, and missing ratings unless ``missing``
+    allows them.
 
     >>> rating_matrix([["local", "none"], ["local", "global"]]).codes.tolist()
     [[0, 1], [0, 2]]
@@ -91,12 +147,9 @@ def rating_matrix(
     Traceback (most recent call last):
     nas_ctx.errors.InputError: run 1 has 1 ratings but run 0 has 2: every run must rate every block
     """
-    if isinstance(ratings, RatingMatrix):
-        made = ratings
-    elif isinstance(ratings, np.ndarray) and ratings.dtype != object:
-        made = _of_array(ratings)
-    else:
-        made = _of_rows(ratings)
+    made = ratings if isinstance(ratings, RatingMatrix) else _numbered(ratings)
+    if candidates is not None:
+        made = _with_candidates(made, candidates)
     if made.n_runs < least_runs:
         raise InputError(f"agreement needs at least {least_runs} runs, got {made.n_runs}")
     if made.n_blocks < least_blocks:
@@ -107,9 +160,39 @@ def rating_matrix(
     return made
 
 
-def _of_array(ratings: npt.NDArray[Any]) -> RatingMatrix:
-    if ratings.ndim != 2:
-        raise InputError(f"ratings must have 2 dimensions (n_runs, n_blocks), got {ratings.ndim}")
+def _numbered(ratings: Any) -> RatingMatrix:
+    if isinstance(ratings, np.ma.MaskedArray):
+        ratings = _unmasked(ratings)
+    elif hasattr(ratings, "__array__") and not isinstance(ratings, np.ndarray):  # a tensor, a pandas table
+        ratings = np.asarray(ratings.detach().cpu() if hasattr(ratings, "detach") else ratings)
+    if isinstance(ratings, np.ndarray):
+        if ratings.ndim != 2:
+            raise InputError(f"ratings must have 2 dimensions (n_runs, n_blocks), got {ratings.ndim}")
+        if ratings.dtype.kind in "biuf":
+            return _of_numbers(ratings)
+        if ratings.dtype.kind == "U":
+            texts, codes = np.unique(ratings, return_inverse=True)
+            few = _of_rows([texts.tolist()])
+            return RatingMatrix(few.codes[0][codes.reshape(ratings.shape)], few.labels)
+    return _of_rows(ratings)
+
+
+def _with_candidates(made: RatingMatrix, candidates: Sequence[Iterable[Label]]) -> RatingMatrix:
+    listed = [list(of) for of in candidates]
+    if len(listed) != made.n_blocks:
+        raise InputError(f"candidates are given for {len(listed)} blocks, but there are {made.n_blocks}")
+    keys = [key_of(label) for label in made.labels]
+    every = set()
+    for block, of in enumerate(listed):
+        known = {key_of(plain(value)) for value in of}
+        every |= known
+        for code in np.unique(made.codes[:, block]).tolist():
+            if code >= 0 and keys[code] not in known:
+                raise InputError(f"block {block} has the label {made.labels[code]!r}, which is none of its candidates")
+    return replace(made, candidates=Candidates.of(listed), possible=len(every))
+
+
+def _of_numbers(ratings: npt.NDArray[Any]) -> RatingMatrix:
     if ratings.dtype.kind in "iu" and ratings.size:
         least = ratings.min()
         span = int(ratings.max()) - int(least) + 1
@@ -127,31 +210,38 @@ def _of_array(ratings: npt.NDArray[Any]) -> RatingMatrix:
     return RatingMatrix(codes, tuple(labels.tolist()))
 
 
-def _of_rows(ratings: Iterable[Any]) -> RatingMatrix:
-    if isinstance(ratings, str | bytes) or not isinstance(ratings, Iterable):
-        raise InputError(f"ratings must be a table (n_runs, n_blocks), got {type(ratings).__name__}")
+def _of_rows(ratings: Any) -> RatingMatrix:
     rows: list[list[Any]] = []
-    for number, row in enumerate(ratings):
-        if isinstance(row, str | bytes) or not isinstance(row, Iterable):
-            raise InputError(f"run {number} must be a sequence of labels, got {type(row).__name__} {row!r}")
-        rows.append(list(row))
+    for number, row in enumerate(_checked(ratings, "ratings must be a table (n_runs, n_blocks)")):
+        rows.append(list(_checked(row, f"run {number} must be a sequence of labels")))
         if len(rows[-1]) != len(rows[0]):
             raise InputError(
                 f"run {number} has {len(rows[-1])} ratings but run 0 has {len(rows[0])}: "
                 "every run must rate every block"
             )
-    code_of: dict[tuple[bool, Label], int] = {}
+    code_of: dict[Label, int] = {}
+    labels: list[Label] = []
     codes = np.empty((len(rows), len(rows[0]) if rows else 0), dtype=np.int64)
     for r, row in enumerate(rows):
-        for b, label in enumerate(row):
-            if isinstance(label, np.generic):
-                label = label.item()
-            if label is None or (isinstance(label, float) and label != label):
+        for b, given in enumerate(row):
+            label = plain(given, f"the label of run {r} for block {b}")
+            if label is None:
                 codes[r, b] = -1
                 continue
-            try:
-                codes[r, b] = code_of.setdefault((isinstance(label, bool), label), len(code_of))
-            except TypeError:
-                kind = type(label).__name__
-                raise InputError(f"the label of run {r} for block {b} cannot be hashed: {kind} {label!r}") from None
-    return RatingMatrix(codes, tuple(label for _, label in code_of))
+            codes[r, b] = code_of.setdefault(key_of(label), len(code_of))
+            if len(labels) < len(code_of):
+                labels.append(label)
+    return RatingMatrix(codes, tuple(labels))
+
+
+def _checked(values: Any, told: str) -> Iterable[Any]:
+    """What can be gone through in a fixed order: no text, no set, and no mapping, whose keys would be taken."""
+    if isinstance(values, str | bytes | Mapping | AbstractSet) or not isinstance(values, Iterable):
+        raise InputError(f"{told}, got {type(values).__name__}" + (f" {values!r}" if isinstance(values, str) else ""))
+    return _unmasked(values) if isinstance(values, np.ma.MaskedArray) else values
+
+
+def _unmasked(values: np.ma.MaskedArray[Any, Any]) -> npt.NDArray[Any]:
+    plain_values = np.ma.getdata(values).astype(object)
+    plain_values[np.ma.getmaskarray(values)] = None
+    return plain_values
