@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,28 @@ def check_folder(path: str | os.PathLike[str], mark: str) -> None:
     path = Path(path)
     if path.is_dir() and not (path / mark).exists() and any(path.iterdir()):
         raise InputError(f"{path}: is not empty and holds no {mark}; name another folder")
+
+
+def check_entry(path: str | os.PathLike[str]) -> None:
+    """Refuse what is no file or folder of an output folder's own: a link would have its target written to.
+
+    >>> check_entry("/dev/stdin")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: /dev/stdin: is a symbolic link ...
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if stat.S_ISLNK(mode):
+        raise InputError(f"{path}: is a symbolic link and would have its target written to; remove it")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise InputError(f"{path}: is neither a file nor a folder; remove it")
+
+
+def unlinked(path: str, flags: int) -> int:
+    """An ``opener`` of :func:`open` for files of an output folder: it follows no link, whenever that was made."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
 
 
 def sync(path: str | os.PathLike[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
+import secrets
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -64,7 +65,7 @@ class Checkpoints(Callback):
 
     def _save(self, trainer: Trainer) -> None:
         path = self.folder / f"step={trainer.global_step}.ckpt"
-        part = path.with_suffix(".part")
+        part = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # a name that nobody can have made a link
         try:
             trainer.save_checkpoint(part, weights_only=False)  # all processes take part, the first one writes
             if trainer.is_global_zero:
@@ -145,6 +146,8 @@ def fault_of(path: Path, differing: Callable[[str], list[str]] | None = None) ->
 
 
 def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | None:
+    if not path.is_file():
+        return "is no file"  # a pipe would be waited for
     with zipfile.ZipFile(path) as file:  # torch compares no checksums
         damaged = file.testzip()
     if damaged is not None:

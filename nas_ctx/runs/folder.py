@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
-from nas_ctx.files import write_text, written_whole
+from nas_ctx.files import check_entry, write_text, written_whole
 from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.lock import NAME as LOCK
 from nas_ctx.runs.lock import locked
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from nas_ctx.models.weights import WeightsFile
 
 PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
+
+WRITTEN = (
+    LOCK, "checkpoints", "config.yaml", "environment.json", "genotype.json", "history.csv", "metrics.json", "run.log",
+    "validation.csv",
+)  # fmt: skip
+"""What a run writes into its folder."""
 
 
 class RunFolder:
@@ -58,6 +64,7 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
+        self._check_entries()
         if self.config.exists():
             different = differences(read_config(self.config), config)
             # A run that was refused before its first step left nothing to keep: the corrected one takes its place.
@@ -68,6 +75,11 @@ class RunFolder:
                 )
         elif self.path.exists() and any(not _is_ours(entry) for entry in self.path.iterdir()):
             raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
+
+    def _check_entries(self) -> None:
+        """Refuse links, pipes and the like in place of what a run reads and writes."""
+        for name in WRITTEN:
+            check_entry(self.path / name)
 
     def begin(self, config: Config, command: str, weights: WeightsFile | None = None) -> None:
         """Take the folder for a run of ``config``, new or resumed; ``weights`` are those that its backbone began with.
@@ -107,6 +119,7 @@ class RunFolder:
             raise InputError(f"output: {self.path}: is a file, expected a folder or a new name") from None
         except OSError as error:
             raise InputError(f"output: {self.path}: {error.strerror}") from None
+        self._check_entries()
         if not made and not self.config.exists() and not all(map(_is_ours, self.path.iterdir())):
             raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
         with locked(self.path):

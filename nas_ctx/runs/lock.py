@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nas_ctx.errors import InputError
+from nas_ctx.files import unlinked
 
 NAME = ".lock"
 
@@ -26,7 +27,7 @@ def locked(folder: Path) -> Iterator[None]:
         InputError: another process holds the lock, or the folder cannot be written to.
     """
     try:
-        descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
+        descriptor = unlinked(str(folder / NAME), os.O_RDWR | os.O_CREAT)
     except OSError as error:
         raise InputError(f"output: {folder}: {error.strerror}") from None
     try:

@@ -8,12 +8,14 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx import __version__
+from nas_ctx.files import unlinked
 from nas_ctx.runs.callbacks import scores_of
 from nas_ctx.search import GumbelSearchModule
 
@@ -23,6 +25,9 @@ log = logging.getLogger("nas_ctx")
 
 class _File(logging.FileHandler):
     """A log that cannot be written, on a full disk say, is no reason to disturb a run."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, "a", encoding=self.encoding, opener=unlinked)
 
     def handleError(self, record: logging.LogRecord) -> None:
         pass

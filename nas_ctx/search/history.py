@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from nas_ctx.files import written_whole
+from nas_ctx.files import unlinked, written_whole
 
 if TYPE_CHECKING:
     from nas_ctx.search.choice import Choices
@@ -43,7 +43,7 @@ class History:
                 kept = [row for row in whole if int(row[0]) <= steps_done]
         with written_whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([self.columns, *kept])
-        self._file = self.path.open("a", newline="", encoding="utf-8")
+        self._file = os.fdopen(unlinked(str(self.path), os.O_WRONLY | os.O_APPEND), "a", newline="", encoding="utf-8")
 
     def append(
         self,

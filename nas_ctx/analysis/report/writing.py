@@ -13,7 +13,7 @@ from nas_ctx.analysis.report.csv_tables import csv_tables
 from nas_ctx.analysis.report.markdown import comparison_markdown, markdown
 from nas_ctx.analysis.report.report_json import comparison_json, report_json
 from nas_ctx.errors import InputError
-from nas_ctx.files import write_text
+from nas_ctx.files import check_entry, write_text
 
 
 def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
@@ -69,6 +69,8 @@ def _folder(folder: str | os.PathLike[str]) -> Path:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path}: cannot be made a folder: {error.strerror}") from None
+    for name in ("tables", "figures", "first", "second"):
+        check_entry(path / name)
     return path
 
 
