@@ -16,9 +16,15 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx.errors import InputError
 from nas_ctx.files import sync
+from nas_ctx.runs import seal
 from nas_ctx.runs.stopping import StopRequest, StopRun
 
 KEPT = 2
+REQUIRED = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "epoch", "global_step", "run"}
+UNSEALED = (
+    "has no digest, so that nobody knows whether it is whole; those of version 0.1.0 have none, and "
+    "networks with contexts are others since version 0.1.0: begin again"
+)
 _NAME = re.compile(r"step=(\d+)\.ckpt")
 
 
@@ -155,8 +161,17 @@ def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | No
     content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     if not isinstance(content, dict):
         return f"not a checkpoint of a run: holds a {type(content).__name__}"
-    missing = {"state_dict", "optimizer_states", "global_step", "run"} - set(content)
+    missing = REQUIRED - set(content)
     if missing:
         return f"not a checkpoint of a run: {', '.join(sorted(missing))} missing"
     different = [] if differing is None else differing(str(content["run"]))
-    return f"of another run ({', '.join(different[:4])} differ)" if different else None
+    if different:
+        return f"of another run ({', '.join(different[:4])} differ)"
+    if differing is not None and seal.KEY not in content:
+        return UNSEALED
+    if seal.KEY in content and content[seal.KEY] != seal.digest(content):
+        return "changed since it was written: its content does not have its digest"
+    if content["global_step"] != step_of(path):
+        return f"named for another step than its own, {content['global_step']}"
+    bad = seal.not_a_number({key: content[key] for key in ("state_dict", "optimizer_states")})
+    return None if bad is None else f"{bad} holds values that are not numbers"

@@ -26,9 +26,10 @@ from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.callbacks import Progress, Report, StepSeeds
-from nas_ctx.runs.checkpoints import Checkpoints, fault_of, newest_whole, set_aside
+from nas_ctx.runs.checkpoints import UNSEALED, Checkpoints, fault_of, newest_whole, set_aside
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.log import RunLog, log, logged
+from nas_ctx.runs.seal import SealedIO
 from nas_ctx.runs.stepbar import StepBar
 from nas_ctx.runs.stopping import StopRequest, StopRun, stop_on_signals
 from nas_ctx.runs.trained import start_from
@@ -212,6 +213,7 @@ def _trainer(config: Config, run: _Run, report: Report | None, progress: bool, c
             sync_batchnorm=training.sync_batchnorm,
             use_distributed_sampler=False,  # our loaders part the data among the processes themselves
             callbacks=callbacks,
+            plugins=[SealedIO()],
             enable_checkpointing=False,  # ours is a callback
             logger=False,
             enable_progress_bar=False,  # ours is a callback
@@ -233,6 +235,8 @@ def _last_checkpoint(folder: RunFolder, config: Config) -> str | None:
         return differences(check_config(yaml.safe_load(text), "its configuration"), config)
 
     path, refused = newest_whole(folder.checkpoints, differing)
+    if path is None and UNSEALED in refused.values():
+        raise InputError("; ".join(f"{bad}: {fault}" for bad, fault in refused.items()))
     for bad, fault in refused.items() if is_first_process() else ():
         said = f"{bad}: {fault}; now {set_aside(bad).name}; {'using ' + path.name if path else 'starting anew'}"
         print(said, file=sys.stderr)

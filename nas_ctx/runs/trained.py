@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +104,8 @@ def _newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
     if checkpoint is None:
         told = "; ".join(f"{path}: {fault}" for path, fault in refused.items())
         raise InputError(told or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
+    for path, fault in refused.items():
+        print(f"{path}: {fault}; using {checkpoint.name}", file=sys.stderr)
     return checkpoint, torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
 
 
