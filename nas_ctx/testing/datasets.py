@@ -12,21 +12,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from nas_ctx.data import DATASETS, DataModule, DenseDataset
 from nas_ctx.errors import InputError
 from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import Task, make_tasks
-from nas_ctx.testing.saying import doing, expect, name_of
+from nas_ctx.testing.messages import about, doing, expect, name_of
 
 SIZE = (24, 32)
 """Height and width of the training crops in the checks."""
 
+CLASSES_DIFFER = "Do the files count from 1? Does the task have as many classes as the data?"
+
+Root = str | os.PathLike[str]
+
 
 def check_dataset(
     dataset: type[DenseDataset] | str,
-    root: str | os.PathLike[str],
+    root: Root,
     tasks: Mapping[str, Task] | Mapping[str, Mapping[str, Any]],
     *,
     samples: int = 5,
@@ -39,72 +42,56 @@ def check_dataset(
         tasks: task name -> task, or the options of tasks as in a configuration.
         samples: how many images of each split are looked at.
 
-    Raises:
-        AssertionError: says what is wrong and how to mend it.
-
     >>> from nas_ctx.data.rooms import write_rooms
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = write_rooms(folder, train=2, val=1, size=(48, 64))
     ...     check_dataset("nyud", folder, {"semseg": {}, "depth": {}})
     """
     kind = DATASETS[dataset] if isinstance(dataset, str) else dataset
-    own = name_of(kind)
-    expect(
-        inspect.isclass(kind) and issubclass(kind, DenseDataset),
-        f"{own}: expected a subclass of nas_ctx.data.DenseDataset",
-    )
-    expect(
-        not inspect.isabstract(kind),
-        f"{own}: does not define {', '.join(sorted(getattr(kind, '__abstractmethods__', ())))}",
-    )
-    for key in ("name", "image_folder", "split_folder", "task_options"):
-        expect(hasattr(kind, key), f"{own}.{key}: missing; see nas_ctx.data.DenseDataset")
-    made = {name: task if isinstance(task, Task) else make_tasks({name: task})[name] for name, task in tasks.items()}
-    ids = {split: _split_is_read(kind, own, root, split, made, samples) for split in ("train", "val")}
-    both = sorted(set(ids["train"]) & set(ids["val"]))
-    expect(not both, f"{own}: {both[:3]} are in both splits: a validation on training images says nothing")
-    _missing_things_are_told(kind, own, root, made)
-    _batches_can_be_trained_on(kind, own, root, made)
+    by_name = {name: task if isinstance(task, Task) else make_tasks({name: task})[name] for name, task in tasks.items()}
+    with about(f"{name_of(kind)}: "):
+        is_dataset = inspect.isclass(kind) and issubclass(kind, DenseDataset)
+        expect(is_dataset, "expected a subclass of nas_ctx.data.DenseDataset")
+        abstract = sorted(getattr(kind, "__abstractmethods__", ()))
+        expect(not inspect.isabstract(kind), f"does not define {', '.join(abstract)}")
+        for key in ("name", "image_folder", "split_folder", "task_options"):
+            expect(hasattr(kind, key), f"the attribute {key} is missing; see nas_ctx.data.DenseDataset")
+        train, val = (_check_split(kind, root, split, by_name, samples) for split in ("train", "val"))
+        both = sorted(set(train) & set(val))
+        expect(not both, f"{both[:3]} are in both splits: a validation on training images says nothing")
+        _missing_things_are_told(kind, root, by_name)
+        _batches_can_be_trained_on(kind, root, by_name)
 
 
-def _split_is_read(
-    kind: type[DenseDataset],
-    own: str,
-    root: str | os.PathLike[str],
-    split: str,
-    tasks: Mapping[str, Task],
-    samples: int,
+def _check_split(
+    kind: type[DenseDataset], root: Root, split: str, tasks: Mapping[str, Task], samples: int
 ) -> list[str]:
-    with doing(f"{own}({str(root)!r}, {split!r}, {list(tasks)})"):
+    """Check some samples of a split; its ids."""
+    with doing(f"called with ({str(root)!r}, {split!r}, {list(tasks)})"):
         dataset = kind(root, split, tasks)
-    expect(len(dataset) > 0, f"{own}: the split {split!r} is empty")
-    expect(len(set(dataset.ids)) == len(dataset), f"{own}: an id stands twice in the split {split!r}")
+    expect(len(dataset) > 0, f"the split {split!r} is empty")
+    expect(len(set(dataset.ids)) == len(dataset), f"an id stands twice in the split {split!r}")
     for index in range(min(samples, len(dataset))):
-        what = f"{own}[{index}] of {split!r}"
+        what = f"[{index}] of {split!r}"
         with doing(what):
             sample, again = dataset[index], dataset[index]
-        image = sample["image"]
-        expect(
-            image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3,
-            f"{what}: the image is {image.dtype} {image.shape}: expected uint8 (H, W, 3), RGB",
-        )
-        expect(
-            sample["id"] == dataset.ids[index], f"{what}: its id is {sample['id']!r}, listed is {dataset.ids[index]!r}"
-        )
-        for name, task in tasks.items():
-            _label_is_sound(sample[name], again[name], image.shape[:2], task, f"{what}: the {name} label")
+        image, name = sample["image"], dataset.ids[index]
+        is_rgb = image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3
+        expect(is_rgb, f"{what}: the image is {image.dtype} {image.shape}: expected uint8 (H, W, 3), RGB")
+        expect(sample["id"] == name, f"{what}: its id is {sample['id']!r}, listed is {name!r}")
+        for task_name, task in tasks.items():
+            _check_label(sample[task_name], again[task_name], image.shape[:2], task, f"{what}: the {task_name} label")
     return list(dataset.ids)
 
 
-def _label_is_sound(label: Any, again: Any, size: tuple[int, int], task: Task, what: str) -> None:
+def _check_label(label: Any, again: Any, size: tuple[int, int], task: Task, what: str) -> None:
+    shape = getattr(label, "shape", name_of(label))
     expect(
         isinstance(label, np.ndarray) and label.shape[:2] == size,
-        f"{what}: is {getattr(label, 'shape', name_of(label))}: expected an array (H, W) or (H, W, C) of its image's "
-        f"size {size}",
+        f"{what}: is {shape}: expected an array (H, W) or (H, W, C) of its image's size {size}",
     )
     expect(np.array_equal(label, again, equal_nan=True), f"{what}: is another one when it is read again")
-    counting = "Do the files count from 1? Does the task have as many classes as the data?"
-    with doing(f"{what} on its way into a batch (mark_ignore, to_tensor, partition)", counting):
+    with doing(f"{what} on its way into a batch (mark_ignore, to_tensor, partition)", CLASSES_DIFFER):
         tensor = task.to_tensor(task.mark_ignore(label))
         regions = task.partition(tensor[None])
     expect(
@@ -116,15 +103,15 @@ def _label_is_sound(label: Any, again: Any, size: tuple[int, int], task: Task, w
     low, high = (int(valid.min()), int(valid.max())) if valid.numel() else (0, 0)
     expect(
         low >= 0 and high < task.regions,
-        f"{what}: falls into the regions {low} to {high}: the task has 0..{task.regions - 1}. "
-        "Do the files count from 1? Does the task have as many classes as the data?",
+        f"{what}: falls into the regions {low} to {high}: the task has 0..{task.regions - 1}. {CLASSES_DIFFER}",
     )
 
 
-def _missing_things_are_told(
-    kind: type[DenseDataset], own: str, root: str | os.PathLike[str], tasks: Mapping[str, Task]
-) -> None:
-    hint = "InputError's one line is what users see; DenseDataset.__init__ raises it if `super().__init__` is called"
+def _missing_things_are_told(kind: type[DenseDataset], root: Root, tasks: Mapping[str, Task]) -> None:
+    hint = (
+        "expected nas_ctx.errors.InputError, whose one line is what users see; DenseDataset.__init__ raises it if "
+        "`super().__init__` is called"
+    )
     with tempfile.TemporaryDirectory() as empty:
         for what, place, wanted in (
             ("a root that does not exist", Path(empty) / "nowhere", tasks),
@@ -136,27 +123,22 @@ def _missing_things_are_told(
             except InputError:
                 continue
             except Exception as error:
-                raise AssertionError(
-                    f"{own}: {what} raises {type(error).__name__}: {error}; expected nas_ctx.errors.InputError. {hint}"
-                ) from error
-            raise AssertionError(f"{own}: {what} is not noticed: expected nas_ctx.errors.InputError. {hint}")
+                raise AssertionError(f"{what} raises {type(error).__name__}: {error}; {hint}") from error
+            raise AssertionError(f"{what} is not noticed: {hint}")
 
 
-def _batches_can_be_trained_on(
-    kind: type[DenseDataset], own: str, root: str | os.PathLike[str], tasks: Mapping[str, Task]
-) -> None:
-    with doing(f"{own}: pickling it, as processes that load data need", "Keep no open files and no lambdas"):
+def _batches_can_be_trained_on(kind: type[DenseDataset], root: Root, tasks: Mapping[str, Task]) -> None:
+    with doing("pickling it, as processes that load data need", "Keep no open files and no lambdas"):
         pickle.loads(pickle.dumps(kind(root, "train", {})))
-    name = f"<{own}>"
+    name = f"<{name_of(kind)}>"
     DATASETS.register(name)(kind)
     try:
-        with doing(f"{own}: a batch of two augmented training images"):
+        with doing("a batch of two augmented training images"):
             batch = next(iter(DataModule(name, root, tasks, SIZE, batch_size=2).train_dataloader()))
     finally:
         DATASETS.pop(name, None)
-    shape = tuple(batch["image"].shape)
-    expect(shape == (2, 3, *SIZE), f"{own}: images of a batch are {shape}: expected {(2, 3, *SIZE)}")
+    shape, wanted = tuple(batch["image"].shape), (2, 3, *SIZE)
+    expect(shape == wanted, f"images of a batch are {shape}: expected {wanted}")
     for task_name, task in tasks.items():
-        label: Tensor = batch[task_name]
-        loss = float(task.loss(torch.zeros(2, task.channels, *SIZE), label))
-        expect(np.isfinite(loss), f"{own}: the loss of {task_name} on a training batch is {loss}")
+        loss = float(task.loss(torch.zeros(2, task.channels, *SIZE), batch[task_name]))
+        expect(np.isfinite(loss), f"the loss of {task_name} on a training batch is {loss}")

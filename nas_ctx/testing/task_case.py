@@ -14,17 +14,19 @@ from torch.nn import functional as F
 
 from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import Task
-from nas_ctx.testing.saying import expect
+from nas_ctx.testing.messages import doing, expect, name_of
 
 LARGE = 60.0
 """A logit beyond which a probability rounds to 1."""
 
-Draw = Callable[[Any, torch.Generator, tuple[int, int, int]], Tensor]
+Size = tuple[int, int, int]
+Draw = Callable[[Any, torch.Generator, Size], Tensor]
 Perfect = Callable[[Any, Tensor], Tensor]
 AsRead = Callable[[Any, Tensor], NDArray[Any]]
+Loss = Callable[[Tensor, Tensor], Tensor]
 
 
-def random_classes(task: Task, generator: torch.Generator, size: tuple[int, int, int]) -> Tensor:
+def random_classes(task: Task, generator: torch.Generator, size: Size) -> Tensor:
     """A label of classes, int64 of ``size`` (B, H, W), in which none of 0..channels-1 is absent."""
     label = torch.randint(0, task.channels, size, generator=generator)
     label.view(-1)[: task.channels] = torch.arange(task.channels)[: label.numel()]
@@ -56,14 +58,19 @@ class TaskCase:
     raw: AsRead = as_read
 
     @property
+    def prefix(self) -> str:
+        """How messages about the task begin."""
+        return f"{name_of(self.task)}: "
+
+    @property
     def perfect_logits(self) -> Perfect | None:
         return sure_classes if self.perfect is None and self.draw is random_classes else self.perfect
 
     @property
     def best_score(self) -> float:
-        return self.best if self.best is not None else (1.0 if self.task.higher_is_better else 0.0)
+        return self.best if self.best is not None else float(self.task.higher_is_better)
 
-    def label(self, size: tuple[int, int, int] = (2, 12, 14), seed: int = 0, ignored: float = 0.0) -> Tensor:
+    def label(self, size: Size = (2, 12, 14), seed: int = 0, ignored: float = 0.0) -> Tensor:
         """A label, a share of its pixels ignored."""
         generator = torch.Generator().manual_seed(seed)
         label = self.draw(self.task, generator, size)
@@ -75,26 +82,32 @@ class TaskCase:
     def auxiliary(self, label: Tensor, seed: int = 0) -> Tensor:
         return noise(label, self.task.regions, seed)
 
-    def losses(self) -> Iterator[tuple[str, Callable[[Tensor, Tensor], Tensor], Callable[..., Tensor]]]:
-        """The two losses, each with its name and what draws the logits that it takes."""
-        yield "loss", self.task.loss, self.logits
-        yield "auxiliary_loss", self.task.auxiliary_loss, self.auxiliary
+    def prediction(self, label: Tensor, seed: int = 0) -> Tensor:
+        """What the task predicts from random logits."""
+        return self.task.predict(self.logits(label, seed))
+
+    def ignored(self, label: Tensor) -> Tensor:
+        """Which pixels of a label belong to no region: bool (B, H, W)."""
+        return self.task.partition(label) == IGNORE
+
+    def losses(self) -> Iterator[tuple[str, Loss, Callable[..., Tensor]]]:
+        """The two losses, each with its name and what draws the logits that it takes; they say what they cannot do."""
+        for name, draw in (("loss", self.logits), ("auxiliary_loss", self.auxiliary)):
+
+            def loss(logits: Tensor, label: Tensor, name: str = name) -> Tensor:
+                with doing(f"{name} of {logits.dtype} logits {tuple(logits.shape)}"):
+                    return getattr(self.task, name)(logits, label)
+
+            yield name, loss, draw
 
     def score(self, prediction: Tensor, label: Tensor) -> float:
         """The main score of a prediction."""
-        metric = self.task.metric()
+        metric, key = self.task.metric(), self.task.metric_name
         metric.update(prediction, label)
         scores = metric.compute()
-        expect(
-            isinstance(scores, dict) and self.task.metric_name in scores,
-            f"{self.named}.metric().compute(): expected a dictionary with the key {self.task.metric_name!r} "
-            f"(metric_name), got {scores!r}",
-        )
-        return float(scores[self.task.metric_name])
-
-    @property
-    def named(self) -> str:
-        return type(self.task).__name__
+        has_key = isinstance(scores, dict) and key in scores
+        expect(has_key, f"metric().compute(): expected a dictionary with the key {key!r} (metric_name), got {scores!r}")
+        return float(scores[key])
 
 
 def noise(label: Tensor, channels: int, seed: int) -> Tensor:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nas_ctx.contexts import CONTEXTS
-from nas_ctx.testing.contexts import CHECKS, IN, OUT, SIZES, affine_norms, made
-from nas_ctx.testing.saying import run_all
+from nas_ctx.testing.contexts import CHECKS, IN, OUT, SIZES, affine_norms, make_trained
+from nas_ctx.testing.messages import run_all
 from tests.reference import brute_force
 
 pytestmark = pytest.mark.parametrize("name", list(CONTEXTS))
@@ -19,7 +19,7 @@ def test_does_what_every_context_must(name, check):
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", SIZES)
 def test_agrees_with_loops_over_pixels(name, size, training, make_inputs):
-    context, inputs = made(CONTEXTS[name]).train(training), make_inputs(*size)
+    context, inputs = make_trained(CONTEXTS[name]).train(training), make_inputs(*size)
     expected = brute_force.context(name, context, inputs)
     np.testing.assert_allclose(context(inputs).detach().numpy(), expected, rtol=1e-9, atol=1e-9)
 

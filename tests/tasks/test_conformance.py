@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nas_ctx.tasks import TASKS, make_tasks
-from nas_ctx.testing.saying import run_all
+from nas_ctx.testing.messages import run_all
 from nas_ctx.testing.task_case import TaskCase
 from nas_ctx.testing.tasks import CHECKS
 from tests.tasks.cases import CASES

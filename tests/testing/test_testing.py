@@ -108,7 +108,10 @@ class Empty(GlobalContext):
         (Constructor, r"unexpected keyword argument 'affine'. A context type is .* a search makes .* affine=False"),
         (Pooled, r"expected the shape \(2, 3, 5, 7\), got \(2, 3, 1, 1\).*expand_as"),
         (Loud, r"with affine=False the norms .*value.* still scale and shift.*BatchNorm2d\(channels, affine=affine\)"),
-        (OverTheBatch, "an image's output changes with the other images of its batch. Sums and means go over pixels"),
+        (
+            OverTheBatch,
+            "output values of an image change with the other images of its batch. Sums and means go over pixels",
+        ),
         (Restless, "in evaluation the same input gives different outputs. Draw random numbers in training only"),
         (Cut, r"disagree with differences. `.detach\(\)`"),
         (Idle, "forgotten.weight, forgotten.bias had no part in the output.*remove it"),
@@ -229,7 +232,7 @@ def test_a_broken_task_of_quantities_is_told():
 @pytest.mark.parametrize("quantity", [Depth, Edge, Normals])
 def test_a_task_of_quantities_without_draw_is_told_what_to_give(quantity):
     words = (
-        rf"^{quantity.__name__}.to_tensor of a map .*needs `draw=`, a function `draw\(task, generator, \(B, H, W\)\)`"
+        rf"^{quantity.__name__}: to_tensor of a map .*needs `draw=`, a function `draw\(task, generator, \(B, H, W\)\)`"
     )
     with pytest.raises(AssertionError, match=words):
         check_task(quantity)
