@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nas_ctx.data.rooms.geometry import NEAR, SHAPES, Floats, Part, dot, part_interval, shaded_from, unit
 from nas_ctx.data.rooms.scene import CEILING, FLOOR, WALL, Scene
+from nas_ctx.data.rooms.textures import Material
 
 FACE_ITEMS = (WALL, WALL, WALL, WALL, FLOOR, CEILING)  # of the room's faces, in the order of Scene.faces
 SHADOWS = 2  # how many lights, the strongest, throw shadows
@@ -175,16 +176,12 @@ def _surfaces(scene: Scene, u: Floats, v: Floats, depth: Floats, hit: NDArray[np
         metres = local * np.asarray(part.half, np.float32)[:, None]
         normals[:, run] = unit(matrix.T @ outward) * np.float32(1 if number else -1)
         roles[run] = part.role
-        faces: list[tuple[Any, Floats, int, int]] = []
-        if number:
-            faces.append((run, metres, part.material, part.item))
-        else:
+        faces: list[tuple[Any, Floats, Material, int]] = [(run, metres, part.material, part.item)]
+        if not number:  # each face of the room has a material of its own
             side = np.arange(3) @ np.abs(outward).astype(np.intp) * 2 + (outward.sum(0) > 0)
-            for k in np.unique(side):
-                where = np.flatnonzero(side == k)
-                faces.append((where + start, metres[:, where], scene.faces[k], FACE_ITEMS[k]))
-        for index, at, number_of_material, item in faces:
-            material = scene.materials[number_of_material]
+            on_face = [(k, np.flatnonzero(side == k)) for k in np.unique(side)]
+            faces = [(where + start, metres[:, where], scene.faces[k], FACE_ITEMS[k]) for k, where in on_face]
+        for index, at, material, item in faces:
             colour[:, index] = material.colour(at, footprint[index])
             gloss[index], glow[index], items[index] = material.gloss, material.glow, item
     back = np.empty_like(order)

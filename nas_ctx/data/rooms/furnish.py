@@ -80,11 +80,11 @@ def compose(rng: Generator, figures: bool = False) -> Scene:
     if rng.random() < 0.75:
         _table_group(builder, rng, plan)
     if rng.random() < 0.65:
-        half_width = float(rng.uniform(0.75, 1.1))
+        half_width = rng.uniform(0.75, 1.1)
         if wall := plan.along_wall(rng, half_width, 0.42):
             furniture.sofa(stand(builder, "sofa", wall[0], wall[1], yaw=wall[2]), rng, half_width)
     for _ in range(int(rng.integers(1, 4))):
-        half = (float(rng.uniform(0.35, 0.8)), float(rng.uniform(0.2, 0.28)), float(rng.choice([0.38, 0.45, 0.9, 1.0])))
+        half = (rng.uniform(0.35, 0.8), rng.uniform(0.2, 0.28), float(rng.choice([0.38, 0.45, 0.9, 1.0])))
         if wall := plan.along_wall(rng, half[0], half[1] + 0.03):
             frame = stand(builder, "cabinet", wall[0], wall[1], yaw=wall[2])
             furniture.cabinet(frame, rng, half)
@@ -92,10 +92,8 @@ def compose(rng: Generator, figures: bool = False) -> Scene:
     _stand_about(builder, rng, plan)
     _hang_up(builder, rng, extent)
     ambient = paint(rng.uniform(0.05, 0.65), rng.uniform(0.02, 0.12), rng.uniform(0.5, 0.7))
-    return Scene(
-        extent, faces, tuple(builder.parts), tuple(builder.materials), tuple(builder.items),
-        tuple(builder.lights), ambient, camera,
-    )  # fmt: skip
+    items, lights = tuple(builder.items), tuple(builder.lights)
+    return Scene(extent, faces, tuple(builder.parts), items, lights, ambient, camera)
 
 
 def _camera(rng: Generator, extent: tuple[float, float, float]) -> Camera:
@@ -111,61 +109,61 @@ def _camera(rng: Generator, extent: tuple[float, float, float]) -> Camera:
     return Camera(position, axes, field_of_view=rng.uniform(1.1, 1.4))
 
 
-def _surfaces(
-    builder: Builder, rng: Generator, extent: tuple[float, float, float]
-) -> tuple[int, int, int, int, int, int]:
-    def wall_paint() -> Material:
-        hue, saturation, value = rng.uniform(), rng.uniform(0.02, 0.28), rng.uniform(0.68, 0.95)
-        texture = str(rng.choice(["plaster", "plaster", "plaster", "stripes", "bricks"]))
-        size = {"plaster": 0.25, "stripes": 0.18, "bricks": 0.24}[texture] * rng.uniform(0.8, 1.3)
-        second = paint(hue, saturation * 1.3, value * (0.8 if texture == "bricks" else 0.92))
-        if texture == "bricks":
-            return Material(paint(0.03 + 0.05 * rng.random(), 0.45, 0.6), paint(0.1, 0.1, 0.75), texture, size)
-        return Material(paint(hue, saturation, value), second, texture, size, seed=seed(rng))
-
-    plain = wall_paint()
+def _surfaces(builder: Builder, rng: Generator, extent: tuple[float, float, float]) -> tuple[Material, ...]:
+    """The materials of the room's faces, in the order of :class:`Scene`; and skirting boards."""
+    plain = _wall_paint(rng)
     while plain.texture == "bricks":
-        plain = wall_paint()
-    walls = [builder.material(plain)] * 4
+        plain = _wall_paint(rng)
+    walls = [plain] * 4
     if rng.random() < 0.4:
-        walls[int(rng.choice([0, 1, 3]))] = builder.material(wall_paint())
-    hue, saturation, value = rng.uniform(0.055, 0.1), rng.uniform(0.25, 0.6), rng.uniform(0.4, 0.8)
-    kind = str(rng.choice(["planks", "planks", "tiles", "checker", "plaster"]))
-    if kind == "planks":
-        size = float(rng.uniform(0.1, 0.2))
-        ground = Material(
-            paint(hue, saturation, value), paint(hue, saturation, value * 0.6), kind, size, seed(rng), 0.15
-        )
-    elif kind == "plaster":  # carpet
-        base = paint(rng.uniform(), rng.uniform(0.1, 0.45), value)
-        ground = Material(base, paint(0.1, 0.2, value * 0.8), kind, 0.06, seed(rng))
-    else:
-        pale, size = rng.uniform(0.6, 0.9), float(rng.uniform(0.25, 0.45))
-        other = paint(hue, 0.2, pale * rng.uniform(0.45, 0.75))
-        ground = Material(paint(hue, rng.uniform(0.05, 0.2), pale), other, kind, size, seed(rng), 0.4)
-    floor = builder.material(ground)
+        walls[int(rng.choice([0, 1, 3]))] = _wall_paint(rng)
+    floor = _flooring(rng)
     white = rng.uniform(0.85, 0.98)
-    above = Material(paint(0.1, 0.04, white), paint(0.1, 0.05, white * 0.95), "plaster", 0.5, seed=seed(rng))
-    ceiling = builder.material(above)
-
-    board = builder.material(Material(paint(0.1, rng.uniform(0, 0.3), rng.uniform(0.5, 0.95)), gloss=0.2))
+    ceiling = Material(paint(0.1, 0.04, white), paint(0.1, 0.05, white * 0.95), "plaster", 0.5, seed=seed(rng))
+    board = Material(paint(0.1, rng.uniform(0, 0.3), rng.uniform(0.5, 0.95)), gloss=0.2)
     width, length, _ = extent
     skirting = Frame(builder, WALL, 0.0, 0.0)
     skirting.box((width / 2, length, 0.05), (width / 2, 0.015, 0.05), board, shadow=False)
     for x in (0.0, width):
         skirting.box((x, length / 2, 0.05), (0.015, length / 2, 0.05), board, shadow=False)
-    return walls[0], walls[1], walls[2], walls[3], floor, ceiling
+    return *walls, floor, ceiling
+
+
+def _wall_paint(rng: Generator) -> Material:
+    hue, saturation, value = rng.uniform(), rng.uniform(0.02, 0.28), rng.uniform(0.68, 0.95)
+    texture = str(rng.choice(["plaster", "plaster", "plaster", "stripes", "bricks"]))
+    size = {"plaster": 0.25, "stripes": 0.18, "bricks": 0.24}[texture] * rng.uniform(0.8, 1.3)
+    if texture == "bricks":
+        return Material(paint(0.03 + 0.05 * rng.random(), 0.45, 0.6), paint(0.1, 0.1, 0.75), texture, size)
+    second = paint(hue, saturation * 1.3, value * 0.92)
+    return Material(paint(hue, saturation, value), second, texture, size, seed=seed(rng))
+
+
+def _flooring(rng: Generator) -> Material:
+    """Planks, tiles, a checkerboard or carpet."""
+    hue, saturation, value = rng.uniform(0.055, 0.1), rng.uniform(0.25, 0.6), rng.uniform(0.4, 0.8)
+    texture = str(rng.choice(["planks", "planks", "tiles", "checker", "plaster"]))
+    if texture == "planks":
+        size = rng.uniform(0.1, 0.2)
+        seam = paint(hue, saturation, value * 0.6)
+        return Material(paint(hue, saturation, value), seam, texture, size, seed(rng), gloss=0.15)
+    if texture == "plaster":  # carpet
+        base = paint(rng.uniform(), rng.uniform(0.1, 0.45), value)
+        return Material(base, paint(0.1, 0.2, value * 0.8), texture, 0.06, seed(rng))
+    pale, size = rng.uniform(0.6, 0.9), rng.uniform(0.25, 0.45)
+    other = paint(hue, 0.2, pale * rng.uniform(0.45, 0.75))
+    return Material(paint(hue, rng.uniform(0.05, 0.2), pale), other, texture, size, seed(rng), gloss=0.4)
 
 
 def _table_group(builder: Builder, rng: Generator, plan: Plan) -> None:
-    wide = float(rng.uniform(0.45, 0.8))
-    deep = wide if wide < 0.55 else float(rng.uniform(0.38, 0.48))
+    wide = rng.uniform(0.45, 0.8)
+    deep = wide if wide < 0.55 else rng.uniform(0.38, 0.48)
     spot = plan.place(rng, max(wide, deep) + 0.3) or plan.place(rng, max(wide, deep))
     if spot is None:
         return
     yaw = float(rng.choice([0, np.pi / 2]) + rng.normal(0, 0.15))
     if rng.random() < 0.5:
-        half = float(rng.uniform(0.9, 1.3))
+        half = rng.uniform(0.9, 1.3)
         furniture.rug(stand(builder, "rug", *spot, yaw=yaw), rng, (half, half * float(rng.choice([1.0, 0.7]))))
     frame = stand(builder, "table", *spot, yaw=yaw)
     furniture.table(frame, rng, (wide, deep))
@@ -185,13 +183,13 @@ def _table_group(builder: Builder, rng: Generator, plan: Plan) -> None:
 def _set_upon(builder: Builder, rng: Generator, frame: Frame, height: float, wide: float, deep: float) -> None:
     """Put small things on a surface of ``frame`` at ``height``, at most one in each of three places."""
     for place in rng.permutation([-0.7, 0.0, 0.7])[: rng.integers(0, 4)]:
-        x, y, z = frame.point(float(place) * wide, float(rng.uniform(-deep, deep)), height)
+        x, y, z = frame.point(float(place) * wide, rng.uniform(-deep, deep), height)
         yaw, kind = frame.yaw + rng.normal(0, 0.5), rng.random()
         if kind < 0.3:
-            half = (float(rng.uniform(0.07, 0.13)), float(rng.uniform(0.06, 0.1)), float(rng.uniform(0.05, 0.12)))
+            half = (rng.uniform(0.07, 0.13), rng.uniform(0.06, 0.1), rng.uniform(0.05, 0.12))
             furniture.carton(stand(builder, "box", x, y, z, yaw), rng, half)
         elif kind < 0.45:
-            furniture.ball(stand(builder, "ball", x, y, z, yaw), rng, float(rng.uniform(0.06, 0.11)))
+            furniture.ball(stand(builder, "ball", x, y, z, yaw), rng, rng.uniform(0.06, 0.11))
         else:
             ware = furniture.TABLEWARE[int(rng.integers(len(furniture.TABLEWARE)))]
             ware(stand(builder, UNLABELLED, x, y, z, yaw), rng)
@@ -205,11 +203,11 @@ def _stand_about(builder: Builder, rng: Generator, plan: Plan) -> None:
     if rng.random() < 0.35 and (spot := plan.place(rng, 0.4)):
         furniture.chair(stand(builder, "chair", *spot, yaw=rng.uniform(-np.pi, np.pi)), rng)
     for _ in range(int(rng.integers(0, 4))):
-        half = (float(rng.uniform(0.12, 0.3)), float(rng.uniform(0.12, 0.25)), float(rng.uniform(0.1, 0.28)))
+        half = (rng.uniform(0.12, 0.3), rng.uniform(0.12, 0.25), rng.uniform(0.1, 0.28))
         if spot := plan.place(rng, max(half[:2])):
             furniture.carton(stand(builder, "box", *spot, yaw=rng.uniform(0, 3)), rng, half)
     for _ in range(int(rng.integers(0, 4))):
-        radius = float(rng.uniform(0.1, 0.26))
+        radius = rng.uniform(0.1, 0.26)
         if spot := plan.place(rng, radius):
             furniture.ball(stand(builder, "ball", *spot, yaw=rng.uniform(0, 3)), rng, radius)
 
@@ -225,10 +223,10 @@ def _hang_up(builder: Builder, rng: Generator, extent: tuple[float, float, float
             x, y, yaw = place
             chance = rng.random()
             if chance < 0.22:
-                half = (float(rng.uniform(0.4, 0.62)), float(rng.uniform(0.4, 0.55)))
+                half = (rng.uniform(0.4, 0.62), rng.uniform(0.4, 0.55))
                 furniture.window(stand(builder, "window", x, y, 1.55, yaw), rng, half)
             elif chance < 0.6:
-                half = (float(rng.uniform(0.2, 0.5)), float(rng.uniform(0.2, 0.42)))
+                half = (rng.uniform(0.2, 0.5), rng.uniform(0.2, 0.42))
                 furniture.picture(stand(builder, "picture", x, y, rng.uniform(1.55, 1.75), yaw), rng, half)
     x, y = rng.uniform(0.35, 0.65) * width, rng.uniform(0.4, 0.75) * length
     furniture.ceiling_lamp(stand(builder, "lamp", x, y, height), rng)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from nas_ctx.data.rooms.scene import Builder, Frame, Light, paint
+from nas_ctx.data.rooms.scene import Builder, Frame, paint
 from nas_ctx.data.rooms.textures import Material
 
 
@@ -48,7 +48,7 @@ def metal(rng: Generator) -> Material:
 
 def table(at: Frame, rng: Generator, size: tuple[float, float], height: float = 0.74) -> None:
     """A table of half width and half depth ``size``: four legs, or round on one foot where it is about square."""
-    top, leg = at.builder.material(timber(rng)), at.builder.material(timber(rng) if rng.random() < 0.6 else metal(rng))
+    top, leg = timber(rng), timber(rng) if rng.random() < 0.6 else metal(rng)
     wide, deep = size
     if abs(wide - deep) < 0.12:
         at.cylinder((0, 0, height - 0.02), wide, 0.02, top)
@@ -56,20 +56,17 @@ def table(at: Frame, rng: Generator, size: tuple[float, float], height: float = 
         at.cylinder((0, 0, 0.015), wide * 0.55, 0.015, leg)
         return
     at.box((0, 0, height - 0.02), (wide, deep, 0.02), top)
-    thick = float(rng.uniform(0.025, 0.04))
-    for x, y in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
-        at.box(
-            (x * (wide - thick - 0.03), y * (deep - thick - 0.03), height / 2 - 0.02),
-            (thick, thick, height / 2 - 0.02),
-            leg,
-        )
+    thick = rng.uniform(0.025, 0.04)
+    x, y, half = wide - thick - 0.03, deep - thick - 0.03, height / 2 - 0.02
+    for corner in ((-x, -y), (-x, y), (x, -y), (x, y)):
+        at.box((*corner, half), (thick, thick, half), leg)
     at.box((0, 0, height - 0.07), (wide - 0.06, deep - 0.06, 0.03), leg)
 
 
 def chair(at: Frame, rng: Generator) -> None:
     """A chair with four legs and a back of panel or bars."""
-    body = at.builder.material(timber(rng) if rng.random() < 0.55 else lacquer(rng))
-    seat = at.builder.material(fabric(rng)) if rng.random() < 0.5 else body
+    body = timber(rng) if rng.random() < 0.55 else lacquer(rng)
+    seat = fabric(rng) if rng.random() < 0.5 else body
     wide, high, top = rng.uniform(0.2, 0.24), 0.45, rng.uniform(0.85, 1.0)
     at.box((0, 0, high - 0.025), (wide, wide, 0.025), seat)
     for x in (-1, 1):
@@ -84,8 +81,8 @@ def chair(at: Frame, rng: Generator) -> None:
 
 def sofa(at: Frame, rng: Generator, half_width: float) -> None:
     """A sofa, its back towards local +y."""
-    body, pillow = at.builder.material(fabric(rng)), at.builder.material(fabric(rng))
-    deep, arm = 0.42, float(rng.uniform(0.07, 0.12))
+    body, pillow = fabric(rng), fabric(rng)
+    deep, arm = 0.42, rng.uniform(0.07, 0.12)
     at.box((0, 0, 0.22), (half_width, deep, 0.14), body)
     at.box((0, deep - 0.1, 0.55), (half_width, 0.1, 0.25), body)
     for x in (-1, 1):
@@ -104,7 +101,7 @@ def sofa(at: Frame, rng: Generator, half_width: float) -> None:
 def cabinet(at: Frame, rng: Generator, half: tuple[float, float, float]) -> None:
     """A chest, sideboard or bookcase, its back towards local +y."""
     wide, deep, high = half
-    body = at.builder.material(timber(rng) if rng.random() < 0.7 else lacquer(rng))
+    body = timber(rng) if rng.random() < 0.7 else lacquer(rng)
     at.box((0, 0, high + 0.04), (wide, deep, high - 0.04), body)
     at.box((0, 0.02, 0.04), (wide - 0.03, deep - 0.03, 0.04), body)
     if high > 0.6 and rng.random() < 0.6:  # books
@@ -112,10 +109,10 @@ def cabinet(at: Frame, rng: Generator, half: tuple[float, float, float]) -> None
             paint(0.07, 0.5, 0.3), paint(rng.uniform(), rng.uniform(0.2, 0.6), 0.85), "shelves",
             size=rng.uniform(0.28, 0.36), seed=seed(rng),
         )  # fmt: skip
-        at.box((0, -deep + 0.005, high + 0.04), (wide - 0.05, 0.01, high - 0.1), at.builder.material(books))
+        at.box((0, -deep + 0.005, high + 0.04), (wide - 0.05, 0.01, high - 0.1), books)
         return
-    front = at.builder.material(timber(rng)) if rng.random() < 0.3 else body
-    knob = at.builder.material(metal(rng))
+    front = timber(rng) if rng.random() < 0.3 else body
+    knob = metal(rng)
     columns, rows = max(1, round(wide / 0.28)), max(1, round(high / 0.28)) if rng.random() < 0.5 else 1
     for i in range(columns):
         for j in range(rows):
@@ -126,59 +123,57 @@ def cabinet(at: Frame, rng: Generator, half: tuple[float, float, float]) -> None
 
 def shade(rng: Generator) -> tuple[Material, tuple[float, float, float]]:
     """A glowing lamp shade, and the colour of its light: warm to neutral."""
-    warmth = rng.uniform(0.1, 0.5)
-    colour = paint(rng.uniform(0.08, 0.13), warmth, 1.0)
+    saturation = rng.uniform(0.1, 0.5)
+    colour = paint(rng.uniform(0.08, 0.13), saturation, 1.0)
     return Material(colour, glow=rng.uniform(1.1, 1.7)), colour
 
 
 def floor_lamp(at: Frame, rng: Generator) -> None:
     """A lamp on a pole, which lights the room."""
-    stand = at.builder.material(metal(rng))
+    stand = metal(rng)
     glowing, colour = shade(rng)
     height, radius = rng.uniform(1.35, 1.75), rng.uniform(0.16, 0.24)
     at.cylinder((0, 0, 0.015), 0.15, 0.015, stand)
     at.cylinder((0, 0, height / 2), 0.02, height / 2, stand)
-    at.cylinder((0, 0, height), radius, 0.14, at.builder.material(glowing), shadow=False)
-    at.builder.lights.append(Light(at.point(0, 0, height + 0.05), colour, rng.uniform(0.5, 1.1)))
+    at.cylinder((0, 0, height), radius, 0.14, glowing, shadow=False)
+    at.light((0, 0, height + 0.05), colour, rng.uniform(0.5, 1.1))
 
 
 def ceiling_lamp(at: Frame, rng: Generator) -> None:
     """A lamp that hangs ``at.z`` above the floor from the ceiling: globe, drum or flat disc."""
-    wire = at.builder.material(metal(rng))
+    wire = metal(rng)
     glowing, colour = shade(rng)
-    lit = at.builder.material(glowing)
-    drop = float(rng.uniform(0.3, 0.6))
+    drop = rng.uniform(0.3, 0.6)
     form = int(rng.integers(3))
     if form == 0:
-        at.ball((0, 0, -drop), float(rng.uniform(0.12, 0.2)), lit, shadow=False)
+        at.ball((0, 0, -drop), rng.uniform(0.12, 0.2), glowing, shadow=False)
     elif form == 1:
-        at.cylinder((0, 0, -drop), float(rng.uniform(0.18, 0.3)), 0.1, lit, shadow=False)
+        at.cylinder((0, 0, -drop), rng.uniform(0.18, 0.3), 0.1, glowing, shadow=False)
     else:
         drop = 0.05
-        at.cylinder((0, 0, -0.04), float(rng.uniform(0.18, 0.3)), 0.04, lit, shadow=False)
+        at.cylinder((0, 0, -0.04), rng.uniform(0.18, 0.3), 0.04, glowing, shadow=False)
     if form < 2:
         at.cylinder((0, 0, -drop / 2), 0.012, drop / 2, wire, shadow=False)
-    at.builder.lights.append(Light(at.point(0, 0, -drop - 0.12), colour, rng.uniform(1.6, 2.6)))
+    at.light((0, 0, -drop - 0.12), colour, rng.uniform(1.6, 2.6))
 
 
 def plant(at: Frame, rng: Generator) -> None:
     """A potted plant: a pot, a stem and a few leafy clouds."""
-    pot = at.builder.material(lacquer(rng) if rng.random() < 0.5 else Material(paint(0.04, 0.6, 0.65)))
+    pot = lacquer(rng) if rng.random() < 0.5 else Material(paint(0.04, 0.6, 0.65))
     hue = rng.uniform(0.24, 0.38)
     leaf = Material(paint(hue, 0.6, 0.55), paint(hue, 0.75, 0.25), "plaster", size=0.03, seed=seed(rng))
-    leaves = at.builder.material(leaf)
     height, radius = rng.uniform(0.5, 1.2), rng.uniform(0.12, 0.2)
     at.cylinder((0, 0, radius), radius, radius, pot)
-    at.cylinder((0, 0, height / 2), 0.02, height / 2, leaves)
+    at.cylinder((0, 0, height / 2), 0.02, height / 2, leaf)
     for _ in range(int(rng.integers(3, 6))):
         x, y, z = rng.normal(0, 0.1, 3)
-        at.ball((float(x), float(y), height + float(z)), tuple(rng.uniform(0.1, 0.22, 3)), leaves)
+        at.add("ball", (x, y, height + z), rng.uniform(0.1, 0.22, 3), leaf)
 
 
 def picture(at: Frame, rng: Generator, half: tuple[float, float]) -> None:
     """A framed picture; the wall is at local y = 0."""
     wide, high = half
-    frame = at.builder.material(timber(rng) if rng.random() < 0.5 else metal(rng))
+    frame = timber(rng) if rng.random() < 0.5 else metal(rng)
     texture = str(rng.choice(["plaster", "checker", "stripes", "plaster"]))
     canvas = Material(
         paint(rng.uniform(), rng.uniform(0.4, 0.9), rng.uniform(0.5, 0.95)),
@@ -186,30 +181,30 @@ def picture(at: Frame, rng: Generator, half: tuple[float, float]) -> None:
         size=rng.uniform(0.12, 0.3), seed=seed(rng),
     )  # fmt: skip
     at.box((0, -0.015, 0), (wide, 0.015, high), frame)
-    at.box((0, -0.03, 0), (wide - 0.04, 0.005, high - 0.04), at.builder.material(canvas), shadow=False)
+    at.box((0, -0.03, 0), (wide - 0.04, 0.005, high - 0.04), canvas, shadow=False)
 
 
 def window(at: Frame, rng: Generator, half: tuple[float, float]) -> None:
     """A window with a cross bar; daylight comes from a little inside of it. The wall is at local y = 0."""
     wide, high = half
-    frame = at.builder.material(Material(paint(0.1, rng.uniform(0, 0.25), rng.uniform(0.6, 0.95)), gloss=0.2))
+    frame = Material(paint(0.1, rng.uniform(0, 0.25), rng.uniform(0.6, 0.95)), gloss=0.2)
     day = paint(rng.uniform(0.54, 0.62), rng.uniform(0.05, 0.4), 1.0)
     sky = Material(day, paint(0.57, 0.1, 0.95), "plaster", size=1.2, seed=seed(rng), glow=rng.uniform(1.0, 1.6))
-    at.box((0, -0.01, 0), (wide, 0.01, high), at.builder.material(sky), shadow=False)
+    at.box((0, -0.01, 0), (wide, 0.01, high), sky, shadow=False)
     for x in (-1, 0, 1):
         at.box((x * wide, -0.03, 0), (0.03, 0.03, high + 0.03), frame, shadow=False)
     for z in (-1, 1):
         at.box((0, -0.03, z * high), (wide, 0.03, 0.03), frame, shadow=False)
     at.box((0, -0.08, -high - 0.04), (wide + 0.06, 0.08, 0.015), frame)
-    at.builder.lights.append(Light(at.point(0, -0.35, 0.15), day, rng.uniform(1.2, 2.4)))
+    at.light((0, -0.35, 0.15), day, rng.uniform(1.2, 2.4))
 
 
 def carton(at: Frame, rng: Generator, half: tuple[float, float, float]) -> None:
     """A cardboard or painted box with a strip of tape."""
     card = Material(paint(0.09, rng.uniform(0.3, 0.5), rng.uniform(0.5, 0.75)))
-    side = at.builder.material(card if rng.random() < 0.6 else lacquer(rng))
+    side = card if rng.random() < 0.6 else lacquer(rng)
     at.box((0, 0, half[2]), half, side)
-    tape = at.builder.material(Material(paint(0.1, 0.25, 0.85), gloss=0.4))
+    tape = Material(paint(0.1, 0.25, 0.85), gloss=0.4)
     at.box((0, 0, 2 * half[2]), (half[0] * 0.15, half[1] * 1.005, 0.004), tape, shadow=False)
 
 
@@ -220,33 +215,33 @@ def ball(at: Frame, rng: Generator, radius: float) -> None:
     skin = Material(
         paint(hue, 0.85, 0.9), paint(hue + 0.4, 0.3, 0.95), texture, size=radius * 0.8, seed=seed(rng), gloss=0.6
     )
-    at.ball((0, 0, radius), radius, at.builder.material(skin))
+    at.ball((0, 0, radius), radius, skin)
 
 
 def rug(at: Frame, rng: Generator, half: tuple[float, float]) -> None:
     """A flat rug, round where it is about square."""
-    pile = at.builder.material(fabric(rng))
+    pile = fabric(rng)
     if abs(half[0] - half[1]) < 0.15:
         at.cylinder((0, 0, 0.008), half[0], 0.008, pile, shadow=False)
         return
-    at.box((0, 0, 0.006), (*half, 0.006), at.builder.material(fabric(rng)), shadow=False)
+    at.box((0, 0, 0.006), (*half, 0.006), fabric(rng), shadow=False)
     at.box((0, 0, 0.009), (half[0] - 0.1, half[1] - 0.1, 0.006), pile, shadow=False)
 
 
 def cup(at: Frame, rng: Generator) -> None:
     """A cup."""
-    high = float(rng.uniform(0.04, 0.07))
-    at.cylinder((0, 0, high), float(rng.uniform(0.035, 0.05)), high, at.builder.material(lacquer(rng)))
+    high = rng.uniform(0.04, 0.07)
+    at.cylinder((0, 0, high), rng.uniform(0.035, 0.05), high, lacquer(rng))
 
 
 def book(at: Frame, rng: Generator) -> None:
     """A lying book."""
-    at.box((0, 0, 0.02), (0.1, 0.14, 0.02), at.builder.material(lacquer(rng)))
+    at.box((0, 0, 0.02), (0.1, 0.14, 0.02), lacquer(rng))
 
 
 def bottle(at: Frame, rng: Generator) -> None:
     """A bottle or vase."""
-    glass = at.builder.material(Material(paint(rng.uniform(0.2, 0.6), 0.6, rng.uniform(0.3, 0.7)), gloss=0.9))
+    glass = Material(paint(rng.uniform(0.2, 0.6), 0.6, rng.uniform(0.3, 0.7)), gloss=0.9)
     at.cylinder((0, 0, 0.09), 0.04, 0.09, glass)
     at.cylinder((0, 0, 0.2), 0.016, 0.05, glass)
 

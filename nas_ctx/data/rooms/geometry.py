@@ -13,8 +13,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from nas_ctx.data.rooms.textures import Floats, Material
+
 # Vectors are arrays whose first axis is x, y, z: (3,), (3, n) or (3, H, W). So sums over components stay fast.
+
+Vector = Sequence[float] | NDArray[np.float64]
+"""Three numbers: a point, or half widths."""
 
 NEAR = np.float32(1e-3)
 _TINY = np.float32(1e-30)
@@ -45,16 +49,16 @@ class Part:
         centre: its middle in the world, metres.
         half: half its extent along its own axes, metres.
         axes: (3, 3), rows are its own axes in the world.
-        material: index into the scene's materials.
+        material: how its surface looks.
         item: index of the thing that it is a part of; parts of one item have no boundary between them.
         role: what it is within its item (a class of human parts; 0 where that means nothing).
         shadow: whether it keeps light from other parts.
     """
 
     shape: str
-    centre: Sequence[float]
-    half: Sequence[float]
-    material: int
+    centre: Vector
+    half: Vector
+    material: Material
     item: int
     axes: NDArray[np.float64] = field(default_factory=lambda: np.eye(3))
     role: int = 0

@@ -1,7 +1,7 @@
 """What a room holds: its surfaces, its things, its lights, and the camera that looks at it.
 
-:class:`Builder` collects parts and materials; :class:`Frame` lets furniture be described where it stands, so that a
-chair knows nothing about where in the room it will be.
+:class:`Builder` collects parts; :class:`Frame` lets furniture be described where it stands, so that a chair knows
+nothing about where in the room it will be.
 """
 
 from __future__ import annotations
@@ -14,26 +14,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.data.rooms.geometry import Floats, Part, rotation
+from nas_ctx.data.rooms.geometry import Floats, Part, Vector, rotation
 from nas_ctx.data.rooms.textures import Colour, Material
 
 # Names of the semantic classes; class i of the label images is ROOMS_CLASSES[i - 1], and 0 is unlabelled.
 ROOMS_CLASSES = (
-    "wall",
-    "floor",
-    "ceiling",
-    "rug",
-    "table",
-    "chair",
-    "sofa",
-    "cabinet",
-    "lamp",
-    "plant",
-    "picture",
-    "window",
-    "box",
+    "wall", "floor", "ceiling", "rug", "table", "chair", "sofa", "cabinet", "lamp", "plant", "picture", "window", "box",
     "ball",
-)
+)  # fmt: skip
 UNLABELLED = "unlabelled"  # small things on tables and cabinets; they get the ignore value
 PERSON = "person"  # stands only in scenes with figures, which only the PASCAL layout asks for
 
@@ -78,16 +66,14 @@ class Scene:
         extent: width, length and height of the room, metres.
         faces: material of the walls at low x, high x, low y, high y, then of the floor and of the ceiling.
         parts: all convex shapes in the room.
-        materials: what parts and faces point to.
         items: class name of every item; the first three are wall, floor and ceiling.
         lights: the lights; ``ambient`` is the linear colour of light from everywhere.
         camera: where it is seen from.
     """
 
     extent: tuple[float, float, float]
-    faces: tuple[int, int, int, int, int, int]
+    faces: tuple[Material, ...]
     parts: tuple[Part, ...]
-    materials: tuple[Material, ...]
     items: tuple[str, ...]
     lights: tuple[Light, ...]
     ambient: Colour
@@ -117,19 +103,13 @@ class Builder:
     """Collects what is in a room while it is furnished."""
 
     parts: list[Part] = field(default_factory=list)
-    materials: list[Material] = field(default_factory=list)
     items: list[str] = field(default_factory=lambda: list(ROOMS_CLASSES[:3]))
     lights: list[Light] = field(default_factory=list)
 
     def item(self, name: str) -> int:
-        """A new thing of class ``name``; returns its number."""
+        """Add a thing of class ``name``; returns its number."""
         self.items.append(name)
         return len(self.items) - 1
-
-    def material(self, material: Material) -> int:
-        """File a material; returns its number."""
-        self.materials.append(material)
-        return len(self.materials) - 1
 
 
 @dataclass(frozen=True)
@@ -145,8 +125,8 @@ class Frame:
 
     def point(self, x: float, y: float, z: float) -> tuple[float, float, float]:
         """A local point in the world."""
-        world = np.array([x, y, z]) @ self.axes + [self.x, self.y, self.z]
-        return (float(world[0]), float(world[1]), float(world[2]))
+        x, y, z = (np.array([x, y, z]) @ self.axes + [self.x, self.y, self.z]).tolist()
+        return x, y, z
 
     @cached_property
     def axes(self) -> NDArray[np.float64]:
@@ -156,9 +136,9 @@ class Frame:
     def add(
         self,
         shape: str,
-        centre: Sequence[float],
-        half: Sequence[float],
-        material: int,
+        centre: Vector,
+        half: Vector,
+        material: Material,
         axes: NDArray[np.float64] | None = None,
         role: int = 0,
         shadow: bool = True,
@@ -168,17 +148,23 @@ class Frame:
         part = Part(shape, self.point(*centre), half, material, self.item, turned, role, shadow)
         self.builder.parts.append(part)
 
-    def box(self, centre: Sequence[float], half: Sequence[float], material: int, shadow: bool = True) -> None:
+    def box(self, centre: Sequence[float], half: Sequence[float], material: Material, shadow: bool = True) -> None:
         """Put a box here, along the frame's axes."""
         self.add("box", centre, half, material, shadow=shadow)
 
-    def cylinder(self, centre: Sequence[float], radius: float, half: float, material: int, shadow: bool = True) -> None:
+    def cylinder(
+        self, centre: Sequence[float], radius: float, half: float, material: Material, shadow: bool = True
+    ) -> None:
         """Put an upright cylinder here."""
         self.add("cylinder", centre, (radius, radius, half), material, shadow=shadow)
 
-    def ball(self, centre: Sequence[float], half: Sequence[float] | float, material: int, shadow: bool = True) -> None:
-        """Put a ball or an ellipsoid here."""
-        self.add("ball", centre, (half,) * 3 if isinstance(half, float) else half, material, shadow=shadow)
+    def ball(self, centre: Sequence[float], radius: float, material: Material, shadow: bool = True) -> None:
+        """Put a ball here."""
+        self.add("ball", centre, (radius,) * 3, material, shadow=shadow)
+
+    def light(self, position: Sequence[float], colour: Colour, strength: float) -> None:
+        """Put a light here."""
+        self.builder.lights.append(Light(self.point(*position), colour, strength))
 
 
 def paint(hue: float, saturation: float, value: float) -> Colour:
@@ -187,11 +173,6 @@ def paint(hue: float, saturation: float, value: float) -> Colour:
     >>> paint(0.3, 0.0, 1.0)
     (1.0, 1.0, 1.0)
     """
-    red, green, blue = (
-        (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for c in _rgb(hue, saturation, value)
-    )
-    return (red, green, blue)
-
-
-def _rgb(hue: float, saturation: float, value: float) -> tuple[float, float, float]:
-    return colorsys.hsv_to_rgb(hue % 1, min(max(saturation, 0), 1), min(max(value, 0), 1))
+    rgb = colorsys.hsv_to_rgb(hue % 1, min(max(saturation, 0), 1), min(max(value, 0), 1))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb)
+    return red, green, blue

@@ -13,8 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.data.rooms.geometry import Floats
-
+Floats = NDArray[np.float32]
 Colour = tuple[float, float, float]  # linear light, 0..1
 
 

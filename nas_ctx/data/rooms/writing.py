@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from nas_ctx.data.rooms.camera import Shot, render
 from nas_ctx.data.rooms.furnish import compose
-from nas_ctx.data.rooms.layouts import LAYOUTS, Layout
+from nas_ctx.data.rooms.layouts import LAYOUTS
 from nas_ctx.data.rooms.scene import Scene
 from nas_ctx.errors import InputError, unknown_name
 
@@ -66,21 +66,19 @@ def write_rooms(
     if layout not in LAYOUTS:
         raise unknown_name("layout", layout, LAYOUTS)
     manifest = {
-        "format": f"nas_ctx.rooms/{VERSION}",
-        "layout": layout,
-        "train": train,
-        "val": val,
-        "size": list(size),
-        "seed": seed,
-        "classes": list(LAYOUTS[layout].classes),
-    }
-    if _already_there(root, manifest):
-        return False
+        "format": f"nas_ctx.rooms/{VERSION}", "layout": layout, "train": train, "val": val, "size": list(size),
+        "seed": seed, "classes": list(LAYOUTS[layout].classes),
+    }  # fmt: skip
+    return not _already_there(root, manifest) and _write_whole(root, manifest, progress)
+
+
+def _write_whole(root: Path, manifest: dict[str, Any], progress: bool) -> bool:
+    """Write what ``manifest`` describes beside ``root``, then move it there; False if another process was faster."""
     temporary = root.with_name(f".{root.name}-{secrets.token_hex(4)}")
     try:
-        _write(temporary, LAYOUTS[layout], (train, val), size, seed, progress)
+        _write(temporary, manifest, progress)
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
-        if _already_there(root, manifest):  # somebody else has written it meanwhile
+        if _already_there(root, manifest):
             return False
         if root.is_dir():
             root.rmdir()
@@ -92,16 +90,17 @@ def write_rooms(
     return True
 
 
-def _write(
-    folder: Path, layout: Layout, counts: tuple[int, int], size: tuple[int, int], seed: int, progress: bool
-) -> None:
+def _write(folder: Path, manifest: dict[str, Any], progress: bool) -> None:
+    layout = LAYOUTS[manifest["layout"]]
     for name in layout.folders:
         (folder / name).mkdir(parents=True)
-    with tqdm(total=sum(counts), desc="rooms", unit="scene", disable=not progress) as bar:
-        for number, (split, count) in enumerate(zip(SPLITS, counts, strict=True)):
-            names, records = [f"{split}_{i:05d}" for i in range(count)], []
+    total = sum(manifest[split] for split in SPLITS)
+    with tqdm(total=total, desc="rooms", unit="scene", disable=not progress) as bar:
+        for number, split in enumerate(SPLITS):
+            names, records = [f"{split}_{i:05d}" for i in range(manifest[split])], []
             for i, name in enumerate(names):
-                records.append(layout.write(folder, name, *take(seed, number, i, size, layout.figures)))
+                scene, shot = take(manifest["seed"], number, i, manifest["size"], layout.figures)
+                records.append(layout.write(folder, name, scene, shot))
                 bar.update()
             layout.finish(folder, split, names, records)
 
@@ -121,19 +120,19 @@ def _check(train: int, val: int, size: tuple[int, int], seed: int) -> None:
 
 
 def _already_there(root: Path, wanted: dict[str, Any]) -> bool:
-    """Is the wanted data set in ``root``? InputError when something else is."""
+    """Whether ``root`` holds the wanted data set; InputError if it holds something else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     if not (root / MANIFEST).is_file():
         raise InputError(f"{root}: is not empty and holds no {MANIFEST}; choose another folder for the rooms")
     try:
-        found = json.loads((root / MANIFEST).read_text())
+        present = json.loads((root / MANIFEST).read_text())
     except ValueError as error:
         raise InputError(f"{root / MANIFEST}: cannot be read ({error}); choose another folder for the rooms") from None
     for key, value in wanted.items():
-        there = found.get(key) if isinstance(found, dict) else None
-        if there != value:
+        other = present.get(key) if isinstance(present, dict) else None
+        if other != value:
             raise InputError(
-                f"{root}: holds rooms with {key} {there!r}, asked for {value!r}; remove it or choose another folder"
+                f"{root}: holds rooms with {key} {other!r}, asked for {value!r}; remove it or choose another folder"
             )
     return True
