@@ -16,6 +16,7 @@ from nas_ctx.data.base import DenseDataset, Draw
 from nas_ctx.errors import InputError
 
 
+@dataclass(eq=False)
 class BatchStream(Sampler[list[Draw]]):
     """An endless row of batches, of which batch k depends on ``seed`` and k only.
 
@@ -31,12 +32,12 @@ class BatchStream(Sampler[list[Draw]]):
     (True, 4)
     """
 
-    def __init__(self, count: int, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
-        self.count = count
-        self.batch_size = batch_size
-        self.seed = seed
-        self.rank, self.ranks = rank, ranks
-        self.position = 0
+    count: int
+    batch_size: int
+    seed: int
+    rank: int = 0
+    ranks: int = 1
+    position: int = 0
 
     def __len__(self) -> int:
         return self.count // (self.batch_size * self.ranks)
@@ -77,27 +78,26 @@ class _Damaged:
     message: str
 
 
+@dataclass(frozen=True)
 class _Carrying(Dataset[Any]):
     """A data set that returns InputErrors instead of raising them."""
 
-    def __init__(self, inner: DenseDataset) -> None:
-        self.inner = inner
+    dataset: DenseDataset
 
     def __len__(self) -> int:
-        return len(self.inner)
+        return len(self.dataset)
 
     def __getitem__(self, which: Any) -> Any:
         try:
-            return self.inner[which] if which is not None else {**self.inner[0], "id": ""}
+            return self.dataset[which] if which is not None else {**self.dataset[0], "id": ""}
         except InputError as error:
             return _Damaged(str(error))
 
 
 def collate(samples: list[Any]) -> Any:
     """Samples to one batch: tensors stacked, ids in a list. A sample that could not be read takes the batch's place."""
-    for sample in samples:
-        if isinstance(sample, _Damaged):
-            return sample
+    if damaged := next((sample for sample in samples if isinstance(sample, _Damaged)), None):
+        return damaged
     shapes = {tuple(sample["image"].shape[1:]): sample["id"] for sample in samples}
     if len(shapes) > 1:
         sizes = ", ".join(f"{name!r} {height} x {width}" for (height, width), name in shapes.items())

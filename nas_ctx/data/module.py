@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from nas_ctx.tasks import Task
 
 
+@dataclass(eq=False, repr=False)
 class DataModule(pl.LightningDataModule):
     """Training and validation batches of one data set.
 
@@ -38,32 +40,21 @@ class DataModule(pl.LightningDataModule):
         InputError: from the first use of the data, see :class:`nas_ctx.data.base.DenseDataset`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        root: str | os.PathLike[str],
-        tasks: Mapping[str, Task],
-        image_size: tuple[int, int],
-        batch_size: int = 8,
-        eval_batch_size: int = 8,
-        workers: int = 0,
-        seed: int = 0,
-        augment: bool = True,
-        limit_train: int | None = None,
-        limit_val: int | None = None,
-    ) -> None:
+    name: str = field()  # without the None that Lightning has as default
+    root: str | os.PathLike[str]
+    tasks: Mapping[str, Task]
+    image_size: tuple[int, int]
+    batch_size: int = 8
+    eval_batch_size: int = 8
+    workers: int = 0
+    seed: int = 0
+    augment: bool = True
+    limit_train: int | None = None
+    limit_val: int | None = None
+
+    def __post_init__(self) -> None:
         super().__init__()
-        self.dataset_type = DATASETS.resolve(name, "data.name")
-        self.root = root
-        self.tasks = tasks
-        self.image_size = image_size
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.workers = workers
-        self.seed = seed
-        self.augment = augment
-        self.limit_train = limit_train
-        self.limit_val = limit_val
+        self.dataset_type = DATASETS.resolve(self.name, "data.name")
 
     @classmethod
     def from_config(cls, config: DataConfig, tasks: Mapping[str, Task], seed: int = 0) -> Self:

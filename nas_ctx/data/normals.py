@@ -25,14 +25,14 @@ def sampled_normals(dataset: DenseDataset, count: int, seed: int, indices: Itera
         InputError: no image has a valid normal.
     """
     each = -(-count // len(dataset))
-    found = []
+    drawn = []
     for index in range(len(dataset)) if indices is None else indices:
         normals = dataset.read(index)["normals"].reshape(-1, 3)
         length = np.linalg.norm(normals, axis=1)
         valid = np.flatnonzero((length > 0) & np.isfinite(length))
-        drawn = np.random.default_rng([seed, index]).permutation(valid)[:each]
-        found.append(normals[drawn] / length[drawn, None])
-    together = np.concatenate(found).astype(np.float32)
-    if not len(together):
+        pixels = np.random.default_rng([seed, index]).permutation(valid)[:each]
+        drawn.append(normals[pixels] / length[pixels, None])
+    directions = np.concatenate(drawn).astype(np.float32)
+    if not len(directions):
         raise InputError(f"{dataset.root}: no image of the {dataset.split} split has a valid normal")
-    return torch.from_numpy(together)
+    return torch.from_numpy(directions)

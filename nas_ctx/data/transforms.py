@@ -8,6 +8,7 @@ made that the crop throws away.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -152,6 +153,7 @@ def pad(array: NDArray[Any], size: Size, value: float) -> NDArray[Any]:
     return padded
 
 
+@dataclass(frozen=True)
 class EvalTransform:
     """Standardise, pad to at least ``size``, mark what is ignored, make tensors.
 
@@ -160,9 +162,8 @@ class EvalTransform:
         size: height and width that smaller pictures are padded to; larger ones stay whole.
     """
 
-    def __init__(self, tasks: Mapping[str, Task], size: Size) -> None:
-        self.tasks = tasks
-        self.size = size
+    tasks: Mapping[str, Task]
+    size: Size
 
     def __call__(self, sample: Sample, draw: Draw) -> Sample:
         """The batch layout of one sample: image float32 (3, H, W), labels as the tasks lay them out, id."""
@@ -174,6 +175,7 @@ class EvalTransform:
         return ready
 
 
+@dataclass(frozen=True)
 class TrainTransform:
     """Random scale, crop, mirroring and colours, then as :class:`EvalTransform`.
 
@@ -186,18 +188,10 @@ class TrainTransform:
         classes_of: the class label of a sample that decides whether a crop is varied enough; None: the first is taken.
     """
 
-    def __init__(
-        self,
-        tasks: Mapping[str, Task],
-        size: Size,
-        seed: int,
-        classes_of: ClassesOf = lambda sample: sample.get("semseg"),
-    ) -> None:
-        self.tasks = tasks
-        self.size = size
-        self.seed = seed
-        self.classes_of = classes_of
-        self.finish = EvalTransform(tasks, size)
+    tasks: Mapping[str, Task]
+    size: Size
+    seed: int
+    classes_of: ClassesOf = lambda sample: sample.get("semseg")
 
     def __call__(self, sample: Sample, draw: Draw) -> Sample:
         rng = np.random.default_rng([self.seed, draw.epoch, draw.index])
@@ -213,4 +207,4 @@ class TrainTransform:
         for name, task in self.tasks.items():
             label = task.scale(resample_label(sample[name], size, window), factor)
             changed[name] = task.flip(mirror(label)) if flipped else label
-        return self.finish(changed, draw)
+        return EvalTransform(self.tasks, self.size)(changed, draw)

@@ -27,7 +27,7 @@ class Task(ABC):
     may be half precision, labels never are.
 
     A new task is a subclass with options as keyword arguments of its constructor, anywhere: ``tasks.<name>.type`` in a
-    configuration names it. Six methods must be written, those without a body here; :func:`nas_ctx.testing.check_task`
+    configuration names it. Five methods must be written, those without a body here; :func:`nas_ctx.testing.check_task`
     says what a task must satisfy and whether one does.
     """
 
@@ -92,17 +92,12 @@ class Task(ABC):
         """
         return not_finite(label)
 
-    @abstractmethod
     def to_tensor(self, label: Array) -> Tensor:
-        """The label as it stands in a batch, without the batch dimension."""
+        """The label as it stands in a batch, without the batch dimension: by default a quantity, float32 (C, H, W)."""
+        array = np.asarray(label, dtype=np.float32)
+        array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
+        return torch.from_numpy(np.ascontiguousarray(array))
 
 
 TASKS: Registry[type[Task]] = Registry("task", group="nas_ctx.tasks", refusal=subclass_of(Task))
 register_task = TASKS.register
-
-
-def quantity_to_tensor(label: Array) -> Tensor:
-    """An (H, W) or (H, W, C) array as float32 (C, H, W)."""
-    array = np.asarray(label, dtype=np.float32)
-    array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-    return torch.from_numpy(np.ascontiguousarray(array))

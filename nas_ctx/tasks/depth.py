@@ -11,7 +11,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.labels import IGNORE
 from nas_ctx.metrics import DepthErrors
 from nas_ctx.tasks import options
-from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
+from nas_ctx.tasks.base import Array, Task, register_task
 from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import DepthBins
 from nas_ctx.tasks.drawing import draw_depth
@@ -92,6 +92,3 @@ class Depth(Task):
         if not (label > 0).any():
             faults.append("has no valid pixel")
         return faults
-
-    def to_tensor(self, label: Array) -> Tensor:
-        return quantity_to_tensor(label)

@@ -11,7 +11,7 @@ from torchmetrics import Metric
 from nas_ctx.metrics import BoundaryF
 from nas_ctx.metrics.boundary import boundary_name
 from nas_ctx.tasks import losses, options
-from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
+from nas_ctx.tasks.base import Array, Task, register_task
 from nas_ctx.tasks.checks import not_binary
 from nas_ctx.tasks.drawing import draw_share
 
@@ -72,6 +72,3 @@ class Edge(Task):
 
     def check_label(self, label: Array) -> list[str]:
         return not_binary(label)
-
-    def to_tensor(self, label: Array) -> Tensor:
-        return quantity_to_tensor(label)

@@ -11,7 +11,7 @@ from torchmetrics import Metric
 from nas_ctx.labels import IGNORE
 from nas_ctx.metrics import AngularErrors
 from nas_ctx.tasks import losses, options
-from nas_ctx.tasks.base import Array, Task, quantity_to_tensor, register_task
+from nas_ctx.tasks.base import Array, Task, register_task
 from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import fibonacci_sphere, load_codebook, nearest_codeword
 from nas_ctx.tasks.drawing import draw_normals
@@ -89,6 +89,3 @@ class Normals(Task):
         wrong = np.count_nonzero((np.abs(length - 1) > LENGTH_TOLERANCE) & (length > 0))
         odd = [f"{wrong} vectors have neither length 1 nor 0 (up to {length.max():.3g})"] if wrong else []
         return not_finite(label) + odd
-
-    def to_tensor(self, label: Array) -> Tensor:
-        return quantity_to_tensor(label)

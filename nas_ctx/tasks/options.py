@@ -5,18 +5,15 @@ from __future__ import annotations
 from nas_ctx.errors import InputError
 
 
-def number(
-    task: str, key: str, value: object, low: float, high: float = float("inf"), *, inclusive: bool = False
-) -> float:
-    """``value`` as a float strictly between ``low`` and ``high`` (or at one of them, if ``inclusive``).
+def number(task: str, key: str, value: object, low: float, high: float = float("inf")) -> float:
+    """``value`` as a float strictly between ``low`` and ``high``.
 
     >>> number("edge", "positive_weight", 1.5, 0, 1)
     Traceback (most recent call last):
     nas_ctx.errors.InputError: tasks.edge.positive_weight: 1.5, expected a number between 0 and 1
     """
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    if good and (low < value < high or (inclusive and value in (low, high))):  # type: ignore[operator]
-        return float(value)  # type: ignore[arg-type]
+    if isinstance(value, int | float) and not isinstance(value, bool) and low < value < high:
+        return float(value)
     bounds = f"above {low:g}" if high == float("inf") else f"between {low:g} and {high:g}"
     raise InputError(f"tasks.{task}.{key}: {value!r}, expected a number {bounds}")
 
