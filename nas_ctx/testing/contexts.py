@@ -243,7 +243,8 @@ def make_inputs(
 
 def inputs_of(tensors: Iterable[Tensor]) -> ContextInput:
     """Features of target and source, and their region maps, as the input of a block."""
-    return ContextInput(*tensors)
+    target, source, target_regions, source_regions = tensors
+    return ContextInput(target, source, target_regions, source_regions)
 
 
 def affine_norms(context: Any) -> set[str]:

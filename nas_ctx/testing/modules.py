@@ -43,7 +43,10 @@ def images_are_independent(run: Callable[..., Outputs], inputs: Sequence[Tensor]
         )
 
 
-def shapes_of(outputs: Tensor | Outputs) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+Shapes = tuple[int, ...] | Mapping[str, tuple[int, ...]]
+
+
+def shapes_of(outputs: Tensor | Outputs) -> Shapes:
     """The shape of a tensor, or those of the tensors of a mapping."""
     return tuple(outputs.shape) if isinstance(outputs, Tensor) else {key: tuple(x.shape) for key, x in outputs.items()}
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nas_ctx.models import DISTILLATIONS, HEADS, NETWORKS, Backbone, TaskShape
 from nas_ctx.testing.messages import about, doing, expect, name_of
-from nas_ctx.testing.modules import every_parameter_learns, images_are_independent, shapes_of, wake
+from nas_ctx.testing.modules import Shapes, every_parameter_learns, images_are_independent, shapes_of, wake
 
 SMALL = "test_efficientnet"
 """A backbone of timm's that is made for tests."""
@@ -119,7 +119,7 @@ def check_outputs(outputs: Any) -> None:
         f"the final logits are {final}: expected {wanted}, task.channels at the resolution of the image "
         "(`nas_ctx.models.network.upsampled(logits, image)` resizes them)",
     )
-    wanted = {task: (2, TASKS[task].regions, *SIZE) for task in auxiliary if task in TASKS}
+    wanted = {task: (2, TASKS[task].regions, *SIZE) for task in outputs["auxiliary"] if task in TASKS}
     expect(auxiliary == wanted, f"the auxiliary logits are {auxiliary}: expected {wanted}, task.regions channels")
 
 
@@ -132,7 +132,7 @@ def _check_features(
     module: nn.Module,
     run: Callable[[Tensor], Any],
     inputs: Tensor,
-    wanted: tuple[int, ...] | dict[str, tuple[int, ...]],
+    wanted: Shapes,
     what: str,
     hint: str = "",
 ) -> None:
@@ -145,7 +145,7 @@ def _check_features(
     module.train()
     with doing(what):
         shapes = shapes_of(run(inputs))
-    kind = "refined features" if isinstance(wanted, dict) else "features"
+    kind = "refined features" if isinstance(wanted, Mapping) else "features"
     expect(shapes == wanted, f"expected {kind} {wanted}, got {shapes}" + (f": {hint}" if hint else ""))
     wake(module)
     every_parameter_learns(module, list(features(inputs).values()))

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from nas_ctx.data.rooms.geometry import NEAR, SHAPES, Floats, Part, dot, part_interval, shaded_from, unit
+from nas_ctx.data.rooms.geometry import NEAR, SHAPES, Part, dot, part_interval, shaded_from, unit
 from nas_ctx.data.rooms.scene import CEILING, FLOOR, WALL, Scene
-from nas_ctx.data.rooms.textures import Material
+from nas_ctx.data.rooms.textures import Floats, Material
 
 FACE_ITEMS = (WALL, WALL, WALL, WALL, FLOOR, CEILING)  # of the room's faces, in the order of Scene.faces
 SHADOWS = 2  # how many lights, the strongest, throw shadows

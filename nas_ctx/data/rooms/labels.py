@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.data.rooms.geometry import Floats
 from nas_ctx.data.rooms.scene import PERSON, UNLABELLED
+from nas_ctx.data.rooms.textures import Floats
 
 _NEVER_SALIENT = {"wall", "floor", "ceiling", "rug", "window", "picture", UNLABELLED}
 

@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.data.rooms.geometry import Floats, Part, Vector, rotation
-from nas_ctx.data.rooms.textures import Colour, Material
+from nas_ctx.data.rooms.geometry import Part, Vector, rotation
+from nas_ctx.data.rooms.textures import Colour, Floats, Material
 
 # Names of the semantic classes; class i of the label images is ROOMS_CLASSES[i - 1], and 0 is unlabelled.
 ROOMS_CLASSES = (
