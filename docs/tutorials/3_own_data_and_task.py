@@ -135,9 +135,6 @@ class Rim(Task):
     def mark_ignore(self, label):
         return np.where(label > 0, label, np.float32(IGNORE))
 
-    def to_tensor(self, label):
-        return torch.from_numpy(np.ascontiguousarray(label, np.float32))[None]
-
     def render(self, values):
         shade = np.where(values == IGNORE, 0, values / 12).clip(0, 1)
         return (shade[..., None] * (255, 215, 120)).astype(np.uint8)
