@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from nas_ctx.config import ModelConfig
-from nas_ctx.runs.measure import multiply_adds, parameters
+from nas_ctx.runs.preview.measure import multiply_adds, parameters
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training.networks import build_network
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 MOVED = {
     "nas_ctx.launch": "nas_ctx.experiment.launch",
-    "nas_ctx.measure": "nas_ctx.runs.measure",
+    "nas_ctx.measure": "nas_ctx.runs.preview.measure",
     "nas_ctx.models.mti_net": "nas_ctx.models.distillation.mti_net",
     "nas_ctx.models.psd": "nas_ctx.models.distillation.psd",
     "nas_ctx.preview": "nas_ctx.runs.preview",

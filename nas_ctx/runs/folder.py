@@ -5,14 +5,9 @@ from __future__ import annotations
 import csv
 import json
 import os
-import platform
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +15,12 @@ from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import check_entry, write_text, written_whole
 from nas_ctx.runs.checkpoints import checkpoints_in
+from nas_ctx.runs.environment import environment
 from nas_ctx.runs.lock import NAME as LOCK
 from nas_ctx.runs.lock import locked
 
 if TYPE_CHECKING:
     from nas_ctx.models.weights import WeightsFile
-
-PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
 
 WRITTEN = (
     LOCK, "checkpoints", "config.yaml", "environment.json", "genotype.json", "history.csv", "metrics.json", "run.log",
@@ -158,41 +152,3 @@ def _is_temporary(entry: Path) -> bool:
         re.fullmatch(r"\.(config|environment|genotype|history|metrics|validation)-[0-9a-f]{8}\.\w+", entry.name)
         is not None
     )
-
-
-def environment(seed: int, command: str, weights: WeightsFile | None = None) -> dict[str, Any]:
-    """Versions, seed, code version, machine and initial weights of a run, as ``environment.json`` holds them."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "command": command,
-        "seed": seed,
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "processor": platform.processor() or platform.machine(),
-        "versions": versions,
-        "weights": None if weights is None else {"file": weights.name, "sha256": weights.sha256},
-        "commit": _commit(),
-        "arguments": sys.argv[1:],
-    }
-
-
-def _commit() -> str | None:
-    """The commit of the checkout that the package is run from, if it is one; "+" marks uncommitted changes."""
-    here = Path(__file__).parent
-    try:
-        commit = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"],
-            cwd=here, capture_output=True, text=True, timeout=10, check=True,
-        ).stdout.strip()  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return commit + ("+" if changed else "")

@@ -25,12 +25,12 @@ from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.plugins import load_plugins
-from nas_ctx.runs.callbacks import Progress, Report, StepSeeds
+from nas_ctx.runs.callbacks.log import RunLog, log, logged
+from nas_ctx.runs.callbacks.progress import Progress, Report, StepSeeds
+from nas_ctx.runs.callbacks.stepbar import StepBar
 from nas_ctx.runs.checkpoints import UNSEALED, Checkpoints, fault_of, newest_whole, set_aside
 from nas_ctx.runs.folder import RunFolder
-from nas_ctx.runs.log import RunLog, log, logged
 from nas_ctx.runs.seal import SealedIO
-from nas_ctx.runs.stepbar import StepBar
 from nas_ctx.runs.stopping import StopRequest, StopRun, stop_on_signals
 from nas_ctx.runs.trained import start_from
 from nas_ctx.search import GumbelSearch

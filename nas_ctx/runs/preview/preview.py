@@ -1,7 +1,7 @@
 """What a run would be, before hours are spent on it: its space, the cost of its networks, and what would refuse it.
 
-Nothing is written, fetched or computed: networks are traced with fake tensors (:mod:`nas_ctx.runs.measure`), and one
-image is read for the shapes of the labels.
+Nothing is written, fetched or computed: networks are traced with fake tensors (:mod:`.measure`), and one image is read
+for the shapes of the labels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.checkpoints import newest_whole
 from nas_ctx.runs.folder import RunFolder
-from nas_ctx.runs.measure import Step, bands_of, imagined, multiply_adds, one_step, parameters
+from nas_ctx.runs.preview.measure import Step, bands_of, imagined, multiply_adds, one_step, parameters
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choice import Choice
 from nas_ctx.search.cost import ExpectedCost
@@ -110,7 +110,7 @@ def _line_of_users(error: Exception) -> str:
 
 
 def _of_torch(function: str) -> bool:
-    """Whether torch calls a function of that name at every operation, as it does in :mod:`nas_ctx.runs.measure`."""
+    """Whether torch calls a function of that name at every operation, as it does for `measure`."""
     return function in ("__torch_function__", "__torch_dispatch__")
 
 

@@ -16,7 +16,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx import __version__
 from nas_ctx.files import unlinked
-from nas_ctx.runs.callbacks import scores_of
+from nas_ctx.runs.callbacks.progress import scores_of
 from nas_ctx.search import GumbelSearchModule
 
 NAME = "run.log"

@@ -8,7 +8,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
-from nas_ctx.runs.callbacks import scores_of
+from nas_ctx.runs.callbacks.progress import scores_of
 from nas_ctx.search import GumbelSearchModule
 
 

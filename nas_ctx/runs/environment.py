@@ -1,0 +1,54 @@
+"""What a run ran with: versions, seed, commit and machine, as ``environment.json`` holds them."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nas_ctx.models.weights import WeightsFile
+
+PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
+
+
+def environment(seed: int, command: str, weights: WeightsFile | None = None) -> dict[str, Any]:
+    """Versions, seed, code version, machine and initial weights of a run, as ``environment.json`` holds them."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "command": command,
+        "seed": seed,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": platform.processor() or platform.machine(),
+        "versions": versions,
+        "weights": None if weights is None else {"file": weights.name, "sha256": weights.sha256},
+        "commit": _commit(),
+        "arguments": sys.argv[1:],
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that the package is run from, if it is one; "+" marks uncommitted changes."""
+    here = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+        changed = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"],
+            cwd=here, capture_output=True, text=True, timeout=10, check=True,
+        ).stdout.strip()  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return commit + ("+" if changed else "")
