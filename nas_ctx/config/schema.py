@@ -68,10 +68,6 @@ class ModelConfig(Section):
     dropout: Share = 0.05
     """Share of the channels that are dropped before the logits of a trained network; a search drops none."""
 
-    def untrained(self) -> ModelConfig:
-        """The same network, with no weights to load."""
-        return self.model_copy(update={"pretrained": False, "weights": None})
-
 
 class TrainingConfig(Section):
     """How weights are learnt, in a search as in training. Defaults are those of supplement A."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.models.hrnet import fuse_bilinearly
-from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights, read_weights
+from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights, is_loading, read_weights
 from nas_ctx.plugins import is_path
 from nas_ctx.plugins.registry import Registry, called_with, signature_of
 
@@ -40,9 +40,9 @@ class Backbone(nn.Module):
 
     ``channels`` is the number of output channels, ``stride`` that of the output map. Input of any size: it is padded
     with zeros (the mean colour of a standardised image) to a multiple of the coarsest stride, and the padding is cut
-    off again. Images come standardised by ImageNet's mean and deviation; a timm model whose weights were trained with
-    others (its ``pretrained_cfg``) sees them standardised by those. An HRNet with the option ``fusion="bilinear"`` is
-    the published one, and takes images as they are.
+    off again. Images come standardised by ImageNet's mean and deviation; where a timm model's weights were trained with
+    others (its ``pretrained_cfg``), it sees them standardised by those. An HRNet with the option ``fusion="bilinear"``
+    is the published one, and takes images as they are.
 
     Args:
         model: a timm model name; HRNets give the four resolutions of HRNetV2, as in the paper. Or a name in
@@ -78,15 +78,16 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         options = dict(options or {})
-        self.weights = None if weights is None else read_weights(weights)
+        has_weights = pretrained or weights is not None
+        self.weights = read_weights(weights) if weights is not None and is_loading() else None
+        pretrained = pretrained and weights is None and is_loading()
         self.padded = True
         if isinstance(model, str) and not is_path(model) and model not in BACKBONES:
             self.padded = "hrnet" not in model or options.get("fusion") != "bilinear"
             self.model, strides, channels, self.used = _timm(model, pretrained, self.weights, options)
         else:
             name = model if isinstance(model, str) else type(model).__name__
-            fetched = pretrained and weights is None
-            self.model = _own(model, fetched, options) if isinstance(model, str) else model
+            self.model = _own(model, pretrained, options) if isinstance(model, str) else model
             if self.weights is not None:
                 self.model.load_state_dict(fit_weights(self.weights, self.model.state_dict()))
             strides, channels = _measured(self.model, name)
@@ -96,7 +97,9 @@ class Backbone(nn.Module):
         self.map_channels: list[int] = [channels[index] for index in self.used]
         self.channels: int = sum(self.map_channels)
         self.channels_last_output = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
-        scale, shift = _restandardisation(getattr(self.model, "pretrained_cfg", {}))
+        self.scale: Tensor | None
+        self.shift: Tensor | None
+        scale, shift = _restandardisation(getattr(self.model, "pretrained_cfg", {}) if has_weights else {})
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
 
@@ -109,7 +112,7 @@ class Backbone(nn.Module):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """The maps one by one, ``map_channels`` wide, of the padded image; :meth:`cropped` takes the padding off."""
-        if self.scale is not None:
+        if self.scale is not None and self.shift is not None:
             image = image * self.scale + self.shift
         if self.padded:
             height, width = image.shape[2:]

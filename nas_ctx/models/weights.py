@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -43,6 +45,30 @@ class WeightsFile:
     name: str
     sha256: str
     state: Mapping[str, Tensor] = field(repr=False)
+
+
+_loading: ContextVar[bool] = ContextVar("loading", default=True)
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Within it backbones are made without their weights, which are neither read nor fetched: a checkpoint follows, or
+    only shapes matter.
+
+    >>> with without_weights():
+    ...     is_loading()
+    False
+    """
+    token = _loading.set(False)
+    try:
+        yield
+    finally:
+        _loading.reset(token)
+
+
+def is_loading() -> bool:
+    """Whether a backbone that is made now loads its weights."""
+    return _loading.get()
 
 
 def read_weights(source: str) -> WeightsFile:

@@ -14,6 +14,7 @@ from nas_ctx.config import Config, read_config
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.models.true_regions import inner
+from nas_ctx.models.weights import without_weights
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.checkpoints import newest_whole
 from nas_ctx.runs.folder import RunFolder
@@ -58,7 +59,8 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     tasks = make_tasks(config.tasks)
     # A run keeps its choices itself: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
-    model = build_network(config.model.untrained().model_copy(update={"blocks": blocks}), tasks)
+    with without_weights():  # the checkpoint's follow
+        model = build_network(config.model.model_copy(update={"blocks": blocks}), tasks)
     wrong = misfit(model, weights)
     if wrong is not None:
         raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {wrong}")

@@ -16,7 +16,7 @@ from skimage import data, transform
 from nas_ctx import runs
 from nas_ctx.errors import InputError
 from nas_ctx.models import Backbone
-from nas_ctx.models.weights import check_reachable, fit_weights, read_weights
+from nas_ctx.models.weights import check_reachable, fit_weights, read_weights, without_weights
 from nas_ctx.runs.trained import load_trained
 from tests.rooms import tiny_config
 
@@ -99,12 +99,17 @@ def test_a_custom_backbone_takes_a_file(tmp_path: Path) -> None:
 
 def test_images_are_standardised_as_the_weights_were_trained() -> None:
     """The published deviation of this model is 0.5 for every channel, not ImageNet's."""
-    backbone = Backbone("test_vit", options={"img_size": 64})
+    with without_weights():  # as where a checkpoint follows
+        backbone = Backbone("test_vit", pretrained=True, options={"img_size": 64})
+    assert backbone.scale is not None
+    assert backbone.shift is not None
     assert tuple(backbone.model.pretrained_cfg["mean"]) == (0.5, 0.5, 0.5)
     colours = torch.rand(1, 3, 64, 64)
     standardised = (colours - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
     torch.testing.assert_close(standardised * backbone.scale + backbone.shift, (colours - 0.5) / 0.5)
-    assert Backbone("efficientnet_lite0").scale is None
+    with without_weights():
+        assert Backbone("efficientnet_lite0", pretrained=True).scale is None, "ImageNet's own"
+    assert Backbone("test_vit", options={"img_size": 64}).scale is None, "random weights were trained with none"
     assert not {"scale", "shift"} & set(backbone.state_dict()), "checkpoints of former versions still fit"
 
 

@@ -20,6 +20,7 @@ from nas_ctx.config import Config
 from nas_ctx.data import DataModule
 from nas_ctx.data.base import Draw
 from nas_ctx.errors import InputError
+from nas_ctx.models.weights import read_weights, without_weights
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.checkpoints import newest_whole
 from nas_ctx.runs.folder import RunFolder
@@ -87,11 +88,10 @@ def preview(config: Config, command: str) -> Preview:
     made = Preview()
     _look_at_folders(made, config)
     sample = _look_at_data(made, config, tasks)
-    config = config.model_copy(update={"model": config.model.untrained()})
     on_gpu = config.training.accelerator in ("gpu", "cuda") or (
         config.training.accelerator == "auto" and torch.cuda.is_available()
     )
-    with bands_of("cuda") if on_gpu else nullcontext():
+    with without_weights(), bands_of("cuda") if on_gpu else nullcontext():
         try:
             (_look_at_search if command == "search" else _look_at_training)(made, config, tasks, sample)
         except InputError:
@@ -125,7 +125,10 @@ def _look_at_folders(made: Preview, config: Config) -> None:
         checkpoint, _ = newest_whole(folder.checkpoints)
         if checkpoint is not None:
             made.begins = f"goes on from {checkpoint.name}"
-    start_from = config.model.start_from
+    start_from, weights = config.model.start_from, config.model.weights
+    with _noted(made):
+        if weights is not None:
+            read_weights(weights)
     with _noted(made):
         if start_from is not None and newest_whole(RunFolder(start_from).checkpoints)[0] is None:
             raise InputError(f"model.start_from: {start_from}: holds no checkpoint to start from")
