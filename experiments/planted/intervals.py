@@ -3,7 +3,7 @@
     python experiments/planted/intervals.py
 
 Five runs make the planted choice of a block with some probability, and else draw one by the given shares. Tables whose
-kappa is undefined, or hangs on one block, have no interval; how many is told.
+kappa is undefined, or depends on one block, have no interval; the last column counts them.
 """
 
 from __future__ import annotations

@@ -12,22 +12,22 @@ from nas_ctx.genotype import CONTEXT_NAMES
 
 
 @dataclass(frozen=True)
-class Candidates:
+class CandidateCounts:
     """The number of candidates of each block, and in words what says so."""
 
     counts: tuple[int, ...]
     known_from: str
 
 
-def candidates_of(runs: Sequence[Run], table: ChoiceTable) -> Candidates:
+def candidates_of(runs: Sequence[Run], table: ChoiceTable) -> CandidateCounts:
     """From the histories of ``runs``; else those of the five contexts if the choices are such; else what occurs."""
     histories = [run.history for run in runs if run.history is not None]
     if histories and all(block in histories[0].choices for block in table.blocks):
         counts = (max(len(history.choices.get(block, ())) for history in histories) for block in table.blocks)
-        return Candidates(tuple(counts), "the histories")
+        return CandidateCounts(tuple(counts), "the histories")
     grid = grid_of(table.blocks)
     if grid is not None and set(table.texts) <= set(CONTEXT_NAMES):
         own = {index for (target, source), index in grid.positions.items() if target == source}
         counts = (4 if index in own else 5 for index in range(len(table.blocks)))
-        return Candidates(tuple(counts), "the five relational contexts")
-    return Candidates((table.common.n_labels,) * len(table.blocks), "the choices that occur")
+        return CandidateCounts(tuple(counts), "the five relational contexts")
+    return CandidateCounts((table.common.n_labels,) * len(table.blocks), "the choices that occur")

@@ -65,12 +65,12 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None) -> ChoiceT
             f"{other.name} has {_some(other.genotype)}"
         )
     rows = [[_label(run.genotype.get(block), block in run.genotype) for block in all_blocks] for run in runs]
-    found = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
-    texts = _texts(found.labels)
-    ranks = _ranks(texts, found.labels, order)
+    numbered = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
+    texts = _texts(numbered.labels)
+    ranks = _ranks(texts, numbered.labels, order)
     moved = sorted(range(len(texts)), key=ranks.__getitem__)
     renumbered = np.array([*np.argsort(moved), -1], dtype=np.int64)  # the -1 of a missing rating finds the last
-    whole = RatingMatrix(renumbered[found.codes], tuple(found.labels[old] for old in moved))
+    whole = RatingMatrix(renumbered[numbered.codes], tuple(numbered.labels[old] for old in moved))
     index = {block: i for i, block in enumerate(all_blocks)}
     return ChoiceTable(
         blocks=blocks,

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import math
 import warnings
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from nas_ctx.analysis.stats.intervals import Interval, WeightedStatistic
-    from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings
+from typing import Any
 
 RENAMED = {
     "Comparison": "RunSetComparison",
@@ -48,29 +43,11 @@ def lookup(name: str) -> Any:
     return getattr(importlib.import_module("nas_ctx.analysis"), RENAMED[name])
 
 
-def bootstrap_interval(
-    ratings: Ratings | RatingMatrix,
-    statistic: WeightedStatistic,
-    *,
-    draws: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-    bounds: tuple[float, float] = (-1.0, 1.0),
-) -> Interval | None:
+def bootstrap_interval(ratings: Any, statistic: Any, *, draws: int = 2000, seed: int = 0, **options: Any) -> Any:
     """The former form of :func:`~nas_ctx.analysis.block_interval`; ``draws`` and ``seed`` have no effect."""
-    from nas_ctx.analysis.stats.intervals import block_interval
-
-    return block_interval(ratings, statistic, level=level, bounds=bounds)
+    return importlib.import_module("nas_ctx.analysis").block_interval(ratings, statistic, **options)
 
 
-def interval(
-    estimate: float,
-    draws: Floats,
-    leave_one_out: Floats,
-    level: float = 0.95,
-    bounds: tuple[float, float] = (-math.inf, math.inf),
-) -> Interval | None:
+def interval(estimate: float, draws: Any, leave_one_out: Any, *options: Any, **others: Any) -> Any:
     """The former form of :func:`~nas_ctx.analysis.jackknife_interval`; ``draws`` has no effect."""
-    from nas_ctx.analysis.stats.intervals import jackknife_interval
-
-    return jackknife_interval(estimate, leave_one_out, level, bounds)
+    return importlib.import_module("nas_ctx.analysis").jackknife_interval(estimate, leave_one_out, *options, **others)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
+from nas_ctx.analysis.stats.agreement import fleiss_parts, once, percentage_parts
 from nas_ctx.analysis.stats.ratings import RatingMatrix, Ratings, rating_matrix
 
 
@@ -18,6 +17,11 @@ class Grid:
     targets: tuple[str, ...]
     sources: tuple[str, ...]
     positions: dict[tuple[str, str], int]  # (target, source) -> index of the block
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return len(self.targets), len(self.sources)
 
 
 def grid_of(blocks: Sequence[str]) -> Grid | None:
@@ -61,22 +65,14 @@ def task_agreements(ratings: Ratings | RatingMatrix, grid: Grid) -> list[TaskAgr
     Few blocks make a row, so these are coarse; a row of one block has a percentage but no chance level.
     """
     blocks = rating_matrix(ratings, least_blocks=1)
-    found = []
+    agreements = []
     for role, tasks, side in (("target", grid.targets, 0), ("source", grid.sources, 1)):
         for task in tasks:
             chosen = [index for key, index in grid.positions.items() if key[side] == task]
             part = blocks.of_blocks(chosen)
-            weights = np.ones((1, len(chosen)))
-            percentage = percentage_parts(part, weights)
-            alone = len(chosen) < 2
-            found.append(
-                TaskAgreement(
-                    role,
-                    task,
-                    len(chosen),
-                    float(percentage.value[0]),
-                    float("nan") if alone else float(percentage.chance[0]),
-                    float("nan") if alone else float(fleiss_parts(part, weights).value[0]),
-                )
-            )
-    return found
+            percentage, fleiss = percentage_parts(part, once(part)), fleiss_parts(part, once(part))
+            values = [float(value[0]) for value in (percentage.value, percentage.chance, fleiss.value)]
+            if len(chosen) < 2:
+                values[1:] = [math.nan, math.nan]
+            agreements.append(TaskAgreement(role, task, len(chosen), *values))
+    return agreements

@@ -97,7 +97,7 @@ class Reliability:
     @property
     def tied(self) -> tuple[str, ...]:
         """The blocks in which a tie stands."""
-        return tuple(b for b, vote in zip(self.blocks, self.votes, strict=True) if vote.tied and not vote.decided_by)
+        return tuple(b for b, vote in zip(self.blocks, self.votes, strict=True) if vote.open)
 
     @property
     def consensus(self) -> Genotype | None:

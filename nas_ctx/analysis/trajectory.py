@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.io.history import common_steps
+from nas_ctx.analysis.io.history import SearchHistory, common_steps
 from nas_ctx.analysis.io.runs import Run
-from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
+from nas_ctx.analysis.stats.agreement import fleiss_parts, once, percentage_parts
 from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix
 from nas_ctx.analysis.stats.stability import winners_of
 
@@ -52,45 +52,41 @@ def trajectory_of(runs: Sequence[Run], blocks: Sequence[str]) -> Trajectory | No
         return None
     steps = common_steps(histories)
     rows = [history.at(steps) for history in histories]
-    leading = np.stack(
-        [
-            np.stack([history.leading(block)[at] for block in logged], axis=-1)
-            for history, at in zip(histories, rows, strict=True)
-        ]
-    )  # (n_runs, n_steps, n_blocks)
-    words = tuple(dict.fromkeys(word for block in logged for word in histories[0].choices[block]))
-    number = {word: code for code, word in enumerate(words)}
-    for b, block in enumerate(logged):
-        to_words = np.array([number[word] for word in histories[0].choices[block]])
-        leading[:, :, b] = to_words[leading[:, :, b]]
-        for r, (history, at) in enumerate(zip(histories, rows, strict=True)):
-            # Where two choices lead alike, as at the start, a run prefers none and so agrees with nobody.
-            leading[r, history.undecided(block)[at], b] = len(words) + r
-    labels = (*words, *(f"run {r} prefers none" for r in range(len(histories))))
-    percentage, fleiss, won = [], [], []
-    for s in range(len(steps)):
-        now = RatingMatrix(leading[:, s], labels)
-        once = np.ones((1, len(logged)))
-        several = now.n_runs > 1
-        percentage.append(percentage_parts(now, once).value[0] if several else np.nan)
-        fleiss.append(fleiss_parts(now, once).value[0] if several else np.nan)
-        won.append(winners_of(now.votes.T))
-    same = np.array([(winners == won[-1]).all(axis=0).mean() for winners in won])
+    leading = _leading(histories, rows, logged)
+    matrices = [RatingMatrix(codes, tuple(range(int(leading.max()) + 1))) for codes in leading]
+    several = len(carrying) > 1
+    wins = [winners_of(matrix.votes.T) for matrix in matrices]
+    same = np.array([(winners == wins[-1]).all(axis=0).mean() for winners in wins])
     unstable = np.flatnonzero(same < 1)
     return Trajectory(
         runs=tuple(run.name for run, _ in carrying),
         steps=steps,
-        percentage=np.array(percentage),
-        fleiss=np.array(fleiss),
+        percentage=np.array([percentage_parts(m, once(m)).value[0] if several else np.nan for m in matrices]),
+        fleiss=np.array([fleiss_parts(m, once(m)).value[0] if several else np.nan for m in matrices]),
         same_vote=same,
-        entropy=np.stack([history.mean_entropy[at] for history, at in zip(histories, rows, strict=True)]),
+        entropy=np.stack([history.mean_entropy[row] for history, row in zip(histories, rows, strict=True)]),
         blocks=tuple(logged),
         decided={block: tuple(run.decided_at(block) for run, _ in carrying) for block in logged},
         settled={block: tuple(history.settled_at(block) for history in histories) for block in logged},
         choices={block: histories[0].choices[block] for block in logged},
         probabilities={
-            block: np.mean([h.probabilities[block][at] for h, at in zip(histories, rows, strict=True)], axis=0)
+            block: np.mean([h.probabilities[block][row] for h, row in zip(histories, rows, strict=True)], axis=0)
             for block in logged
         },
         stable_from=int(steps[unstable[-1] + 1]) if len(unstable) else int(steps[0]),
     )
+
+
+def _leading(histories: Sequence[SearchHistory], rows: Sequence[Integers], blocks: Sequence[str]) -> Integers:
+    """(n_steps, n_runs, n_blocks): the code of the most probable choice, the same for all blocks that have it.
+
+    Where two choices lead alike, as at the start, a run prefers none: it has a code of its own and agrees with nobody.
+    """
+    words = list(dict.fromkeys(word for block in blocks for word in histories[0].choices[block]))
+    codes = np.empty((len(rows[0]), len(histories), len(blocks)), dtype=np.int64)
+    for b, block in enumerate(blocks):
+        numbers = np.array([words.index(word) for word in histories[0].choices[block]])
+        for r, (history, row) in enumerate(zip(histories, rows, strict=True)):
+            leading = numbers[history.leading(block)[row]]
+            codes[:, r, b] = np.where(history.undecided(block)[row], len(words) + r, leading)
+    return codes

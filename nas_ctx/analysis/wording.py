@@ -114,18 +114,17 @@ def _common_preference(record: Reliability) -> str:
 
 
 def _clarity(record: Reliability) -> str:
-    unanimous = sum(len(of.counts) == 1 for of in record.votes)
-    tied = sum(of.tied for of in record.votes)
+    unanimous = sum(len(vote.counts) == 1 for vote in record.votes)
+    tied = sum(vote.tied for vote in record.votes)
     blocks = len(record.blocks)
     if unanimous == blocks:
         return f"all {blocks} blocks were decided unanimously"
-    majority = sum(of.counts[0][1] * 2 > len(record.runs) for of in record.votes)
-    said = f"in {majority} of {blocks} blocks more than half of the runs made the same choice ({unanimous} unanimous)"
+    majority = sum(vote.majority() for vote in record.votes)
+    words = f"in {majority} of {blocks} blocks more than half of the runs made the same choice ({unanimous} unanimous)"
     if tied:
-        broken = sum(of.decided_by is not None for of in record.votes)
-        end = f"decided by the rule “{record.ties}”" if broken else "left open"
-        said += f", and {tied} {'tie was' if tied == 1 else 'ties were'} {end}"
-    return said
+        end = "left open" if record.tied else f"decided by the rule “{record.ties}”"
+        words += f", and {tied} {'tie was' if tied == 1 else 'ties were'} {end}"
+    return words
 
 
 def comparison_verdict(comparison: RunSetComparison) -> tuple[str, str]:
@@ -138,13 +137,13 @@ def comparison_verdict(comparison: RunSetComparison) -> tuple[str, str]:
         f"pairwise comparisons; Light's kappa is {number(kappa.first)} and {number(kappa.second)}."
     )
     if kappa.interval is None:
-        found = "Whether the difference in kappa is more than chance cannot be told, since a kappa is undefined"
+        difference = "Whether the difference in kappa is more than chance cannot be told, since a kappa is undefined"
     else:
         low, high = kappa.interval.ends
         apart = low > 0 or high < 0
         which = f"{b if low > 0 else a} agrees with itself more" if apart else "this does not tell them apart"
-        found = f"The difference in kappa is {number(kappa.value)} ({span(kappa.interval)}): {which}"
-    return first, f"{found}; the two votes are the same in {percent(comparison.same_vote)} of the blocks."
+        difference = f"The difference in kappa is {number(kappa.value)} ({span(kappa.interval)}): {which}"
+    return first, f"{difference}; the two votes are the same in {percent(comparison.same_vote)} of the blocks."
 
 
 def _count(n: int) -> str:

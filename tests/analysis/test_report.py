@@ -23,7 +23,7 @@ from matplotlib.text import Text
 
 from nas_ctx.analysis import compare, load_runs, reliability, verdict, write_comparison, write_report
 from nas_ctx.analysis.report.figures import report_figures
-from nas_ctx.analysis.report.palette import THEME, colours, contrast, ink_on, shaded
+from nas_ctx.analysis.report.palette import THEME, colours, ink_on, shaded
 from nas_ctx.analysis.wording import beyond_chance, comparison_verdict
 from nas_ctx.cli import main
 from nas_ctx.genotype import CONTEXT_NAMES, Genotype
@@ -375,6 +375,12 @@ def _lab(colour: str, matrix=None) -> np.ndarray:
         linear = np.clip(np.array(matrix) @ linear, 0, 1)
     encoded = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
     return rgb2lab(encoded.reshape(1, 1, 3)).ravel()
+
+
+def contrast(a: str, b: str) -> float:
+    """The contrast ratio of two colours, 1 to 21 (WCAG 2.1); CIE's Y is the relative luminance."""
+    dark, light = sorted(((_lab(colour)[0] + 16) / 116) ** 3 for colour in (a, b))
+    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("blindness", [None, *BLINDNESS])

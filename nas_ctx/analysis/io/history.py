@@ -38,27 +38,19 @@ class SearchHistory:
         """Read ``history.csv``; :class:`~nas_ctx.errors.InputError` names the file and the column or row at fault."""
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
-                header = next(csv.reader(file), [])
+                header, *rows = [row for row in csv.reader(file) if row] or [[]]
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read: {error}") from None
-        if tuple(header[:4]) != _FIRST_COLUMNS:
-            raise InputError(f"{path}: the first columns are {header[:4]}, expected {list(_FIRST_COLUMNS)}")
-        columns: dict[str, dict[str, int]] = {}
-        for number, name in enumerate(header[4:], start=4):
-            block, equals, choice = name.rpartition("=")
-            if not equals or choice in columns.setdefault(block, {}):
-                raise InputError(f"{path}: column {name!r} is not '<block>=<choice>', or appears twice")
-            columns[block][choice] = number
+        columns = _columns(header, path)
+        for number, row in enumerate(rows, start=2):
+            if len(row) != len(header):
+                raise InputError(f"{path}: row {number} has {len(row)} columns but the header has {len(header)}")
+        if not rows:
+            raise InputError(f"{path}: no step was logged")
         try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                next(csv.reader(file))
-                values = np.loadtxt(file, delimiter=",", ndmin=2) if _has_more(path) else np.empty((0, len(header)))
+            values = np.array(rows, dtype=np.float64)
         except ValueError as error:
             raise InputError(f"{path}: {error}") from None
-        if values.shape[0] == 0:
-            raise InputError(f"{path}: no step was logged")
-        if values.shape[1] != len(header):
-            raise InputError(f"{path}: rows have {values.shape[1]} columns but the header has {len(header)}")
         steps = values[:, 0].astype(np.int64)
         if (np.diff(steps) <= 0).any():
             raise InputError(f"{path}: steps do not increase after step {steps[np.argmax(np.diff(steps) <= 0)]}")
@@ -67,8 +59,8 @@ class SearchHistory:
             temperature=values[:, 1],
             entropy_weight=values[:, 2],
             mean_entropy=values[:, 3],
-            choices={block: tuple(of) for block, of in columns.items()},
-            probabilities={block: values[:, list(of.values())] for block, of in columns.items()},
+            choices={block: tuple(choices) for block, choices in columns.items()},
+            probabilities={block: values[:, list(choices.values())] for block, choices in columns.items()},
         )
 
     def leading(self, block: str) -> Integers:
@@ -115,7 +107,14 @@ def common_steps(histories: Sequence[SearchHistory], most: int = 120) -> Integer
     return steps[np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(np.int64))]
 
 
-def _has_more(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.readline()
-        return any(line.strip() for line in file)
+def _columns(header: list[str], path: Path) -> dict[str, dict[str, int]]:
+    """Block -> choice -> number of its column."""
+    if tuple(header[:4]) != _FIRST_COLUMNS:
+        raise InputError(f"{path}: the first columns are {header[:4]}, expected {list(_FIRST_COLUMNS)}")
+    columns: dict[str, dict[str, int]] = {}
+    for number, name in enumerate(header[4:], start=4):
+        block, equals, choice = name.rpartition("=")
+        if not equals or choice in columns.setdefault(block, {}):
+            raise InputError(f"{path}: column {name!r} is not '<block>=<choice>', or appears twice")
+        columns[block][choice] = number
+    return columns

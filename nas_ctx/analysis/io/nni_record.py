@@ -111,8 +111,10 @@ def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
                 if isinstance(value, int | float) and not isinstance(value, bool)
             }
             run_folder = _run_folder(result.get("folder"), log_paths[trial], trial, folder)
-            told = result.get("parameters")
-            known = _flat(told) if isinstance(told, dict) else parameters.get(parameter, {})
+            reported_parameters = result.get("parameters")
+            known = (
+                _flat(reported_parameters) if isinstance(reported_parameters, dict) else parameters.get(parameter, {})
+            )
             if isinstance(result.get("versions"), dict):
                 known = {**known, "versions": _flat(result["versions"])}
             trials.append(RecordedTrial(trial, genotype, metrics, known, run_folder))
@@ -129,11 +131,11 @@ def _final_result(data: str) -> tuple[Genotype, dict[str, Any]]:
     return Genotype.from_json(result["genotype"]), result
 
 
-def _run_folder(told: object, log_path: str, trial: str, experiment: Path) -> Path | None:
-    """Where the trial left a run folder, if it did so on this machine: where it told, or in its own trial folder."""
+def _run_folder(reported: object, log_path: str, trial: str, experiment: Path) -> Path | None:
+    """Where the trial left a run folder, if it did so on this machine: where it said, or in its own trial folder."""
     own = [Path(log_path)] if log_path else []
     own += [*experiment.glob(f"environments/*/trials/{trial}"), experiment / "trials" / trial]
-    candidates = [Path(told)] if isinstance(told, str) else []
+    candidates = [Path(reported)] if isinstance(reported, str) else []
     candidates += [path for folder in own for path in (folder, folder / "run")]
     return next((path for path in candidates if (path / "genotype.json").is_file()), None)
 

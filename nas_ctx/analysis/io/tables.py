@@ -46,9 +46,9 @@ def read_table(text: str, name: str, *, transposed: bool = False, suffix: str = 
         cells[row[0]] = dict(zip(columns, row[1:], strict=True))
     if not transposed:
         cells = {column: {label: row[column] for label, row in cells.items()} for column in columns}
-    runs = {run: {block: choice for block, choice in of.items() if choice.strip()} for run, of in cells.items()}
-    for run, of in runs.items():
-        if not of:
+    runs = {run: {block: choice for block, choice in column.items() if choice.strip()} for run, column in cells.items()}
+    for run, choices in runs.items():
+        if not choices:
             raise InputError(f"{name}: run {run!r} has no rating at all")
     return runs
 

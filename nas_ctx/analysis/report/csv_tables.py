@@ -48,7 +48,7 @@ def _votes(record: Reliability) -> Iterator[Row]:
     yield ("block", "voted", "margin", "entropy", "decided_by", *texts)
     for block, vote in zip(record.blocks, record.votes, strict=True):
         counts = {text(label): votes for label, votes in vote.counts}
-        voted = "" if vote.tied and not vote.decided_by else text(vote.choice)
+        voted = "" if vote.open else text(vote.choice)
         yield (block, voted, vote.margin, vote.entropy, vote.decided_by, *(counts.get(name, 0) for name in texts))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from nas_ctx.analysis.comparison import RunSetComparison
+from nas_ctx.analysis.grid import Grid
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE
 from nas_ctx.analysis.wording import CAUTION, comparison_verdict, number, percent, span, stability_words, verdict
@@ -15,36 +16,38 @@ Row = Sequence[object]
 def markdown(record: Reliability) -> str:
     """The report in brief, for a pull request."""
     parts = [f"## {_cell(record.title)}", " ".join(verdict(record)), CAUTION, _statistics(record)]
-    if record.grid is not None:
-        grid, text = record.grid, record.table.text
-        rows = []
-        for target in grid.targets:
-            cells = []
-            for source in grid.sources:
-                index = grid.positions.get((target, source))
-                of = None if index is None else record.votes[index]
-                if of is None:
-                    cells.append("")
-                elif of.tied and not of.decided_by:
-                    cells.append("tie: " + ", ".join(text(winner) for winner in of.winners))
-                else:
-                    cells.append(f"{text(of.choice)} ({of.counts[0][1]}){'*' if of.decided_by else ''}")
-            rows.append((f"**{target}**", *cells))
-        parts.append(_table(("target \\ source", *grid.sources), rows))
-    else:
-        rows = [
-            (
-                block,
-                record.table.text(of.choice) if not of.tied or of.decided_by else "tie",
-                ", ".join(f"{record.table.text(label)} {votes}" for label, votes in of.counts),
-            )
-            for block, of in zip(record.blocks, record.votes, strict=True)
-        ]
-        parts.append(_table(("block", "voted", "votes"), rows))
-    parts.append(stability_words(record))
+    parts += [_vote_list(record) if record.grid is None else _vote_grid(record, record.grid), stability_words(record)]
     if record.notes:
         parts.append("\n".join(f"- **{_cell(note.kind)}** {_cell(note.text)}" for note in record.notes))
     return "\n\n".join(parts) + "\n"
+
+
+def _vote_grid(record: Reliability, grid: Grid) -> str:
+    text = record.table.text
+
+    def cell(target: str, source: str) -> str:
+        if (target, source) not in grid.positions:
+            return ""
+        vote = record.votes[grid.positions[target, source]]
+        if vote.open:
+            return "tie: " + ", ".join(text(winner) for winner in vote.winners)
+        return f"{text(vote.choice)} ({vote.counts[0][1]}){'*' if vote.decided_by else ''}"
+
+    rows = [(f"**{target}**", *(cell(target, source) for source in grid.sources)) for target in grid.targets]
+    return _table(("target \\ source", *grid.sources), rows)
+
+
+def _vote_list(record: Reliability) -> str:
+    text = record.table.text
+    rows = [
+        (
+            block,
+            "tie" if vote.open else text(vote.choice),
+            ", ".join(f"{text(label)} {votes}" for label, votes in vote.counts),
+        )
+        for block, vote in zip(record.blocks, record.votes, strict=True)
+    ]
+    return _table(("block", "voted", "votes"), rows)
 
 
 def _statistics(record: Reliability) -> str:

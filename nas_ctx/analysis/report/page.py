@@ -60,7 +60,7 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
         "report", "Reliability report", record.title, facts, figures,
         record=record, percentage=record.result(PERCENTAGE), kappa=kappa, kappa_value=kappa_of(kappa),
         beyond_chance=beyond_chance(record), word=conventional(kappa_of(kappa)), verdict=verdict(record),
-        majorities=sum(vote.counts[0][1] * 2 > len(record.runs) for vote in record.votes),
+        majorities=sum(vote.majority() for vote in record.votes),
         broken=[b for b, vote in zip(record.blocks, record.votes, strict=True) if vote.decided_by],
         vote_rows=_vote_rows(record), statistic_rows=[_statistic_row(result) for result in record.results],
         stability_rows=[(str(e.k), percent(e.blocks), percent(e.whole), e.kind) for e in record.stability],
@@ -115,7 +115,7 @@ def _vote_rows(record: Reliability) -> list[tuple[str, ...]]:
     return [
         (
             block,
-            text(vote.choice) if vote.choice is not None or not vote.tied else "tie",
+            "tie" if vote.open else text(vote.choice),
             ", ".join(f"{text(label)}: {votes}" for label, votes in vote.counts),
             number(vote.margin),
             number(vote.entropy),

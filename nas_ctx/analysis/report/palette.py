@@ -96,21 +96,11 @@ def shaded(colour: str, margin: float) -> str:
 
 
 def ink_on(colour: str) -> str:
-    """Black or white, whichever reads better on ``colour`` (contrast as in WCAG 2).
+    """Black or white, whichever has more contrast to ``colour`` (WCAG 2.1, relative luminance).
 
     >>> ink_on("#0060a8"), ink_on("#f0a500")
     ('#ffffff', '#000000')
     """
-    return "#ffffff" if contrast(colour, "#ffffff") > contrast(colour, "#000000") else "#000000"
-
-
-def contrast(a: str, b: str) -> float:
-    """The contrast ratio of two colours, 1 to 21 (WCAG 2.1, relative luminance)."""
-    light, dark = sorted((_luminance(a), _luminance(b)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
-def _luminance(colour: str) -> float:
-    channels = [c / 255 for c in rgb(colour)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (c / 255 for c in rgb(colour))]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if (luminance + 0.05) ** 2 < 0.05 * 1.05 else "#000000"

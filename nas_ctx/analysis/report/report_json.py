@@ -121,7 +121,7 @@ def _votes(record: Reliability) -> list[dict[str, Any]]:
         {
             "block": block,
             "n_choices": n_choices,
-            "voted": None if vote.tied and vote.decided_by is None else text(vote.choice),
+            "voted": None if vote.open else text(vote.choice),
             "winners": [text(label) for label in vote.winners],
             "counts": {text(label): votes for label, votes in vote.counts},
             "margin": vote.margin,

@@ -178,15 +178,14 @@ def percentage_agreement(ratings: Ratings | RatingMatrix) -> float:
     >>> percentage_agreement([["local", "none"], ["local", "none"], ["local", "global"]])
     0.6666666666666666
     """
-    blocks = rating_matrix(ratings)
-    return float(percentage_parts(blocks, once(blocks)).value[0])
+    return _value(ratings, percentage_parts)
 
 
 def cohens_kappa(ratings: Ratings | RatingMatrix) -> Floats:
     """Cohen's kappa of every pair of runs: (n_runs, n_runs), symmetric, 1 on the diagonal.
 
     kappa = (p_o - p_e) / (1 - p_e), where p_e = sum over labels of the product of the two runs' shares of that label.
-    A pair that used one same label throughout is 0/0 and gives ``nan``, also on the diagonal. All pairs come out of one
+    A pair that used the same label throughout is 0/0 and gives ``nan``, also on the diagonal. All pairs come out of one
     matrix product per label. Cohen 1960.
 
     >>> cohens_kappa([["a", "a", "b", "b"], ["a", "b", "b", "b"]]).round(3).tolist()
@@ -269,10 +268,11 @@ def krippendorff_alpha(ratings: Ratings | RatingMatrix) -> float:
     >>> round(krippendorff_alpha([["a", "a", "b", "b"], ["a", "b", "b", None], ["a", "a", "b", "b"]]), 4)
     0.6667
     """
-    blocks = rating_matrix(ratings, missing=True)
-    return float(krippendorff_parts(blocks, once(blocks)).value[0])
+    return _value(ratings, krippendorff_parts, missing=True)
 
 
-def _value(ratings: Ratings | RatingMatrix, parts: Callable[[RatingMatrix, Floats], Parts]) -> float:
-    blocks = rating_matrix(ratings)
+def _value(
+    ratings: Ratings | RatingMatrix, parts: Callable[[RatingMatrix, Floats], Parts], *, missing: bool = False
+) -> float:
+    blocks = rating_matrix(ratings, missing=missing)
     return float(parts(blocks, once(blocks)).value[0])

@@ -147,17 +147,17 @@ def rating_matrix(
     Traceback (most recent call last):
     nas_ctx.errors.InputError: run 1 has 1 ratings but run 0 has 2: every run must rate every block
     """
-    made = ratings if isinstance(ratings, RatingMatrix) else _numbered(ratings)
+    matrix = ratings if isinstance(ratings, RatingMatrix) else _numbered(ratings)
     if candidates is not None:
-        made = _with_candidates(made, candidates)
-    if made.n_runs < least_runs:
-        raise InputError(f"agreement needs at least {least_runs} runs, got {made.n_runs}")
-    if made.n_blocks < least_blocks:
-        raise InputError(f"agreement needs at least {least_blocks} blocks, got {made.n_blocks}")
-    if not missing and (made.codes < 0).any():
-        run, block = np.argwhere(made.codes < 0)[0]
+        matrix = _with_candidates(matrix, candidates)
+    if matrix.n_runs < least_runs:
+        raise InputError(f"agreement needs at least {least_runs} runs, got {matrix.n_runs}")
+    if matrix.n_blocks < least_blocks:
+        raise InputError(f"agreement needs at least {least_blocks} blocks, got {matrix.n_blocks}")
+    if not missing and (matrix.codes < 0).any():
+        run, block = np.argwhere(matrix.codes < 0)[0]
         raise InputError(f"the rating of run {run} for block {block} is missing; only Krippendorff's alpha takes that")
-    return made
+    return matrix
 
 
 def _numbered(ratings: Any) -> RatingMatrix:

@@ -45,15 +45,15 @@ def vote_stability(ratings: Ratings | RatingMatrix, *, most_subsets: int = 2000,
     blocks = rating_matrix(ratings, least_blocks=1)
     full = winners_of(blocks.votes.T)
     counts = {k: math.comb(blocks.n_runs, k) for k in range(2, blocks.n_runs + 1)}
-    found = []
+    measured = []
     for k, count in counts.items():
         if count <= most_subsets:
             subsets = np.array(list(itertools.combinations(range(blocks.n_runs), k)))
-            found.append(_entry(k, _same_as_full(blocks, subsets, full), "all subsets"))
+            measured.append(_entry(k, _same_as_full(blocks, subsets, full), "all subsets"))
     sampled = {k for k, count in counts.items() if count > most_subsets}
     if sampled:
-        found += _of_growing_samples(blocks, sampled, full, most_subsets, seed)
-    return sorted(found, key=lambda entry: entry.k)
+        measured += _of_growing_samples(blocks, sampled, full, most_subsets, seed)
+    return sorted(measured, key=lambda entry: entry.k)
 
 
 def _entry(k: int, same: Truths, kind: str) -> VoteStability:
@@ -108,16 +108,14 @@ def extrapolate_stability(ratings: Ratings | RatingMatrix, runs: Sequence[int]) 
     shares = np.sort(blocks.votes, axis=1)[:, ::-1] / blocks.n_runs
     untied = shares[(shares[:, 0] > shares[:, 1])] if shares.shape[1] > 1 else shares
     kinds, counts = np.unique(untied.round(12), axis=0, return_counts=True)
-    found = []
+    if not len(untied):
+        return [VoteStability(k, math.nan, math.nan, "extrapolated", 0) for k in runs]
+    extrapolated = []
     for k in runs:
-        if not len(untied):
-            found.append(VoteStability(k, math.nan, math.nan, "extrapolated", 0))
-            continue
         each = np.array([plurality_probability(kind, k) for kind in kinds])
-        found.append(
-            VoteStability(k, float(each @ counts / counts.sum()), float(np.prod(each**counts)), "extrapolated", 0)
-        )
-    return found
+        share, whole = float(each @ counts / counts.sum()), float(np.prod(each**counts))
+        extrapolated.append(VoteStability(k, share, whole, "extrapolated", 0))
+    return extrapolated
 
 
 def plurality_probability(shares: Sequence[float] | Floats, k: int) -> float:
@@ -148,14 +146,14 @@ def plurality_probability(shares: Sequence[float] | Floats, k: int) -> float:
     return round(float(min(total, 1.0)), 15)
 
 
-def runs_needed(found: Sequence[VoteStability], n_runs: int, share: float = 0.95) -> int | None:
+def runs_needed(stability: Sequence[VoteStability], n_runs: int, share: float = 0.95) -> int | None:
     """The least number of runs whose vote, and that of any larger number looked at, gives ``share`` of the blocks.
 
     Below ``n_runs`` what was measured counts, above it what was extrapolated; ``n_runs`` itself, which matches itself
     by definition, counts only when fewer do. None when no number looked at is enough.
     """
-    measured = {entry.k: entry.blocks for entry in found if entry.kind != "extrapolated" and entry.k < n_runs}
-    beyond = {entry.k: entry.blocks for entry in found if entry.kind == "extrapolated" and entry.k > n_runs}
+    measured = {entry.k: entry.blocks for entry in stability if entry.kind != "extrapolated" and entry.k < n_runs}
+    beyond = {entry.k: entry.blocks for entry in stability if entry.kind == "extrapolated" and entry.k > n_runs}
     for known in (measured, beyond):
         needed = None
         for k in sorted(known, reverse=True):

@@ -34,6 +34,15 @@ class BlockVote:
     def tied(self) -> bool:
         return len(self.winners) > 1
 
+    @property
+    def open(self) -> bool:
+        """Whether it is a tie that no rule has broken."""
+        return self.tied and self.decided_by is None
+
+    def majority(self) -> bool:
+        """Whether more than half of the runs made the same choice."""
+        return 2 * self.counts[0][1] > sum(votes for _, votes in self.counts)
+
 
 def vote(
     ratings: Ratings | RatingMatrix,
@@ -62,35 +71,20 @@ def vote(
         raise unknown_name("rule for ties", ties, TIE_RULES)
     blocks = rating_matrix(ratings, least_runs=1, least_blocks=1)
     ranks = list(range(blocks.n_labels)) if order is None else [_rank(label, order) for label in blocks.labels]
-    entropies = vote_entropy(blocks, n_choices)
     votes = []
-    for b, counts in enumerate(blocks.votes):
-        ranked = sorted(
-            (code for code in range(blocks.n_labels) if counts[code]),
-            key=lambda code: (-counts[code], ranks[code], code),
-        )
-        top = counts[ranked[0]]
-        second = counts[ranked[1]] if len(ranked) > 1 else 0.0
-        winners = tuple(blocks.labels[code] for code in ranked if counts[code] == top)
+    for b, (counts, entropy) in enumerate(zip(blocks.votes, vote_entropy(blocks, n_choices).tolist(), strict=True)):
+        codes = sorted(np.flatnonzero(counts).tolist(), key=lambda code: (-counts[code], ranks[code], code))
+        first, second = counts[codes[0]], counts[codes[1]] if len(codes) > 1 else 0.0
+        winners = tuple(blocks.labels[code] for code in codes if counts[code] == first)
         choice: Label = winners[0] if len(winners) == 1 else None
-        decided_by = None
         if len(winners) > 1 and ties is not None:
-            scores: list[float] | None
+            scores = None if probabilities is None else [probabilities[b].get(label, 0.0) for label in winners]
             if ties == "order":
-                scores = [-float(ranks[code]) for code in ranked[: len(winners)]]
-            else:
-                scores = None if probabilities is None else [probabilities[b].get(label, 0.0) for label in winners]
-            choice, decided_by = _break_tie(repr(names[b]) if names else str(b), winners, ties, scores), ties
-        votes.append(
-            BlockVote(
-                counts=tuple((blocks.labels[code], int(counts[code])) for code in ranked),
-                winners=winners,
-                choice=choice,
-                decided_by=decided_by,
-                margin=float(top - second) / blocks.n_runs,
-                entropy=float(entropies[b]),
-            )
-        )
+                scores = [-float(ranks[code]) for code in codes[: len(winners)]]
+            choice = _break_tie(repr(names[b]) if names else str(b), winners, ties, scores)
+        ranked = tuple((blocks.labels[code], int(counts[code])) for code in codes)
+        decided_by, margin = ties if len(winners) > 1 else None, float(first - second) / blocks.n_runs
+        votes.append(BlockVote(ranked, winners, choice, decided_by, margin, entropy))
     return votes
 
 
