@@ -378,8 +378,11 @@ def _lab(colour: str, matrix=None) -> np.ndarray:
 
 
 def contrast(a: str, b: str) -> float:
-    """The contrast ratio of two colours, 1 to 21 (WCAG 2.1); CIE's Y is the relative luminance."""
-    dark, light = sorted(((_lab(colour)[0] + 16) / 116) ** 3 for colour in (a, b))
+    """The contrast ratio of two colours, 1 to 21 (WCAG 2.1); the relative luminance is Y of CIE 1931."""
+    from skimage.color import rgb2xyz
+
+    rgb = [[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in (a, b)]
+    dark, light = sorted(rgb2xyz(np.array([rgb]))[0, :, 1])
     return (light + 0.05) / (dark + 0.05)
 
 

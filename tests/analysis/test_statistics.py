@@ -195,7 +195,7 @@ TABLES = st.tuples(st.integers(2, 6), st.integers(2, 12)).flatmap(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(table=TABLES, data=st.data())
 def test_names_and_orders_do_not_matter(function, table, data):
     names = dict(zip("abcd", data.draw(st.permutations([3, "x", (1, 2), 0.5])), strict=True))
@@ -205,7 +205,7 @@ def test_names_and_orders_do_not_matter(function, table, data):
     assert function(changed) == pytest.approx(function(table), **CLOSE)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(table=TABLES)
 def test_bounds(table):
     assert 0 <= percentage_agreement(table) <= 1
@@ -216,7 +216,7 @@ def test_bounds(table):
     assert np.isnan(alpha) or alpha <= 1 + 1e-12
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(row=st.lists(st.sampled_from("abcd"), min_size=2, max_size=12), runs=st.integers(2, 6))
 def test_perfect_agreement_is_one(row, runs):
     assume(len(set(row)) > 1)
