@@ -1,4 +1,4 @@
-"""What has to be there for searches and experiments to run: each thing looked at, and how to mend it."""
+"""Checks of everything that searches and experiments need, each with a way to fix it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 MINIMUM_DISK = 2.0  # GB: checkpoints and NNI's logs
-VERSIONS = {"torch": ((2, 4), (2, 14)), "nni": ((3, 0), (4, 0)), "pytorch-lightning": ((2, 4), (2, 7))}
+IMPORTED = ("torch", "nni", "pytorch_lightning")  # installed is not enough: compiled parts have to load
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: ``state`` is "ok", "note" (works, but) or "fault"; ``remedy`` says how to mend a fault."""
+    """The result of a check: ``state`` is "ok", "note" (works, with a limitation) or "fault"; ``remedy`` fixes it."""
 
     name: str
     state: str
@@ -28,16 +31,14 @@ class Finding:
 
 
 def examine(folder: Path) -> list[Finding]:
-    """Look at everything; ``folder`` is where runs are to lie. A check that fails in an unexpected way is a fault."""
+    """Run all checks; ``folder`` is where runs will be written. A check that itself fails is a fault."""
     checks: dict[str, Callable[[], Finding]] = {
-        "python": _python,
-        **{name: lambda name=name: _version(name) for name in VERSIONS},  # type: ignore[misc]
+        **{requirement.name: partial(_package, requirement) for requirement in _requirements()},
         "torchvision": _torchvision,
-        "pkg_resources": _pkg_resources,
         "node": _node,
         "nnictl": _nnictl,
         "port": _port,
-        "disk": lambda: _disk(folder),
+        "disk": partial(_disk, folder),
         "gpu": _gpu,
     }
     findings = []
@@ -49,31 +50,25 @@ def examine(folder: Path) -> list[Finding]:
     return findings
 
 
-def _python() -> Finding:
-    text = ".".join(map(str, sys.version_info[:3]))
-    if (3, 10) <= sys.version_info[:2] <= (3, 12):
-        return Finding("python", "ok", text)
-    return Finding("python", "fault", text, "NNI 3.0 needs Python 3.10 to 3.12: make the environment with one of them")
+def _requirements() -> list[Requirement]:
+    """Python and the packages that nas_ctx requires, without the extras."""
+    python = Requirement(f"python{metadata.metadata('nas_ctx')['Requires-Python']}")
+    required = map(Requirement, metadata.requires("nas_ctx") or ())
+    return [python, *(package for package in required if package.marker is None)]
 
 
-def _version(name: str) -> Finding:
-    low, high = VERSIONS[name]
-    wanted = f"'{name}>={_dotted(low)},<{_dotted(high)}'"
+def _package(required: Requirement) -> Finding:
+    name = required.name
     try:
-        text = metadata.version(name)
+        version = ".".join(map(str, sys.version_info[:3])) if name == "python" else metadata.version(name)
     except metadata.PackageNotFoundError:
-        return Finding(name, "fault", "not installed", f"pip install {wanted}")
-    number = tuple(int(part) for part in text.split("+")[0].split(".")[:2])
-    if not low <= number < high:
-        return Finding(
-            name, "fault", f"{text}, tested are {_dotted(low)} up to before {_dotted(high)}", f"pip install {wanted}"
-        )
-    importlib.import_module(name.replace("-", "_"))
-    return Finding(name, "ok", text)
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
+        return Finding(name, "fault", "not installed", f"pip install '{required}'")
+    if not required.specifier.contains(version, prereleases=True):
+        remedy = "make the environment with another Python" if name == "python" else f"pip install '{required}'"
+        return Finding(name, "fault", f"{version}, required is {required.specifier}", remedy)
+    if name.replace("-", "_") in IMPORTED:
+        importlib.import_module(name.replace("-", "_"))
+    return Finding(name, "ok", version)
 
 
 def _torchvision() -> Finding:
@@ -82,26 +77,14 @@ def _torchvision() -> Finding:
 
     if torchvision.extension._has_ops():
         return Finding("torchvision", "ok", f"{torchvision.__version__}, with its compiled operators")
-    built = "CPU" if torch.version.cuda is None else f"CUDA {torch.version.cuda}"
+    build = "CPU" if torch.version.cuda is None else f"CUDA {torch.version.cuda}"
     return Finding(
         "torchvision",
         "note",
-        f"{torchvision.__version__} is not built for this torch ({built}): its operators are missing. nas_ctx does "
+        f"{torchvision.__version__} is not built for this torch ({build}): its operators are missing. nas_ctx works "
         "without them; other packages may not",
         "install torch and torchvision from the same index",
     )
-
-
-def _pkg_resources() -> Finding:
-    try:
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            importlib.import_module("pkg_resources")
-    except ModuleNotFoundError:
-        return Finding("pkg_resources", "fault", "missing, and nnictl imports it", "pip install 'setuptools<81'")
-    return Finding("pkg_resources", "ok", f"of setuptools {metadata.version('setuptools')}")
 
 
 def _node() -> Finding:
@@ -112,10 +95,8 @@ def _node() -> Finding:
         return Finding("node", "fault", f"{node}: missing", "pip install --force-reinstall nni")
     done = subprocess.run([str(node), "--version"], capture_output=True, text=True, timeout=20, check=False)
     if done.returncode != 0:
-        said = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
-        return Finding(
-            "node", "fault", f"NNI's node does not start: {said}", "install libstdc++ of your system, or nni anew"
-        )
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        return Finding("node", "fault", f"NNI's node does not start: {reason}", "install libstdc++, or reinstall nni")
     return Finding("node", "ok", f"NNI's own, {done.stdout.strip()}")
 
 
@@ -123,9 +104,9 @@ def _nnictl() -> Finding:
     path = Path(sys.executable).parent / "nnictl"
     if path.exists():
         return Finding("nnictl", "ok", str(path))
-    found = shutil.which("nnictl")
-    where = f"only {found}, of another environment" if found else "not found"
-    return Finding("nnictl", "fault", where, f"{sys.executable} -m pip install nni")
+    other = shutil.which("nnictl")
+    text = f"only {other}, of another environment" if other else "not found"
+    return Finding("nnictl", "fault", text, f"{sys.executable} -m pip install nni")
 
 
 def _port() -> Finding:
@@ -134,30 +115,29 @@ def _port() -> Finding:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
     except OSError as error:
-        remedy = "see what holds them (ss -tln), and whether loopback is up (ip address show lo)"
+        remedy = "see what holds the ports (ss -tln), and whether loopback is up (ip address show lo)"
         return Finding("port", "fault", f"none is free on loopback: {error.strerror}", remedy)
-    return Finding("port", "ok", f"loopback has free ones, such as {port}")
+    return Finding("port", "ok", f"free ports on loopback, such as {port}")
 
 
 def _disk(folder: Path) -> Finding:
-    there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
-    if not os.access(there, os.W_OK):
-        return Finding("disk", "fault", f"{there}: cannot be written to", "name another folder: nas-ctx doctor DIR")
-    free = shutil.disk_usage(there).free / 1e9
+    existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding("disk", "fault", f"{existing}: not writable", "name another folder: nas-ctx doctor DIR")
+    free = shutil.disk_usage(existing).free / 1e9
     if free < MINIMUM_DISK:
-        return Finding("disk", "fault", f"{there}: {free:.1f} GB free, expected {MINIMUM_DISK:.0f}", "make room")
-    return Finding("disk", "ok", f"{there}: {free:.0f} GB free")
+        return Finding(
+            "disk", "fault", f"{existing}: {free:.1f} GB free, expected {MINIMUM_DISK:.0f}", "free some space"
+        )
+    return Finding("disk", "ok", f"{existing}: {free:.0f} GB free")
 
 
 def _gpu() -> Finding:
     import torch
 
     if torch.cuda.is_available():
-        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
         torch.ones(1, device="cuda").sum().item()
-        return Finding("gpu", "ok", ", ".join(names))
+        return Finding("gpu", "ok", ", ".join(map(torch.cuda.get_device_name, range(torch.cuda.device_count()))))
     if torch.version.cuda is None:
-        return Finding("gpu", "note", "torch is built for processors only", "for a GPU install torch's CUDA build")
-    return Finding(
-        "gpu", "note", "torch is built for CUDA and sees no GPU", "look at nvidia-smi and at the driver's age"
-    )
+        return Finding("gpu", "note", "this torch is a CPU build", "to use a GPU, install a CUDA build of torch")
+    return Finding("gpu", "note", "torch is a CUDA build and sees no GPU", "check nvidia-smi and the driver's version")

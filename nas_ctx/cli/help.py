@@ -1,4 +1,4 @@
-"""How pages of help are laid out: paragraphs as wide as the terminal, examples as they were written."""
+"""The layout of help pages: paragraphs as wide as the terminal, examples as written."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import textwrap
 
 
 class Page(argparse.RawDescriptionHelpFormatter):
-    """Fills paragraphs, and leaves alone those with an indented line: they are examples or tables."""
+    """Fills paragraphs, except those with an indented line: they are examples or tables."""
 
     def add_argument(self, action: argparse.Action) -> None:
-        """Measures commands with their indentation, which argparse forgets, so that the longest keep their line."""
+        """Count the indentation of commands, which argparse forgets, so that the longest name keeps its line."""
         super().add_argument(action)
         if isinstance(action, argparse._SubParsersAction):
             self._action_max_length += self._indent_increment
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        paragraphs = text.strip().split("\n\n")
         return "\n\n".join(
             textwrap.indent(paragraph, indent)
             if "\n  " in f"\n{paragraph}"
             else textwrap.fill(" ".join(paragraph.split()), width, initial_indent=indent, subsequent_indent=indent)
-            for paragraph in paragraphs
+            for paragraph in text.strip().split("\n\n")
         )

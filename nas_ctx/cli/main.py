@@ -12,29 +12,28 @@ from nas_ctx import __version__
 from nas_ctx.cli.help import Page
 from nas_ctx.errors import guarded, suggestion, unknown_name
 
-# Name and one-line help stand here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
+# Names and one-line help are listed here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
 COMMANDS = {
-    "data": "write, check and show data sets",
+    "data": "generate, check and show data sets",
     "search": "search the relational contexts of a network",
-    "train": "train a network: a baseline, one context everywhere, or a searched genotype",
-    "predict": "draw what a trained network predicts, beside the truth",
-    "importance": "say how much each block of a trained network matters",
+    "train": "train a baseline, one context type everywhere, or a genotype's network",
+    "predict": "draw the predictions of a trained network beside the ground truth",
+    "importance": "measure how much each block of a trained network matters",
     "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
-    "nnictl": "run nnictl on the experiments that were launched: view ID, trial ls ID, resume ID",
-    "report": "say how far repeated searches agree, and what they vote for",
+    "nnictl": "run nnictl on launched experiments: view ID, trial ls ID, resume ID",
+    "report": "measure how well repeated searches agree, and take their vote",
     "compare": "compare the reliability of two sets of searches",
-    "show": "show a genotype: its grid in the terminal, and as a picture",
-    "table": "put the results of training runs into one table",
-    "doctor": "look at the installation, and say how to mend it",
-    "completion": "print the lines that teach a shell to complete nas-ctx",
+    "show": "show a genotype as a grid, in the terminal or as a picture",
+    "table": "summarise training runs in a table",
+    "doctor": "check the installation, and say how to fix it",
+    "completion": "print the shell code that completes nas-ctx commands",
 }
 
-
-COURSE = """usual course:
-  nas-ctx data rooms work/rooms/data            a small data set to begin with
-  nas-ctx search my.yaml --dry-run              what it would cost
-  nas-ctx search my.yaml --set seed=1           and so on, with other seeds
-  nas-ctx report work/seed-* --out work/report  how far the searches agree
+WORKFLOW = """typical workflow:
+  nas-ctx data rooms work/rooms/data            generate a small data set
+  nas-ctx search my.yaml --dry-run              estimate the cost of a search
+  nas-ctx search my.yaml --set seed=1           search; repeat with other seeds
+  nas-ctx report work/seed-* --out work/report  measure their agreement
   nas-ctx train my.yaml --set model.blocks=work/report/consensus.json
 
 `nas-ctx COMMAND --help` explains a command and gives examples.
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 2 wrong input or a file that cannot be written, 130 or 143 interrupted."""
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
-    except KeyboardInterrupt:  # before there was a command to say so itself
+    except KeyboardInterrupt:  # before a command had started that reports it
         print("\nnas-ctx: interrupted", file=sys.stderr)
         return 130
 
@@ -54,19 +53,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="nas-ctx",
-        description="Search relational contexts for multi-task dense prediction, and say how far to trust them.",
-        epilog=COURSE,
+        description="Search relational contexts for multi-task dense prediction, and measure how reliable they are.",
+        epilog=WORKFLOW,
         formatter_class=Page,
     )
     parser.add_argument("--version", action="version", version=f"nas-ctx {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    completing = "_ARGCOMPLETE" in os.environ  # set by the shell that asks for the words that could follow
-    asked_for = next((word for word in arguments if not word.startswith("-")), None)
-    if asked_for is not None and asked_for not in COMMANDS and not completing:
-        parser.error(str(unknown_name("command", asked_for, COMMANDS)))
-    for name, text in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=text, formatter_class=Page, allow_abbrev=False)
-        if name == asked_for or completing:
+    completing = "_ARGCOMPLETE" in os.environ  # set by a shell that asks for completions
+    requested = next((word for word in arguments if not word.startswith("-")), None)
+    if requested is not None and requested not in COMMANDS and not completing:
+        parser.error(str(unknown_name("command", requested, COMMANDS)))
+    for name, summary in COMMANDS.items():
+        subparser = subparsers.add_parser(name, help=summary, formatter_class=Page, allow_abbrev=False)
+        if name == requested or completing:
             command = importlib.import_module(f"nas_ctx.cli.commands.{name}")
             subparser.description = command.__doc__
             command.add_arguments(subparser)
@@ -77,11 +76,11 @@ def _main(arguments: list[str]) -> int:
         argcomplete.autocomplete(parser)
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        chosen = subparsers.choices[options.command]
-        meant = suggestion(unknown[0], chosen._option_string_actions)
-        chosen.error(f"unrecognized arguments: {' '.join(unknown)}{meant}")
+        subparser = subparsers.choices[options.command]
+        hint = suggestion(unknown[0], subparser._option_string_actions)
+        subparser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
         return guarded(f"nas-ctx {options.command}", lambda: options.run(options))
-    except BrokenPipeError:  # the reader of our output went away, as in `nas-ctx report ... | head`
+    except BrokenPipeError:  # the reader of our output has gone, as in `nas-ctx report ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

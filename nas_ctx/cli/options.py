@@ -1,9 +1,10 @@
-"""Options that several commands share."""
+"""Options and behaviour that several commands share."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nas_ctx.config import Config
@@ -19,9 +20,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         dest="overrides",
-        help="override a value of the configuration by its dotted key, e.g. --set training.lr=0.02; may be repeated",
+        help="override a value of the configuration by its dotted key, e.g. --set training.lr=0.02; repeatable",
     )
-    override.completer = _keys  # type: ignore[attr-defined]  # what a shell completes, see `nas-ctx completion`
+    override.completer = _keys  # type: ignore[attr-defined]  # for the shell, see `nas-ctx completion`
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -32,12 +33,12 @@ def _keys(**_: object) -> list[str]:
 
 
 def add_dry_run(parser: argparse.ArgumentParser) -> None:
-    """The option of commands that can say what they would do."""
+    """The option of commands that can describe a run without running it."""
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print the configuration as resolved, the size of the space, and what parameters, multiply-adds and "
-        "memory it takes; run nothing and write nothing",
+        help="print the resolved configuration, the size of the space, and the parameters, multiply-adds and memory "
+        "required; run nothing and write nothing",
     )
 
 
@@ -50,3 +51,29 @@ def load_run_config(options: argparse.Namespace) -> Config:
     if options.out is not None:
         overrides["output"] = options.out
     return load_config(options.config, overrides, {} if options.out is None else {"output": "--out"})
+
+
+def add_analysis_options(parser: argparse.ArgumentParser) -> None:
+    """The options of commands that analyse sets of runs."""
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write to")
+    parser.add_argument("--title", help="heading of the page")
+    parser.add_argument(
+        "--ties",
+        choices=["probability", "order", "refuse"],
+        help="how to break ties: by the mean final probability, by the order of choices, or not at all (exit 2); "
+        "by default ties remain and no consensus.json is written",
+    )
+    parser.add_argument("--order", metavar="A,B,...", help="order of the choices, for the legend and --ties order")
+    parser.add_argument("--transposed", action="store_true", help="tables have a row per run and a column per block")
+    parser.add_argument("--nni-home", type=Path, metavar="DIR", help="where to look up ids (~/nni-experiments)")
+    parser.add_argument("--draws", type=int, default=2000, help="Monte Carlo draws (default: %(default)s)")
+    parser.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the Monte Carlo draws (default: %(default)s)")
+    parser.add_argument("--no-figures", action="store_true", help="write no figure files (the page has its own)")
+
+
+def analysis_settings(options: argparse.Namespace, title: str) -> dict[str, Any]:
+    """The keyword arguments that ``reliability`` and ``compare`` share; ``title`` is the default heading."""
+    order = [word.strip() for word in options.order.split(",")] if options.order else None
+    shared = {name: getattr(options, name) for name in ("ties", "draws", "level", "seed")}
+    return {**shared, "order": order, "title": options.title or title}

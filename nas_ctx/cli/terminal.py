@@ -1,12 +1,13 @@
-"""What a terminal can show: how wide it is, and whether colours are wanted."""
+"""What a terminal can show: its width, colours, and progress bars."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import TextIO
-
-_RESET = "\x1b[0m"
+import sys
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, TextIO
 
 
 def coloured(stream: TextIO) -> bool:
@@ -25,8 +26,12 @@ def painted(text: str, ink: str, ground: str) -> str:
     >>> painted("a", "#ffffff", "#0060a8")
     '\\x1b[38;2;255;255;255;48;2;0;96;168ma\\x1b[0m'
     """
-    return f"\x1b[38;2;{_channels(ink)};48;2;{_channels(ground)}m{text}{_RESET}"
+    foreground, background = (";".join(map(str, bytes.fromhex(colour[1:]))) for colour in (ink, ground))
+    return f"\x1b[38;2;{foreground};48;2;{background}m{text}\x1b[0m"
 
 
-def _channels(colour: str) -> str:
-    return ";".join(str(int(colour[place : place + 2], 16)) for place in (1, 3, 5))
+def progress(unit: str) -> partial[Iterable[Any]]:
+    """A progress bar to wrap around an iterable, shown on terminals only."""
+    from tqdm import tqdm
+
+    return partial(tqdm, unit=unit, leave=False, disable=not sys.stderr.isatty())

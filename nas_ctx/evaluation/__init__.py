@@ -1,1 +1,29 @@
 """What trained networks are worth: tables of results, importance of blocks, sheets of predictions."""
+
+from nas_ctx.evaluation.heat_map import write_importance
+from nas_ctx.evaluation.importance import Drop, Importance, measure_importance
+from nas_ctx.evaluation.results import Result, Row, gather, read_results
+from nas_ctx.evaluation.sheet import prediction_sheet
+from nas_ctx.evaluation.table import Cell, Comparison, ResultTable, make_table
+from nas_ctx.evaluation.table_figure import draw_table
+from nas_ctx.evaluation.table_text import FORMATS, LAYOUTS, Layout
+
+__all__ = [
+    "FORMATS",
+    "LAYOUTS",
+    "Cell",
+    "Comparison",
+    "Drop",
+    "Importance",
+    "Layout",
+    "Result",
+    "ResultTable",
+    "Row",
+    "draw_table",
+    "gather",
+    "make_table",
+    "measure_importance",
+    "prediction_sheet",
+    "read_results",
+    "write_importance",
+]

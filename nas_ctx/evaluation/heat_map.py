@@ -1,4 +1,4 @@
-"""The importance of the blocks as N x N heat maps, as a table, and as JSON."""
+"""The importance of blocks as N x N heat maps, as CSV and as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nas_ctx.models.grid import label
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LARGEST = 0.6  # of the colour map: darker colours hide the numbers
+DARKEST = 0.6  # of the colour map: darker colours hide the numbers
 
 
 def write_importance(importance: Importance, folder: Path) -> list[Path]:
@@ -33,7 +33,7 @@ def write_importance(importance: Importance, folder: Path) -> list[Path]:
 
 
 def as_csv(importance: Importance) -> str:
-    """A line per block and metric of its target: before, permuted (mean and deviation), without the block."""
+    """A line per block and metric of its target: unchanged, permuted (mean and deviation), without the block."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["block", "metric", "before", "permuted_mean", "permuted_deviation", "repetitions", "left_out"])
@@ -47,9 +47,9 @@ def as_csv(importance: Importance) -> str:
 
 
 def as_json(importance: Importance) -> str:
-    """Everything that was measured, with the drops of the main metric in percent."""
+    """All measurements, with the drops of the main metric in percent."""
 
-    def plain(drop: Drop) -> dict[str, float | None]:
+    def finite(drop: Drop) -> dict[str, float | None]:
         return {name: value if math.isfinite(value) else None for name, value in vars(drop).items()}
 
     content = {
@@ -62,8 +62,8 @@ def as_json(importance: Importance) -> str:
             block: {
                 "permuted": importance.permuted[block],
                 "left_out": importance.left_out[block],
-                "drop_permuted": plain(importance.drop_permuted(block)),
-                "drop_left_out": plain(importance.drop_left_out(block)),
+                "drop_permuted": finite(importance.drop_permuted(block)),
+                "drop_left_out": finite(importance.drop_left_out(block)),
             }
             for block in importance.permuted
         },
@@ -80,50 +80,41 @@ def _draw(importance: Importance, path: Path) -> None:
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     repetitions = len(next(iter(importance.permuted.values()), []))
-    words = f"Output exchanged between images\n(mean of {repetitions} permutations, {importance.level:.0%} interval)"
-    _heat_map(left, importance, importance.drop_permuted, words)
+    title = f"Output exchanged between images\n(mean of {repetitions} permutations, {importance.level:.0%} interval)"
+    _heat_map(left, importance, importance.drop_permuted, title)
     _heat_map(right, importance, importance.drop_left_out, "Block left out\n(zeros in its place)")
     metrics = ", ".join(f"{name} {task.metric_name}" for name, task in importance.tasks.items())
-    words = f"Drop of the target's metric in percent, over {importance.images} images; blue: the block helps"
-    figure.suptitle(f"{words}\n{metrics}", fontsize=9)
+    title = f"Drop of the target's metric in percent, over {importance.images} images; blue: the block helps"
+    figure.suptitle(f"{title}\n{metrics}", fontsize=9)
     figure.savefig(path, format="png")
 
 
-def _heat_map(axes: Axes, importance: Importance, drop: Callable[[str], Drop], title: str) -> None:
+def _heat_map(axes: Axes, importance: Importance, drop_of: Callable[[str], Drop], title: str) -> None:
     tasks = list(importance.tasks)
-    drops = {
-        (row, column): drop(block)
-        for row, target in enumerate(tasks)
-        for column, source in enumerate(tasks)
-        if (block := label(target, source)) in importance.permuted
-    }
     image = np.full((len(tasks), len(tasks)), np.nan)
-    for place, of in drops.items():
-        image[place] = of.mean
-    # At least 1 %: a block without effect must not be coloured by the last digits of its zero.
-    largest = max([1.0, *(abs(of.mean) for of in drops.values() if math.isfinite(of.mean))])
-    axes.imshow(image, cmap="RdBu", vmin=-largest / LARGEST, vmax=largest / LARGEST)
-    axes.set_facecolor("#eeeeec")
-    for row in range(len(tasks)):
-        for column in range(len(tasks)):
-            words = _words(drops[row, column]) if (row, column) in drops else "none"
-            axes.text(column, row, words, ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(len(tasks)), tasks)
-    axes.set_yticks(range(len(tasks)), tasks)
-    axes.set_xlabel("source")
-    axes.set_ylabel("target")
+    for row, target in enumerate(tasks):
+        for column, source in enumerate(tasks):
+            block, text = label(target, source), "none"
+            if block in importance.permuted:
+                drop = drop_of(block)
+                image[row, column], text = drop.mean, _in_words(drop)
+            axes.text(column, row, text, ha="center", va="center", fontsize=8)
+    # At least 1 %: a block without effect must not be coloured by rounding errors.
+    limit = max([1.0, *np.abs(image[np.isfinite(image)])]) / DARKEST
+    axes.imshow(image, cmap="RdBu", vmin=-limit, vmax=limit)
+    axes.set(facecolor="#eeeeec", xlabel="source", ylabel="target")
     axes.set_title(title, fontsize=9)
-    axes.set_xticks(np.arange(1, len(tasks)) - 0.5, minor=True)
-    axes.set_yticks(np.arange(1, len(tasks)) - 0.5, minor=True)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(range(len(tasks)), tasks)
+        axis.set_ticks(np.arange(1, len(tasks)) - 0.5, minor=True)
     axes.grid(which="minor", color="white", linewidth=2)
     axes.tick_params(which="both", length=0, labelsize=8)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
-def _words(drop: Drop) -> str:
+def _in_words(drop: Drop) -> str:
     if math.isnan(drop.mean):
-        return "not defined"  # a score of 0 cannot drop by a share
+        return "not defined"  # a score of 0 has no relative drop
     if math.isnan(drop.low):
         return _signed(drop.mean)
     return f"{_signed(drop.mean)}\n[{_signed(drop.low)}, {_signed(drop.high)}]"

@@ -1,17 +1,17 @@
 """How much does each block of a trained network matter? Its output is exchanged between images, or left out.
 
-Permutation testing (section 4.4 of the paper): where a block's output for an image is replaced by that for another
-image, the target's metric drops by as much as the network relied on what the block had to say about this image. Left
-out means replaced by zeros, which is what *none* gives; a network has never seen that in training.
+Permutation testing (section 4.4 of the paper): when the output of a block for one image is replaced by its output for
+another, the metric of the target drops by as much as the network relied on what the block knew about this image. Left
+out means replaced by zeros, which is what *none* gives; the network has never seen that in training.
 
-Only what enters the target's fusion changes, so one pass through the network serves all its blocks: what comes after
-the blocks is computed again for each of them.
+Only the input of the target's fusion changes, so one pass through the network serves all blocks: what follows the
+blocks is computed again for each of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +26,7 @@ from torchmetrics import Metric
 
 from nas_ctx.data.loading import Loader
 from nas_ctx.errors import InputError
-from nas_ctx.models import MultiTaskNetwork
+from nas_ctx.models import ContextGrid, MultiTaskNetwork
 from nas_ctx.models.grid import label
 from nas_ctx.models.network import upsampled
 from nas_ctx.models.true_regions import inner
@@ -39,11 +39,10 @@ Scores = dict[str, float]
 
 @dataclass(frozen=True)
 class Drop:
-    """How much worse the target's main metric gets, in percent of what it was; positive: the block helps.
+    """By how many percent the target's main metric gets worse; positive where the block helps.
 
     Attributes:
-        low, high: of a t interval over the repetitions, which says how well the mean over all permutations is known;
-            nan with fewer than two.
+        low, high: a t interval over the repetitions for the mean over all permutations; nan with fewer than two.
     """
 
     mean: float
@@ -57,10 +56,10 @@ class Importance:
 
     Attributes:
         tasks: in the order of the grid.
-        base: task -> metrics of the network as it is.
+        base: task -> metrics of the unchanged network.
         permuted: block label -> metrics of its target, one set per repetition.
         left_out: block label -> metrics of its target.
-        images: how many the metrics are over.
+        images: the number of images behind the metrics.
         level: of the intervals.
     """
 
@@ -79,25 +78,27 @@ class Importance:
         """The drop without ``block``."""
         return self._drop(block, [self.left_out[block]])
 
-    def _drop(self, block: str, scores: Sequence[Scores]) -> Drop:
+    def _drop(self, block: str, changed: Sequence[Scores]) -> Drop:
         target = block.partition("/")[0]
         task = self.tasks[target]
         before = self.base[target][task.metric_name]
         sign = 1.0 if task.higher_is_better else -1.0
-        drops = [100 * sign * (before - of[task.metric_name]) / before if before else math.nan for of in scores]
+        drops = [
+            100 * sign * (before - scores[task.metric_name]) / before if before else math.nan for scores in changed
+        ]
         return Drop(float(np.mean(drops)), *t_interval(drops, self.level))
 
 
 def t_interval(values: Sequence[float], level: float) -> tuple[float, float]:
-    """The t interval of the mean.
+    """Student's t interval of the mean; nan with fewer than two values.
 
     >>> [round(end, 3) for end in t_interval([1.0, 2.0, 3.0], 0.95)]
     [-0.484, 4.484]
     """
     if len(values) < 2:
         return math.nan, math.nan
-    half = stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
-    return float(np.mean(values) - half), float(np.mean(values) + half)
+    mean, half = np.mean(values), stats.t.ppf((1 + level) / 2, len(values) - 1) * stats.sem(values)
+    return float(mean - half), float(mean + half)
 
 
 @torch.no_grad()
@@ -109,11 +110,11 @@ def measure_importance(
 ) -> Importance:
     """Permute and leave out each block of a trained network over its validation images.
 
-    A permutation shuffles the images into batches and, within each batch, hands every image the block's output for
-    the one before it: every image gets that of another one, and memory is that of a batch.
+    A permutation shuffles the images into batches and, within each batch, gives every image the block's output for
+    the image before it: every image gets the output of another one, and memory stays that of one batch.
 
     Args:
-        repetitions: permutations.
+        repetitions: the number of permutations.
         seed: of the shuffles.
         progress: may wrap the batches of all repetitions in a progress bar.
 
@@ -128,45 +129,73 @@ def measure_importance(
     dataset = trained.data.val_set()
     if len(dataset) < 2:
         raise InputError(f"{dataset.root}: {len(dataset)} validation image, expected at least 2 to exchange outputs")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     trained.model.to(device)
     orders = [shuffled_batches(len(dataset), trained.data.eval_batch_size, [seed, r]) for r in range(repetitions)]
     loader = Loader(dataset, trained.data.workers, stream=[batch for order in orders for batch in order])
-
-    def fresh(block_or_task: str) -> Metric:
-        return trained.tasks[block_or_task.partition("/")[0]].metric().to(device)
-
-    base = {name: fresh(name) for name in trained.tasks}
-    left_out: dict[str, Metric] = {}
-    permuted: dict[str, list[Metric]] = {}
+    measurement = _Measurement(trained, network, network.grid, repetitions, device)
     for number, batch in enumerate(progress(loader)):
-        batch = move_data_to_device(batch, torch.device(device))
-        repetition = number // len(orders[0])
-        with fusion_inputs(network.grid.fusions) as captured:
-            final = outputs_of(trained.model, batch)["final"]
+        measurement.add(move_data_to_device(batch, device), number // len(orders[0]))
+    return measurement.result(len(dataset))
+
+
+class _Measurement:
+    """The running metrics of the unchanged network, and of its blocks permuted and left out."""
+
+    def __init__(
+        self, trained: Trained, network: MultiTaskNetwork, grid: ContextGrid, repetitions: int, device: torch.device
+    ) -> None:
+        self.trained, self.network, self.grid, self.tasks = trained, network, grid, trained.tasks
+        blocks = {
+            label(target, source): target
+            for target in grid.tasks
+            for source in grid.tasks
+            if not getattr(grid.blocks[label(target, source)], "produces_zeros", False)
+        }
+
+        def new(task: str) -> Metric:
+            return self.tasks[task].metric().to(device)
+
+        self.base = {task: new(task) for task in self.tasks}
+        self.left_out = {block: new(target) for block, target in blocks.items()}
+        self.permuted = {block: [new(target) for _ in range(repetitions)] for block, target in blocks.items()}
+
+    def add(self, batch: Mapping[str, Any], repetition: int) -> None:
+        """Update the metrics of one repetition; the first one also measures the blocks left out."""
+        with fusion_inputs(self.grid.fusions) as captured:
+            final = outputs_of(self.trained.model, batch)["final"]
         if repetition == 0:
-            for name, metric in base.items():
-                metric.update(trained.tasks[name].predict(final[name]), batch[name])
+            for task, metric in self.base.items():
+                metric.update(self.tasks[task].predict(final[task]), batch[task])
         for target, (features, contexts) in captured.items():
-            after = partial(_after, network, trained.tasks[target], target, batch["image"], features)
-            for place, source in enumerate(trained.tasks):
+            predict = partial(self._predict, target, batch["image"], features, contexts)
+            for place, source in enumerate(self.grid.tasks):
                 block = label(target, source)
-                if getattr(network.grid.blocks[block], "produces_zeros", False):
+                if block not in self.permuted:
                     continue
-                while len(permuted.setdefault(block, [])) <= repetition:
-                    permuted[block].append(fresh(block))
-                exchanged = after(_replaced(contexts, place, contexts[place].roll(1, 0)))
-                permuted[block][repetition].update(exchanged, batch[target])
+                self.permuted[block][repetition].update(predict(place, contexts[place].roll(1, 0)), batch[target])
                 if repetition == 0:
-                    without = after(_replaced(contexts, place, torch.zeros_like(contexts[place])))
-                    left_out.setdefault(block, fresh(block)).update(without, batch[target])
-    return Importance(
-        trained.tasks,
-        {name: _scores(metric) for name, metric in base.items()},
-        {block: [_scores(metric) for metric in metrics] for block, metrics in permuted.items()},
-        {block: _scores(metric) for block, metric in left_out.items()},
-        images=len(dataset),
-    )
+                    self.left_out[block].update(predict(place, torch.zeros_like(contexts[place])), batch[target])
+
+    def _predict(
+        self, target: str, image: Tensor, features: Tensor, contexts: Sequence[Tensor], place: int, context: Tensor
+    ) -> Tensor:
+        """The prediction of a target when one block gives ``context`` instead of its own output."""
+        fused = self.grid.fusions[target](features, [*contexts[:place], context, *contexts[place + 1 :]])
+        return self.tasks[target].predict(upsampled(self.network.logits[target](fused), image))
+
+    def result(self, images: int) -> Importance:
+        return Importance(
+            self.tasks,
+            {task: _scores(metric) for task, metric in self.base.items()},
+            {block: [_scores(metric) for metric in metrics] for block, metrics in self.permuted.items()},
+            {block: _scores(metric) for block, metric in self.left_out.items()},
+            images,
+        )
+
+
+def _scores(metric: Metric) -> Scores:
+    return {name: float(value) for name, value in metric.compute().items()}
 
 
 def shuffled_batches(count: int, batch_size: int, seed: Sequence[int]) -> list[list[int]]:
@@ -185,7 +214,7 @@ def shuffled_batches(count: int, batch_size: int, seed: Sequence[int]) -> list[l
 
 @contextmanager
 def fusion_inputs(fusions: nn.ModuleDict) -> Iterator[dict[str, tuple[Tensor, list[Tensor]]]]:
-    """Within it, what each target's fusion is given: its features, and the blocks' outputs in the order of tasks."""
+    """Within it, the input of each target's fusion: its features, and the blocks' outputs in the order of tasks."""
     captured: dict[str, tuple[Tensor, list[Tensor]]] = {}
 
     def keep(target: str, _: nn.Module, inputs: tuple[Any, ...]) -> None:
@@ -197,20 +226,3 @@ def fusion_inputs(fusions: nn.ModuleDict) -> Iterator[dict[str, tuple[Tensor, li
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _after(
-    network: MultiTaskNetwork, task: Task, target: str, image: Tensor, features: Tensor, contexts: list[Tensor]
-) -> Tensor:
-    """The prediction of a target from what its fusion is given."""
-    assert network.grid is not None
-    fused = network.grid.fusions[target](features, contexts)
-    return task.predict(upsampled(network.logits[target](fused), image))
-
-
-def _replaced(contexts: Sequence[Tensor], place: int, new: Tensor) -> list[Tensor]:
-    return [*contexts[:place], new, *contexts[place + 1 :]]
-
-
-def _scores(metric: Metric) -> Scores:
-    return {name: float(value) for name, value in metric.compute().items()}

@@ -1,9 +1,10 @@
-"""Finished training runs, gathered into the rows of a table: one row per network, its runs differing in their seed."""
+"""Finished training runs, gathered into the rows of a table: one row per network, with a run per seed."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ class Result:
     """One finished training run.
 
     Attributes:
-        scores: its metrics as ``"<task>/<metric>"``; what was not a number is nan.
+        scores: its metrics as ``"<task>/<metric>"``; nan where the file has no number.
     """
 
     folder: Path
@@ -38,10 +39,14 @@ class Result:
         """Whether it is a single-task baseline."""
         return len(self.tasks) == 1 and self.config.model.blocks == "baseline"
 
-    def identity(self) -> dict[str, Any]:
-        """What makes it the network it is: its configuration without seed and output, the blocks by their choices.
+    def setting(self) -> tuple[str, str]:
+        """What single-task runs must share to be compared: the backbone and the data."""
+        return self.config.model.backbone, self.config.data.root
 
-        Networks of random blocks are one: what is measured is the choosing.
+    def identity(self) -> dict[str, Any]:
+        """What distinguishes its network: the configuration without seed and folders, with the blocks' choices.
+
+        Networks of random blocks are one network: what varies is the choice.
         """
         content = flattened(self.config)
         choices = RunFolder(self.folder).genotype
@@ -52,17 +57,14 @@ class Result:
     def description(self) -> str:
         """A name for the network, from its configuration."""
         model = self.config.model
-        if self.single:
-            words = "single task"
-        elif model.blocks in NETWORKS:
-            words = "multi-task baseline" if model.blocks == "baseline" else model.blocks
+        if model.blocks == "baseline":
+            name = "single task" if self.single else "multi-task baseline"
+        elif model.blocks in CONTEXTS:
+            name = f"{model.blocks} everywhere"
         else:
-            words = f"{model.blocks} everywhere" if model.blocks in CONTEXTS else Path(model.blocks).stem
-        return (
-            words
-            + (", no self-attention" if not model.self_attention else "")
-            + (", true regions" if model.true_regions else "")
-        )
+            name = model.blocks if model.blocks in NETWORKS else Path(model.blocks).stem
+        variants = {"no self-attention": not model.self_attention, "true regions": model.true_regions}
+        return ", ".join([name, *(words for words, present in variants.items() if present)])
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Row:
     """Runs of one network. The single-task row holds runs of every task.
 
     Attributes:
-        name: unique in a table.
+        name: unique within a table.
     """
 
     name: str
@@ -78,7 +80,7 @@ class Row:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """All tasks of its runs, in their order."""
+        """The tasks of all its runs, in their order."""
         return tuple(dict.fromkeys(task for result in self.results for task in result.tasks))
 
     @property
@@ -94,28 +96,29 @@ class Row:
 
 
 def read_results(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[Result], list[str]]:
-    """The finished trainings in run folders, or anywhere below other folders; and a line about each that was left out.
+    """The finished trainings in run folders, or anywhere below other folders; and a note on each run left out.
 
     Raises:
-        InputError: no such folder, a folder without any finished training, or a damaged file.
+        InputError: a missing folder, a folder without a finished training, or a damaged file.
     """
-    found: dict[Path, Result] = {}
+    results: dict[Path, Result] = {}
     notes: list[str] = []
     for path in map(Path, paths):
         if not path.is_dir():
-            raise InputError(f"{path}: no such folder, expected a training run or a folder of such")
+            raise InputError(f"{path}: no such folder, expected a training run or a folder of training runs")
         configs = [path / "config.yaml"] if (path / "config.yaml").exists() else sorted(path.rglob("config.yaml"))
-        before = len(found)
+        finished = []
         for folder in (RunFolder(config.parent) for config in configs):
             if folder.history.exists():
                 notes.append(f"{folder.path}: is a search, left out")
             elif not folder.finished:
                 notes.append(f"{folder.path}: is not finished, left out")
             else:
-                found[folder.path.resolve()] = _read(folder)
-        if len(found) == before and not any(config.parent.resolve() in found for config in configs):
+                finished.append(folder)
+        if not finished:
             raise InputError(f"{path}: holds no finished training" + "".join(f"; {note}" for note in notes[-1:]))
-    return list(found.values()), notes
+        results |= {folder.path.resolve(): _read(folder) for folder in finished}
+    return list(results.values()), notes
 
 
 def _read(folder: RunFolder) -> Result:
@@ -128,58 +131,58 @@ def _read(folder: RunFolder) -> Result:
 
 
 def gather(results: Iterable[Result]) -> list[Row]:
-    """One row per network, in the order in which they come, single-task rows first.
+    """One row per network, in the order of the results, single-task rows first.
 
-    Runs of equal configuration, seeds aside, make a row. Single-task runs of different tasks are put into one row,
-    whatever else differs between them, since each task has its own best learning rate; two configurations of the same
-    task make two rows. Rows of the same description are told apart by the keys in which they differ.
+    Runs whose configurations differ in nothing but the seed make a row. Single-task runs of different tasks share a
+    row whatever else differs between them, since each task has its own best learning rate; two configurations of the
+    same task make two rows. Rows with the same description are told apart by the keys in which they differ.
 
     Raises:
-        InputError: a configuration and seed that stand twice.
+        InputError: two runs with the same configuration and seed.
     """
-    groups: dict[str, list[Result]] = {}
+    networks: dict[str, list[Result]] = {}
     for result in results:
-        group = groups.setdefault(repr(sorted(result.identity().items(), key=str)), [])
-        for other in group:
-            if other.config.seed == result.config.seed:
-                raise InputError(f"{result.folder} and {other.folder}: the same configuration and seed twice")
-        group.append(result)
+        runs = networks.setdefault(repr(sorted(result.identity().items(), key=str)), [])
+        twin = next((run for run in runs if run.config.seed == result.config.seed), None)
+        if twin is not None:
+            raise InputError(f"{result.folder} and {twin.folder}: the same configuration and seed twice")
+        runs.append(result)
     rows: list[Row] = []
-    for group in groups.values():
-        first = group[0]
-        home = next((row for row in rows if first.single and row.single and _joins(first, row)), None)
-        if home is None:
-            rows.append(Row(first.description(), group))
-        else:
-            home.results += group
+    for first, *others in networks.values():
+        row = next((row for row in rows if first.single and row.single and _joins(first, row)), None)
+        if row is None:
+            row = Row(first.description())
+            rows.append(row)
+        row.results += [first, *others]
     _tell_apart(rows)
     return sorted(rows, key=lambda row: not row.single)
 
 
 def _joins(result: Result, row: Row) -> bool:
     """Whether a single-task run belongs to a single-task row: another task on the same backbone and data."""
-    ours, theirs = (r.config for r in (result, row.results[0]))
-    return (
-        result.tasks[0] not in row.tasks
-        and (ours.model.backbone, ours.data.root) == (theirs.model.backbone, theirs.data.root)
-    )  # fmt: skip
+    return result.tasks[0] not in row.tasks and result.setting() == row.results[0].setting()
 
 
 def _tell_apart(rows: list[Row]) -> None:
-    """Add to equal names what their configurations differ in."""
-    for name in {row.name for row in rows}:
-        alike = [row for row in rows if row.name == name]
-        shared = set.intersection(*(set(row.tasks) for row in alike))
-        contents = [{k: v for r in row.results for k, v in flattened(r.config).items()} for row in alike]
-        keys = sorted(
-            key
-            for key in {key for content in contents for key in content} - {"seed", *PLACES}
-            if not key.startswith("tasks.") or (key.count(".") > 1 and key.split(".")[1] in shared)
-        )
-        varying = [key for key in keys if len({repr(content.get(key)) for content in contents}) > 1]
-        for row, content in zip(alike, contents, strict=True):
-            own = [f"{key}={content[key]}" for key in varying if key in content]
-            row.name = f"{name} ({', '.join(own)})" if own else name
-        for row in alike:  # what no key tells apart, the folder does
-            if [other.name for other in alike].count(row.name) > 1:
-                row.name = f"{row.name} ({row.results[0].folder})"
+    """Extend equal names by the keys in which the configurations differ."""
+    for name, count in Counter(row.name for row in rows).items():
+        if count > 1:
+            _extend_names([row for row in rows if row.name == name])
+
+
+def _extend_names(rows: list[Row]) -> None:
+    shared_tasks = set.intersection(*(set(row.tasks) for row in rows))
+    contents = [{k: v for result in row.results for k, v in flattened(result.config).items()} for row in rows]
+    keys = sorted(
+        key
+        for key in {key for content in contents for key in content} - {"seed", *PLACES}
+        if not key.startswith("tasks.") or (key.count(".") > 1 and key.split(".")[1] in shared_tasks)
+    )
+    varying = [key for key in keys if len({repr(content.get(key)) for content in contents}) > 1]
+    for row, content in zip(rows, contents, strict=True):
+        settings = [f"{key}={content[key]}" for key in varying if key in content]
+        row.name += f" ({', '.join(settings)})" if settings else ""
+    for name, count in Counter(row.name for row in rows).items():
+        for row in rows if count > 1 else ():
+            if row.name == name:  # no key tells them apart, the folder does
+                row.name += f" ({row.results[0].folder})"

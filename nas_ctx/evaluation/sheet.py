@@ -1,4 +1,4 @@
-"""What a network predicts, beside the truth, in one picture."""
+"""The predictions of a network beside the ground truth, as one picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from nas_ctx.data.show import spread, tile_sheet
 from nas_ctx.data.transforms import MEAN, STD
 from nas_ctx.errors import InputError
 from nas_ctx.runs.trained import Trained
-from nas_ctx.tasks import Task
 from nas_ctx.training.module import outputs_of
 
 
@@ -31,22 +30,16 @@ def prediction_sheet(trained: Trained, images: int) -> NDArray[np.uint8]:
     for index in spread(images, len(dataset)):
         batch = collate([dataset[index]])
         logits = outputs_of(trained.model, batch)["final"]
-        predicted = [_drawn(task, task.predict(logits[name])) for name, task in trained.tasks.items()]
-        truth = [_drawn(task, batch[name]) for name, task in trained.tasks.items()]
-        name = batch["id"][0]
-        rows.append((f"{name}: prediction", [_image(batch["image"]), *predicted]))
-        rows.append((f"{name}: truth", [None, *truth]))
+        predictions = [task.render(_first(task.predict(logits[name]))) for name, task in trained.tasks.items()]
+        truth = [task.render(_first(batch[name])) for name, task in trained.tasks.items()]
+        rows.append((f"{batch['id'][0]}: prediction", [_image(batch["image"]), *predictions]))
+        rows.append((f"{batch['id'][0]}: truth", [None, *truth]))
     return tile_sheet(("image", *trained.tasks), rows)
 
 
-def _drawn(task: Task, values: Tensor) -> NDArray[np.uint8]:
-    """The first map of a batch of predictions or labels, drawn by its task."""
-    return task.render(_map(values))
-
-
-def _map(values: Tensor) -> NDArray[Any]:
+def _first(maps: Tensor) -> NDArray[Any]:
     """The first of (B, H, W), (B, 1, H, W) or (B, 3, H, W) as (H, W) or (H, W, 3)."""
-    first = values[0]
+    first = maps[0]
     if first.ndim == 3:
         first = first[0] if len(first) == 1 else first.movedim(0, -1)
     return first.numpy()

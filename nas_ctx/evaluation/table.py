@@ -1,10 +1,10 @@
-"""The record behind a table of results: means, deviations, delta_m, and paired tests. Drawn by ``table_text``."""
+"""The numbers of a table of results: means, deviations, delta_m and paired tests. ``table_text`` lays them out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -20,7 +20,7 @@ DELTA = "delta_m"
 
 @dataclass(frozen=True)
 class Cell:
-    """Mean and sample deviation (n - 1) of one number over the runs of a row; nan where there is none."""
+    """Mean and sample deviation (n - 1) of one metric over the runs of a row; nan where undefined."""
 
     mean: float
     deviation: float
@@ -29,11 +29,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row against the reference row in one number, over the seeds that both have.
+    """A row against the reference row in one metric, over the seeds that both have.
 
     Attributes:
         difference: mean of row minus reference.
-        p: of the two-sided paired t test; nan with fewer than two seeds or no difference at all.
+        p: of the two-sided paired t test; nan with fewer than two seeds, or where all differences are equal.
         adjusted: p after Holm's correction over all comparisons of the table.
     """
 
@@ -50,10 +50,10 @@ class ResultTable:
     """All numbers of a table.
 
     Attributes:
-        tasks: task -> task, every one that a row has.
+        tasks: name -> task, of every task that a row has.
         columns: the main metric of each task, as ``"<task>/<metric>"``.
-        cells: row -> number -> cell, for every metric and for ``delta_m``.
-        reference: the row that others are compared with, None where there is but one.
+        cells: row -> metric -> cell, for every metric and for ``delta_m``.
+        reference: the row that the others are compared with; None where there is only one row.
     """
 
     rows: list[Row]
@@ -67,8 +67,8 @@ class ResultTable:
 def make_table(rows: Sequence[Row], against: str | None = None) -> ResultTable:
     """Compute a table.
 
-    delta_m of a row is that of its mean scores against those of the single-task row of the same backbone and data that
-    has all its tasks. Its deviation is over the row's runs, each against these single-task means.
+    delta_m of a row compares its mean scores with those of the single-task row that has the same backbone, data and
+    tasks. Its deviation is over the row's runs, each against these single-task means.
 
     Args:
         rows: from :func:`nas_ctx.evaluation.results.gather`.
@@ -83,17 +83,21 @@ def make_table(rows: Sequence[Row], against: str | None = None) -> ResultTable:
     if against is not None and against not in names:
         raise unknown_name("row", against, names)
     values = {row.name: {metric: row.by_seed(metric) for metric in row.metrics()} for row in rows}
-    cells = {name: {metric: cell(list(of.values())) for metric, of in found.items()} for name, found in values.items()}
+    cells = {
+        name: {metric: cell(list(by_seed.values())) for metric, by_seed in metrics.items()}
+        for name, metrics in values.items()
+    }
     for row in rows:
-        single = _single_row(row, rows)
+        single = next((other for other in rows if other.single and _comparable(row, other)), None)
         if single is not None:
-            by_seed, whole = _deltas(row, cells[row.name], cells[single.name], tasks)
+            by_seed, of_means = _deltas(row, cells[row.name], cells[single.name], tasks)
             values[row.name][DELTA] = by_seed
-            spread = cell(list(by_seed.values()))
-            cells[row.name][DELTA] = Cell(whole, spread.deviation, spread.runs)
-    reference = against or next((n for n in names if n == "multi-task baseline"), names[0])
-    comparisons = _comparisons(values, reference, [*columns, DELTA]) if len(rows) > 1 else []
-    return ResultTable(list(rows), tasks, columns, cells, reference if len(rows) > 1 else None, comparisons)
+            cells[row.name][DELTA] = replace(cell(list(by_seed.values())), mean=of_means)
+    if len(rows) == 1:
+        return ResultTable(list(rows), tasks, columns, cells, None, [])
+    reference = against or next((name for name in names if name == "multi-task baseline"), names[0])
+    comparisons = _comparisons(values, reference, [*columns, DELTA])
+    return ResultTable(list(rows), tasks, columns, cells, reference, comparisons)
 
 
 def cell(values: Sequence[float]) -> Cell:
@@ -102,13 +106,12 @@ def cell(values: Sequence[float]) -> Cell:
     >>> cell([1.0, 3.0])
     Cell(mean=2.0, deviation=1.4142135623730951, runs=2)
     """
-    array = np.asarray(values, dtype=np.float64)
-    deviation = float(array.std(ddof=1)) if len(array) > 1 else math.nan
-    return Cell(float(array.mean()) if len(array) else math.nan, deviation, len(array))
+    mean = float(np.mean(values)) if values else math.nan
+    return Cell(mean, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan, len(values))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction; a nan is no comparison and stays nan.
+    """Holm's step-down correction; nan is no comparison and stays nan.
 
     >>> holm([0.01, 0.04, float("nan"), 0.03])
     [0.03, 0.06, nan, 0.06]
@@ -122,67 +125,55 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def _tasks_of(rows: Sequence[Row]) -> dict[str, Task]:
+    """The tasks of all rows, in the order of the network with most tasks."""
     tasks: dict[str, Task] = {}
-    for row in rows:
-        for result in row.results:
-            load_plugins(result.config)
-            for name, task in make_tasks(result.config.tasks).items():
-                known = tasks.setdefault(name, task)
-                if known.metric_name != task.metric_name:
-                    raise InputError(
-                        f"{result.folder}: tasks.{name} is measured by {task.metric_name}, other runs by "
-                        f"{known.metric_name}"
-                    )
-    # In the order of the network with most tasks, which is that of its grid.
+    for result in (result for row in rows for result in row.results):
+        load_plugins(result.config)
+        for name, task in make_tasks(result.config.tasks).items():
+            metric = tasks.setdefault(name, task).metric_name
+            if metric != task.metric_name:
+                raise InputError(
+                    f"{result.folder}: tasks.{name} is measured by {task.metric_name}, in other runs by {metric}"
+                )
     order = max(rows, key=lambda row: (len(row.tasks), not row.single)).tasks
     return {name: tasks[name] for name in dict.fromkeys([*order, *tasks])}
 
 
-def _single_row(row: Row, rows: Sequence[Row]) -> Row | None:
-    """The single-task row that ``row`` is measured against."""
-
-    def matches(other: Row) -> bool:
-        ours, theirs = (r.results[0].config for r in (row, other))
-        return (
-            other.single
-            and set(row.tasks) <= set(other.tasks)
-            and ours.model.backbone == theirs.model.backbone
-            and ours.data.root == theirs.data.root
-        )
-
-    return next((other for other in rows if matches(other)), None)
+def _comparable(row: Row, single: Row) -> bool:
+    """Whether delta_m of ``row`` can be taken against ``single``."""
+    return set(row.tasks) <= set(single.tasks) and row.results[0].setting() == single.results[0].setting()
 
 
 def _deltas(
     row: Row, own: Mapping[str, Cell], single: Mapping[str, Cell], tasks: Mapping[str, Task]
 ) -> tuple[dict[int, float], float]:
-    """delta_m of each run that has all tasks, by seed, and of the row's means."""
+    """delta_m of each run that has all tasks, by seed; and of the row's means."""
     columns = {name: f"{name}/{tasks[name].metric_name}" for name in row.tasks}
     directions = {name: tasks[name].higher_is_better for name in row.tasks}
     against = {name: single[column].mean for name, column in columns.items()}
-    if 0 in against.values():  # nothing is a relative change of nothing
+    if 0 in against.values():  # a change relative to 0 is not defined
         return {}, math.nan
-    by_seed = {
-        result.config.seed: delta_m({n: result.scores[c] for n, c in columns.items()}, against, directions)
-        for result in row.results
-        if not row.single
-    }
-    return by_seed, delta_m({n: own[c].mean for n, c in columns.items()}, against, directions)
+
+    def delta(scores: Mapping[str, float]) -> float:
+        return delta_m({name: scores[column] for name, column in columns.items()}, against, directions)
+
+    by_seed = {} if row.single else {result.config.seed: delta(result.scores) for result in row.results}
+    return by_seed, delta({column: own[column].mean for column in columns.values()})
 
 
 def _comparisons(
     values: Mapping[str, Mapping[str, Mapping[int, float]]], reference: str, metrics: Sequence[str]
 ) -> list[Comparison]:
-    found = []
-    for row, of in values.items():
+    comparisons = []
+    for row in (name for name in values if name != reference):
         for metric in metrics:
-            theirs, ours = values[reference].get(metric, {}), of.get(metric, {})
+            ours, theirs = values[row].get(metric, {}), values[reference].get(metric, {})
             seeds = sorted(ours.keys() & theirs.keys())
-            if row == reference or not seeds:
+            if not seeds:
                 continue
             differences = np.array([ours[seed] - theirs[seed] for seed in seeds])
             testable = len(seeds) > 1 and bool(differences.std() > 0)
             p = float(stats.ttest_1samp(differences, 0.0).pvalue) if testable else math.nan
-            found.append((row, metric, len(seeds), float(differences.mean()), p))
-    adjusted = holm([p for *_, p in found])
-    return [Comparison(*parts, corrected) for parts, corrected in zip(found, adjusted, strict=True)]
+            comparisons.append(Comparison(row, metric, len(seeds), float(differences.mean()), p, math.nan))
+    adjusted = holm([comparison.p for comparison in comparisons])
+    return [replace(comparison, adjusted=p) for comparison, p in zip(comparisons, adjusted, strict=True)]

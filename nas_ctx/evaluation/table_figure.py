@@ -1,4 +1,4 @@
-"""A table of results as a picture: every run a dot, every row its mean, one panel per task (figure D-1, and more)."""
+"""A table of results as a figure: a panel per task, a dot per run, the mean of each row (figure D-1, and others)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEAN, RUN, REFERENCE = "#004f96", "#8c9bab", "#d55e00"
 
 
 def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
-    """Write the picture; the suffix of ``path`` says whether it is png, svg or pdf."""
+    """Draw the table into ``path``, a .png, .svg or .pdf file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -34,10 +34,10 @@ def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
         panel.set_xlabel(f"{unit}\nbetter to the {better}", fontsize=8)
     panels[0].set_yticks(range(len(rows)), rows, fontsize=9)
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
-    words = "dot: a run; diamond: mean of a row, with its deviation"
+    legend = "dot: a run; diamond: mean and deviation of a row"
     if table.reference is not None:
-        words += f"; line: mean of {table.reference!r}"
-    figure.suptitle(words, fontsize=8, color="#4d4d4d")
+        legend += f"; line: mean of {table.reference!r}"
+    figure.suptitle(legend, fontsize=8, color="#4d4d4d")
     with written_whole(path) as temporary:
         figure.savefig(temporary, format=os.path.splitext(path)[1].lstrip(".").lower() or "png")
 
@@ -61,5 +61,4 @@ def _panel(axes: Axes, table: ResultTable, column: str, scale: float) -> None:
     axes.tick_params(length=0)
     axes.grid(axis="y", color="#e6e8eb", linewidth=0.8)
     axes.set_axisbelow(True)
-    for spine in ("top", "right", "left"):
-        axes.spines[spine].set_visible(False)
+    axes.spines[["top", "right", "left"]].set_visible(False)

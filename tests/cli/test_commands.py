@@ -117,7 +117,7 @@ def test_a_dry_search_says_what_it_costs_and_writes_nothing(
     assert yaml.safe_load(said.partition("\n\n")[0])["training"]["steps"] == 40
     assert "4 blocks: 5^2 x 4^2 = 400 genotypes" in said
     assert re.search(r"smallest .* 4 none\n", said)
-    assert "12 images to train with, seen 13.3 times each; 4 to validate with" in said
+    assert "12 training images, each seen 13.3 times; 4 to validate" in said
     assert f"{tmp_path / 'run'}: new" in said
     assert max(map(len, said.partition("\n\n")[2].replace(str(tmp_path), "").splitlines())) <= 80
 
@@ -182,7 +182,7 @@ def test_a_space_that_cannot_be_imagined_is_answered_in_one_line(
     assert main(["search", str(config), "--dry-run"]) == 2
     said = capsys.readouterr()
     assert "4 blocks:" in said.out
-    assert re.search(r"costs cannot be found out without running the network: .*peeking.py, line 6", said.err)
+    assert re.search(r"costs are unknown without running the network: .*peeking.py, line 6", said.err)
     assert said.err.count("\n") == 1
 
 

@@ -157,7 +157,8 @@ def test_layouts_in_markdown_and_latex(
 def test_rows_of_one_kind_are_told_apart(tmp_path: Path) -> None:
     for number, backbone in enumerate(("hrnet_w18_small_v2", "hrnet_w48")):
         write_run(tmp_path / str(number), {"depth/rmse": 1.0}, {"depth": {}}, 0, backbone=backbone)
-    write_run(tmp_path / "classes", {"depth/rmse": 1.1}, {"depth": {"mode": "classification"}}, 0)
+    classes = {"depth": {"mode": "classification"}}
+    write_run(tmp_path / "classes", {"depth/rmse": 1.1}, classes, 0, backbone="hrnet_w18_small_v2")
     rows = gather(read_results([tmp_path])[0])
     assert sorted(row.name for row in rows) == [
         "single task (model.backbone=hrnet_w18_small_v2)",

@@ -1,6 +1,6 @@
-"""Print the lines that teach a shell to complete nas-ctx: commands, options, files, and the keys of --set.
+"""Print the shell code that completes nas-ctx commands: options, files, and the keys of --set.
 
-SHELL is bash, zsh or fish. Put the line into the file that the shell reads when it starts.
+SHELL is bash, zsh or fish. Add the line to the file that the shell reads when it starts.
 
 examples:
   echo 'eval "$(nas-ctx completion bash)"' >> ~/.bashrc

@@ -1,7 +1,7 @@
-"""Write, check and show data sets.
+"""Generate, check and show data sets.
 
-Data sets have the layout of NYUD-v2 or of PASCAL-Context; `rooms` renders one in either. `nas-ctx data KIND --help`
-explains each.
+Data sets have the layout of NYUD-v2 or of PASCAL-Context; `rooms` renders one in either layout. `nas-ctx data KIND
+--help` explains each subcommand.
 
 examples:
   nas-ctx data rooms work/rooms/data --train 200 --val 40
@@ -12,37 +12,38 @@ examples:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Iterable
 from typing import Any
 
+from nas_ctx.cli import terminal
 from nas_ctx.cli.help import Page
 
 ROOMS = """Render furnished rooms with exact labels: 14 classes, depth, surface normals and boundaries.
 
-They are written in the layout of NYUD-v2, or, with people, saliency and human parts, in that of PASCAL-Context. The
-same options give the same files; a folder that holds them already is reused.
+They are written in the layout of NYUD-v2 or, with people, saliency and human parts, in that of PASCAL-Context. The
+same options give the same files; a folder that already holds them is reused.
 
 examples:
   nas-ctx data rooms work/rooms/data
   nas-ctx data rooms work/people --layout pascal --train 200 --val 50
 """
-CHECK = """Read every file of a data set, and list what is missing, damaged or odd.
+CHECK = """Read every file of a data set, and list what is missing, damaged or suspicious.
 
-Ends with exit code 2 where there is something, so that a script can go by it.
+Ends with exit code 2 if there are problems.
 
 examples:
   nas-ctx data check /data/NYUD_MT
 """
-SHOW = """Draw a contact sheet: some images of a data set, each with all its labels in colours.
+SHOW = """Draw a contact sheet: some images of a data set, each with all its labels in colour.
 
 examples:
   nas-ctx data show /data/NYUD_MT --out sheet.png
   nas-ctx data show work/people --split val --rows 10 --out people.png
 """
-CODEBOOK = """Learn by k-means the directions into which surface normals are partitioned, from a training set.
+CODEBOOK = """Learn the directions that partition surface normals by k-means, from a training set.
 
-Without such a file the directions are spread evenly over the sphere. Name the file in a configuration:
+Without such a file the directions are spread evenly over the sphere. A configuration names the file:
 tasks: {normals: {codebook: codebook.npy}}.
 
 examples:
@@ -51,21 +52,21 @@ examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare ``nas-ctx data``'s own subcommands."""
+    """Declare the subcommands of ``nas-ctx data``."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
 
     rooms = _add_kind(kinds, "rooms", "render furnished rooms with exact labels", ROOMS)
-    rooms.add_argument("folder", metavar="DIR", help="folder to make; the same data set in it is reused")
+    rooms.add_argument("folder", metavar="DIR", help="folder to write; the same data set is reused")
     rooms.add_argument("--train", type=int, default=400, metavar="N", help="training scenes (default 400)")
     rooms.add_argument("--val", type=int, default=100, metavar="N", help="validation scenes (default 100)")
     rooms.add_argument(
         "--size", type=int, nargs=2, default=(96, 128), metavar=("H", "W"), help="pixels (default 96 128)"
     )
-    rooms.add_argument("--seed", type=int, default=0, metavar="S", help="other rooms for another seed (default 0)")
+    rooms.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the scenes (default 0)")
     rooms.add_argument("--layout", default="nyud", metavar="NAME", help="nyud (default) or pascal")
     rooms.set_defaults(run_kind=_rooms)
 
-    check = _add_kind(kinds, "check", "read every file of a data set and list what is wrong", CHECK)
+    check = _add_kind(kinds, "check", "read every file of a data set and list problems", CHECK)
     check.add_argument("folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout")
     check.set_defaults(run_kind=_check)
 
@@ -85,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     codebook.add_argument(
         "--pixels", type=int, default=200_000, metavar="N", help="normals to learn from (default: %(default)s)"
     )
-    codebook.add_argument("--seed", type=int, default=0, metavar="S", help="of the draws (default: %(default)s)")
+    codebook.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the sample (default: %(default)s)")
     codebook.set_defaults(run_kind=_codebook)
 
 
@@ -94,39 +95,32 @@ def _add_kind(kinds: Any, name: str, text: str, page: str) -> argparse.ArgumentP
 
 
 def run(options: argparse.Namespace) -> None:
-    """Do what the subcommand says."""
     options.run_kind(options)
 
 
 def _rooms(options: argparse.Namespace) -> None:
     from nas_ctx.data.rooms import write_rooms
 
-    size = (options.size[0], options.size[1])
-    written = write_rooms(
+    height, width = options.size
+    wrote = write_rooms(
         options.folder,
         options.train,
         options.val,
-        size,
+        (height, width),
         options.seed,
         layout=options.layout,
         progress=sys.stderr.isatty(),
     )
-    scenes = f"{options.train} training and {options.val} validation scenes of {size[0]} x {size[1]} pixels"
-    print(f"{'wrote' if written else 'reusing'} {scenes} in {options.folder}")
+    scenes = f"{options.train} training and {options.val} validation scenes of {height} x {width} pixels"
+    print(f"{'wrote' if wrote else 'reusing'} {scenes} in {options.folder}")
 
 
 def _check(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from nas_ctx.data.check import check
     from nas_ctx.errors import InputError
 
-    def bar(ids: Iterable[str]) -> Iterable[str]:
-        return tqdm(ids, unit="sample", leave=False, disable=not sys.stderr.isatty())
-
-    report = check(options.folder, bar)
-    for line in report.lines():
-        print(line)
+    report = check(options.folder, terminal.progress("sample"))
+    print(*report.lines(), sep="\n")
     if report.problems:
         raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
     print("no problems")
@@ -140,24 +134,20 @@ def _show(options: argparse.Namespace) -> None:
     from nas_ctx.tasks import TASKS, make_tasks
 
     check_file(options.out, BEGINNINGS[".png"])
-    kind = detect(options.folder)
-    probe = kind(options.folder, options.split, {})
-    names = []
+    layout = detect(options.folder)
+    probe = layout(options.folder, options.split, {})
+    known = {}
     for name in probe.readers():
-        try:
+        with contextlib.suppress(InputError):  # a label that the data set lacks is not shown
             probe.check_task(name)
-        except InputError:
-            continue
-        names.append(name)
-    known = {name: kind.task_options.get(name, {}) for name in names if name in TASKS}
+            if name in TASKS:
+                known[name] = layout.task_options.get(name, {})
     tasks = make_tasks(known)
-    write_sheet(kind(options.folder, options.split, tasks), tasks, options.rows, options.out)
+    write_sheet(layout(options.folder, options.split, tasks), tasks, options.rows, options.out)
     print(f"wrote {options.out}: image, {', '.join(tasks)}")
 
 
 def _codebook(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from nas_ctx.data.check import detect
     from nas_ctx.data.normals import sampled_normals
     from nas_ctx.errors import InputError
@@ -171,7 +161,7 @@ def _codebook(options: argparse.Namespace) -> None:
         raise InputError(f"--pixels {options.pixels}: expected at least --codewords ({options.codewords})")
     check_file(options.out, BEGINNINGS[".npy"])
     dataset = detect(options.folder)(options.folder, "train", make_tasks({"normals": {}}))
-    indices = tqdm(range(len(dataset)), unit="image", leave=False, disable=not sys.stderr.isatty())
+    indices = terminal.progress("image")(range(len(dataset)))
     normals = sampled_normals(dataset, options.pixels, options.seed, indices)
     codewords = learn_codebook(normals, options.codewords, options.seed)
     save_codebook(options.out, codewords)

@@ -1,6 +1,6 @@
-"""Look at the installation: torch, torchvision's operators, NNI and its node, ports, disk, GPU; say how to mend it.
+"""Check the installation: packages, torchvision's operators, NNI's node, ports, disk and GPU; say how to fix it.
 
-Ends with exit code 2 where something would keep searches or experiments from running.
+Ends with exit code 2 if anything would keep searches or experiments from running.
 
 examples:
   nas-ctx doctor
@@ -17,7 +17,7 @@ from nas_ctx.errors import InputError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", metavar="DIR", type=Path, nargs="?", default=Path(), help="where runs are to lie (default: here)"
+        "folder", metavar="DIR", type=Path, nargs="?", default=Path(), help="where runs will be written (default: here)"
     )
 
 

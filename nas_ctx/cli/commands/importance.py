@@ -1,4 +1,4 @@
-"""Say how much each block of a trained network matters: its output permuted across images, and the block left out.
+"""Measure how much each block of a trained network matters: its output permuted between images, and left out.
 
 RUN is the folder of a training run with blocks. The folder given by --out gets importance.png (N x N heat maps of the
 drop of each target's metric, with intervals), importance.csv (every metric) and importance.json.
@@ -11,39 +11,31 @@ examples:
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+
+from nas_ctx.cli import terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="RUN", help="folder of a training run")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write to")
     parser.add_argument("--repetitions", type=int, default=10, metavar="N", help="permutations (default: %(default)s)")
-    parser.add_argument("--images", type=int, metavar="N", help="use the first so many validation images only")
+    parser.add_argument("--images", type=int, metavar="N", help="use the first N validation images only")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the permutations (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from nas_ctx.errors import InputError
-    from nas_ctx.evaluation.heat_map import write_importance
-    from nas_ctx.evaluation.importance import measure_importance
+    from nas_ctx.evaluation import measure_importance, write_importance
     from nas_ctx.files import check_folder
     from nas_ctx.runs.trained import load_trained
 
-    def bar(batches: Iterable[Any]) -> Iterable[Any]:
-        return tqdm(batches, unit="batch", leave=False, disable=not sys.stderr.isatty())
-
     check_folder(options.out, "importance.json")
+    if options.images is not None and options.images < 2:
+        raise InputError(f"--images {options.images}: expected at least 2")
     trained = load_trained(options.folder)
-    if options.images is not None:
-        if options.images < 2:
-            raise InputError(f"--images {options.images}: expected at least 2")
-        trained.data.limit_val = options.images
-    importance = measure_importance(trained, options.repetitions, options.seed, bar)
+    trained.data.limit_val = options.images or trained.data.limit_val
+    importance = measure_importance(trained, options.repetitions, options.seed, terminal.progress("batch"))
     for block in importance.permuted:
         permuted, left_out = importance.drop_permuted(block), importance.drop_left_out(block)
         interval = f"[{permuted.low:+.2f}, {permuted.high:+.2f}]" if options.repetitions > 1 else ""

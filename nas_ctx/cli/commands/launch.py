@@ -1,12 +1,13 @@
 """Run an NNI experiment and wait for it: on loopback, with NNI's state in one folder, leaving no process behind.
 
 The experiment file is NNI's own (see `nnictl create --config`). The manager's web page answers on this machine only,
-and only with the token that the launcher makes; its address is printed, and it is there while the experiment runs.
-Finished or interrupted, the manager is stopped; the experiment's record stays in the state folder, and
-`nas-ctx nnictl view ID` shows its page again.
+and only to the token that the launcher makes. Its address is printed, and it is up while the experiment runs. When the
+experiment has finished or is interrupted, the manager is stopped; the experiment's record stays in the state folder,
+and `nas-ctx nnictl view ID` shows its page again.
 
-The same command goes on after a crash: it joins an experiment whose manager still runs; otherwise a new experiment
-takes finished runs from their folders (so give the trials an `output` such as work/{seed}) and resumes the others.
+The same command continues after a crash: it joins an experiment whose manager is still running; otherwise it starts a
+new experiment, which takes finished runs from their folders and resumes the others. For this, give the trials an
+`output` such as work/{seed}.
 
 examples:
   nas-ctx launch experiments/rooms/search.nni.yaml
@@ -50,36 +51,28 @@ def run(options: argparse.Namespace) -> None:
 
 
 class ProgressLine:
-    """Shows how far an experiment is: one line that renews itself on a terminal, a line per change elsewhere."""
+    """Shows the progress of an experiment: a line that is rewritten on a terminal, a line per change elsewhere."""
 
     def __init__(self) -> None:
-        self._shown = ""
-        self._announced = False
+        self._shown: str | None = None
 
     def __call__(self, experiment: Experiment, trials: list[Trial]) -> None:
         """Show the state of ``trials``."""
-        if not self._announced:
-            # A log does not get the token.
-            where = experiment.page if sys.stdout.isatty() else f"{experiment.url}, password in {experiment.netrc}"
-            print(f"experiment {experiment.id} on {where} (this machine only)", flush=True)
-            self._announced = True
+        terminal = sys.stdout.isatty()
+        if self._shown is None:  # a log must not contain the token
+            page = experiment.page if terminal else f"{experiment.url}, password in {experiment.netrc}"
+            print(f"experiment {experiment.id} on {page} (this machine only)", flush=True)
         done = sum(trial.status == "SUCCEEDED" for trial in trials)
-        running = [trial for trial in trials if trial.status == "RUNNING"]
-        parts = [f"{done} trials done", *(_state_of(trial) for trial in running)]
-        line = "  " + " | ".join(parts)
-        if line == self._shown:
-            return
-        if sys.stdout.isatty():
-            sys.stdout.write("\r\x1b[K" + line[:160])
-            sys.stdout.flush()
-        else:
-            print(line, flush=True)
+        running = [_state_of(trial) for trial in trials if trial.status == "RUNNING"]
+        line = "  " + " | ".join([f"{done} trials done", *running])
+        if line != self._shown:
+            print(f"\r\x1b[K{line[:160]}" if terminal else line, end="" if terminal else "\n", flush=True)
         self._shown = line
 
 
 def _state_of(trial: Trial) -> str:
-    given = ", ".join(f"{key.split('.')[-1]} {value}" for key, value in trial.parameters.items())
-    words = [f"trial {trial.number} ({given})" if given else f"trial {trial.number}"]
+    parameters = ", ".join(f"{key.split('.')[-1]} {value}" for key, value in trial.parameters.items())
+    words = [f"trial {trial.number}", *([f"({parameters})"] if parameters else [])]
     if "blocks_decided" in trial.latest:
         words.append(f"{trial.latest['blocks_decided']:.0f} blocks decided")
     if isinstance(trial.latest.get("default"), (int, float)):

@@ -1,7 +1,7 @@
-"""Run nnictl on the experiments of a state folder: its manager on loopback, asking for the token of the folder.
+"""Run nnictl on the experiments of a state folder, with its manager on loopback and behind the folder's token.
 
-Use this for experiments that `nas-ctx launch` started. Plain `nnictl view` or `resume` starts a manager that answers
-whoever reaches it, from other machines too. Words after `nnictl` are its own.
+Use it for experiments started by `nas-ctx launch`. Plain `nnictl view` or `nnictl resume` starts a manager that answers
+everybody who can reach it, also from other machines. All words after `nnictl` are passed to it.
 
 examples:
   nas-ctx nnictl trial ls wq7yi3zo
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--home", metavar="DIR", type=Path, default=Path("work/nni"), help="NNI's state folder (default: work/nni)"
     )
-    parser.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER, help="what nnictl is to do: view ID, ...")
+    parser.add_argument("words", metavar="WORD", nargs=argparse.REMAINDER, help="arguments of nnictl: view ID, ...")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -37,6 +37,6 @@ def run(options: argparse.Namespace) -> None:
     command = [str(Path(sys.executable).parent / "nnictl"), *options.words]
     code = subprocess.run(command, env=environment, check=False).returncode
     if code == 0 and options.words[:1] in (["create"], ["resume"], ["view"]):
-        print(f"the page asks for a user, any, and a password: that in {environment['NETRC']}")
+        print(f"the page asks for a user name (any) and a password: the one in {environment['NETRC']}")
     if code:
         raise SystemExit(code)

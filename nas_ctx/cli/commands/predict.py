@@ -1,6 +1,6 @@
-"""Draw what a trained network predicts: validation images, predictions and truth on one sheet.
+"""Draw the predictions of a trained network: validation images, predictions and ground truth on one sheet.
 
-RUN is the folder of a training run; its newest checkpoint is used, so that an unfinished run can be looked at too.
+RUN is the folder of a training run; its newest checkpoint is used, so an unfinished run works too.
 
 examples:
   nas-ctx predict work/rooms/train/consensus --out sheet.png
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.data.show import write_png
-    from nas_ctx.evaluation.sheet import prediction_sheet
+    from nas_ctx.evaluation import prediction_sheet
     from nas_ctx.files import BEGINNINGS, check_file
     from nas_ctx.runs.trained import load_trained
 

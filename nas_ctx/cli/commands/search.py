@@ -1,7 +1,7 @@
-"""Search the relational contexts of a multi-task network and leave a run folder.
+"""Search the relational contexts of a multi-task network.
 
-The folder gets config.yaml (as resolved), history.csv (a row per step), validation.csv, genotype.json, metrics.json,
-environment.json, run.log and checkpoints/. The same command on the folder of an interrupted search goes on with it.
+The run folder gets config.yaml (as resolved), history.csv (a row per step), validation.csv, genotype.json,
+metrics.json, environment.json, run.log and checkpoints/. The same command resumes an interrupted search.
 
 examples:
   nas-ctx search experiments/rooms/search.yaml --dry-run
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     config = load_run_config(options)
     if options.dry_run:
-        from nas_ctx.cli.commands.dry_run import dry_run
+        from nas_ctx.cli.dry_run import dry_run
 
         dry_run(config, "search")
         return
@@ -32,10 +32,9 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx import runs
 
     genotype = runs.search(config, progress=not options.quiet)
-    if not runs.is_first_process():
-        return
-    decided = len(genotype.meta["decided_at"])
-    print(f"{config.output}: {decided} of {len(genotype)} blocks decided after {genotype.meta['steps']} steps")
-    saved = config.training.steps - genotype.meta["steps"]
-    if saved:
-        print(f"with every block decided, {saved} of {config.training.steps} steps were not needed")
+    if runs.is_first_process():
+        decided, steps = len(genotype.meta["decided_at"]), genotype.meta["steps"]
+        print(f"{config.output}: {decided} of {len(genotype)} blocks decided after {steps} steps")
+        if steps < config.training.steps:
+            saved = config.training.steps - steps
+            print(f"all blocks decided: {saved} of {config.training.steps} steps were not needed")

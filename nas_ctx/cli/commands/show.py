@@ -1,8 +1,8 @@
-"""Show a genotype: its grid in the terminal, and with --out as a picture.
+"""Show a genotype as a grid in the terminal and, with --out, as a picture.
 
 GENOTYPE is a genotype file (ours, the authors', or the architecture that NNI exports), the folder of a run, or the
-folder of a report, whose consensus is shown. Colours are those of the reports; they are left out where the output is
-no terminal, or where the environment variable NO_COLOR is set.
+folder of a report, whose consensus is shown. Colours are those of the reports; they are omitted when the output is not
+a terminal, or when the environment variable NO_COLOR is set.
 
 examples:
   nas-ctx show work/rooms/search/seed-0
@@ -18,8 +18,8 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("genotype", metavar="GENOTYPE", type=Path, help="a genotype file, or the folder it lies in")
-    parser.add_argument("--out", metavar="FILE", type=Path, help="draw it there too: a .png, .svg or .pdf file")
+    parser.add_argument("genotype", metavar="GENOTYPE", type=Path, help="a genotype file, or the folder that holds it")
+    parser.add_argument("--out", metavar="FILE", type=Path, help="also draw it into a .png, .svg or .pdf file")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -29,9 +29,8 @@ def run(options: argparse.Namespace) -> None:
 
     path = show.find(options.genotype)
     genotype = Genotype.load(path)
-    said = [f"{len(genotype)} blocks"]
-    said += [f"{key} {genotype.meta[key]}" for key in ("seed", "steps") if isinstance(genotype.meta.get(key), int)]
-    print(f"{path}: {', '.join(said)}\n")
+    facts = [f"{key} {genotype.meta[key]}" for key in ("seed", "steps") if isinstance(genotype.meta.get(key), int)]
+    print(f"{path}: {', '.join([f'{len(genotype)} blocks', *facts])}\n")
     print(show.as_text(genotype, terminal.width(), colour=terminal.coloured(sys.stdout)))
     if options.out is not None:
         check_file(options.out, BEGINNINGS.get(options.out.suffix.lower(), b""))

@@ -1,7 +1,7 @@
-"""Train a network: the multi-task baseline, one context type everywhere, or a searched genotype.
+"""Train a network: the multi-task baseline, one context type everywhere, or the network of a genotype.
 
 `model.blocks` says which: `baseline`, the name of a context type, or a genotype file. A single-task baseline is a
-`baseline` with one task. The same command on the folder of an interrupted run goes on with it.
+`baseline` with one task. The same command resumes an interrupted training.
 
 examples:
   nas-ctx train experiments/rooms/train.yaml --dry-run
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     config = load_run_config(options)
     if options.dry_run:
-        from nas_ctx.cli.commands.dry_run import dry_run
+        from nas_ctx.cli.dry_run import dry_run
 
         dry_run(config, "train")
         return
