@@ -12,6 +12,7 @@ import pytest
 from nas_ctx import __version__
 from nas_ctx.cli import COMMANDS, main
 from nas_ctx.files import written_whole
+from nas_ctx.genotype import Genotype
 
 
 def modules_after(code: str) -> set[str]:
@@ -26,6 +27,28 @@ def modules_after(code: str) -> set[str]:
 @pytest.mark.parametrize("module", ["nas_ctx", "nas_ctx.cli", "nas_ctx.genotype", "nas_ctx.analysis"])
 def test_light_parts_load_neither_torch_nor_nni(module: str) -> None:
     assert not {"torch", "nni"} & modules_after(f"import {module}")
+
+
+def test_light_commands_load_neither_torch_nor_nni(tmp_path: Path) -> None:
+    for seed in range(3):
+        Genotype({"a/a": "none", "a/b": "local"}).save(tmp_path / f"{seed}.json")
+    a, b, c = (str(tmp_path / f"{seed}.json") for seed in range(3))
+    commands = [
+        ["--help"],
+        ["completion", "bash"],
+        ["show", a, "--out", str(tmp_path / "a.svg")],
+        ["report", a, b, c, "--draws", "9", "--out", str(tmp_path / "report")],
+        ["compare", a, b, "--with", c, a, "--draws", "9", "--out", str(tmp_path / "comparison")],
+    ]
+    code = f"""
+from nas_ctx.cli import main
+for command in {commands}:
+    try:
+        assert main(command) == 0, command
+    except SystemExit as end:  # of --help
+        assert not end.code, command
+"""
+    assert not {"torch", "nni"} & modules_after(code)
 
 
 def test_torchvision_loads_beside_any_torch() -> None:

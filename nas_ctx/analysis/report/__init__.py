@@ -3,7 +3,16 @@
 matplotlib and Jinja2 load when something is drawn, not before.
 """
 
+from nas_ctx.analysis.report.genotype_words import GenotypeWords
 from nas_ctx.analysis.report.palette import abbreviations, colours, ink_on
-from nas_ctx.analysis.report.writing import write_comparison, write_report
+from nas_ctx.analysis.report.writing import write_comparison, write_genotype, write_report
 
-__all__ = ["abbreviations", "colours", "ink_on", "write_comparison", "write_report"]
+__all__ = [
+    "GenotypeWords",
+    "abbreviations",
+    "colours",
+    "ink_on",
+    "write_comparison",
+    "write_genotype",
+    "write_report",
+]

@@ -10,10 +10,12 @@ from typing import Any
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.csv_tables import csv_tables
+from nas_ctx.analysis.report.genotype_words import GenotypeWords
 from nas_ctx.analysis.report.markdown import comparison_markdown, markdown
 from nas_ctx.analysis.report.report_json import comparison_json, report_json
 from nas_ctx.errors import InputError
 from nas_ctx.files import check_entry, write_text
+from nas_ctx.genotype import Genotype
 
 
 def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
@@ -61,6 +63,14 @@ def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str
         write_figures(drawings, folder / "figures")
     write_text(folder / "comparison.html", comparison_page(comparison, drawings))
     return folder / "comparison.html"
+
+
+def write_genotype(genotype: Genotype, path: str | os.PathLike[str], title: str) -> None:
+    """Draw ``genotype`` under ``title`` into ``path``, a .svg, .png or .pdf file."""
+    from nas_ctx.analysis.report.figures.genotype import genotype_figure  # loads matplotlib
+    from nas_ctx.analysis.report.figures.svg import write_figure
+
+    write_figure(genotype_figure(GenotypeWords.of(genotype), title), Path(path))
 
 
 def _folder(folder: str | os.PathLike[str]) -> Path:

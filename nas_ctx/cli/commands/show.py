@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    from nas_ctx.analysis.report import write_genotype
     from nas_ctx.cli import show, terminal
     from nas_ctx.files import BEGINNINGS, check_file
     from nas_ctx.genotype import Genotype
@@ -34,5 +35,5 @@ def run(options: argparse.Namespace) -> None:
     print(show.as_text(genotype, terminal.width(), colour=terminal.coloured(sys.stdout)))
     if options.out is not None:
         check_file(options.out, BEGINNINGS.get(options.out.suffix.lower(), b""))
-        show.write(genotype, options.out, str(path))
+        write_genotype(genotype, options.out, str(path))
         print(f"\nwrote {options.out}")

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from nas_ctx.analysis.grid import grid_of
 from nas_ctx.analysis.report.figures.canvas import Canvas, settings, widest, width_of
 from nas_ctx.analysis.report.figures.cells import Cell, draw_cell, draw_grid, side_of
+from nas_ctx.analysis.report.genotype_words import GenotypeWords
 from nas_ctx.analysis.report.palette import MUTED
-
-
-@dataclass(frozen=True)
-class GenotypeWords:
-    """What to draw of a genotype: the words of each block's choice, a note on it, a colour for each choice, and a line
-    about all of them."""
-
-    texts: Mapping[str, str]
-    notes: Mapping[str, str]
-    fills: Mapping[str, str]
-    summary: str
 
 
 def genotype_figure(words: GenotypeWords, title: str) -> Canvas:
