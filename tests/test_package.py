@@ -37,8 +37,8 @@ def test_light_commands_load_neither_torch_nor_nni(tmp_path: Path) -> None:
         ["--help"],
         ["completion", "bash"],
         ["show", a, "--out", str(tmp_path / "a.svg")],
-        ["report", a, b, c, "--draws", "9", "--out", str(tmp_path / "report")],
-        ["compare", a, b, "--with", c, a, "--draws", "9", "--out", str(tmp_path / "comparison")],
+        ["report", a, b, c, "--draws", "20", "--out", str(tmp_path / "report")],
+        ["compare", a, b, "--with", c, a, "--draws", "20", "--out", str(tmp_path / "comparison")],
     ]
     code = f"""
 from nas_ctx.cli import main
