@@ -4,7 +4,8 @@
     python experiments/benchmarks/networks.py --size 96 128 --networks mti-net psd --json
 
 A row per network: parameters, multiply-adds of a forward pass per image, and the time of a forward and backward pass in
-training mode over the baseline's, taken in turn. A context's name stands for that context in every block.
+training mode over the baseline's, taken in turn. A context's name stands for that context in every block, that of a
+distillation module for the baseline with it between heads and logits.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ import torch
 from torch import nn
 
 from nas_ctx.config import ModelConfig
+from nas_ctx.models import DISTILLATIONS
 from nas_ctx.runs.preview.measure import multiply_adds, parameters
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training.networks import build_network
 
 BASELINE = "baseline"
-NETWORKS = ["global", "local", "t-label", "s-label", "mti-net", "psd"]
+NETWORKS = ["global", "local", "t-label", "s-label", "cross-stitch", "nddr", "pad-net", "mti-net", "psd"]
 TASKS: dict[str, dict[str, Any]] = {"semseg": {"classes": 40}, "depth": {}, "normals": {}, "edge": {}}
 
 
 def built(blocks: str, backbone: str) -> nn.Module:
     """A network of that name, of the four tasks of NYUD-v2."""
     torch.manual_seed(0)
-    return build_network(ModelConfig(backbone=backbone, pretrained=False, blocks=blocks), make_tasks(TASKS))
+    named = {"distillation": blocks} if blocks in DISTILLATIONS else {"blocks": blocks}
+    return build_network(ModelConfig(backbone=backbone, pretrained=False, **named), make_tasks(TASKS))
 
 
 def step_of(network: nn.Module, image: torch.Tensor) -> Callable[[], None]:

@@ -46,6 +46,8 @@ def rows(work: Path) -> dict[str, list[str]]:
         "atrc-no-self-attention": [voted, "model.self_attention=false"],
         **{f"true-{name}": [f"model.blocks={name}", "model.true_regions=true"] for name in ("t-label", "s-label")},
         **{f"single-classes/{task}": [f"tasks={{{task}: {options}}}"] for task, options in CLASSES.items()},
+        **{f"distillation/{name}": [f"model.distillation={name}"] for name in ("cross-stitch", "nddr", "pad-net")},
+        "random": ["model.blocks=random"],
         "mti-net": ["model.blocks=mti-net"],
         "psd": ["model.blocks=psd"],
     }

@@ -58,7 +58,7 @@ class Result:
         """A name for the network, from its configuration."""
         model = self.config.model
         if model.blocks == "baseline":
-            name = "single task" if self.single else "multi-task baseline"
+            name = "single task" if self.single else model.distillation or "multi-task baseline"
         elif model.blocks in CONTEXTS:
             name = f"{model.blocks} everywhere"
         else:

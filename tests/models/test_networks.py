@@ -81,6 +81,46 @@ def test_mti_distillation_adds_gated_messages_of_the_other_tasks() -> None:
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+def three_tasks() -> tuple[dict[str, torch.Tensor], dict[str, np.ndarray]]:
+    features = {
+        task: torch.randn(2, 4, 3, 5, generator=torch.Generator().manual_seed(n)) for n, task in enumerate("abc")
+    }
+    return features, {task: x.numpy() for task, x in features.items()}
+
+
+def test_cross_stitch_mixes_each_channel_over_the_tasks() -> None:
+    features, arrays = three_tasks()
+    unit = DISTILLATIONS["cross-stitch"]("abc", 4)
+    for task, x in unit(features).items():
+        others = sum(arrays[other] for other in "abc" if other != task)
+        np.testing.assert_allclose(x.detach(), 0.9 * arrays[task] + 0.05 * others, rtol=1e-5, atol=1e-6)
+    nn.init.normal_(unit.weights)
+    found, weights = unit(features)["b"].detach().numpy(), unit.weights.detach().numpy()
+    for channel in range(4):
+        expected = sum(weights[1, s, channel] * arrays[source][:, channel] for s, source in enumerate("abc"))
+        np.testing.assert_allclose(found[:, channel], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_nddr_reduces_what_all_tasks_found() -> None:
+    features, arrays = three_tasks()
+    layer = DISTILLATIONS["nddr"]("abc", 4).eval()
+    for task, x in layer(features).items():
+        others = sum(arrays[other] for other in "abc" if other != task)
+        expected = np.maximum(0.9 * arrays[task] + 0.1 * others, 0) / np.sqrt(1 + 1e-5)
+        np.testing.assert_allclose(x.detach(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_pad_net_s_messages_pass_a_gate_that_the_target_opens() -> None:
+    features, _ = three_tasks()
+    module = DISTILLATIONS["pad-net"]("abc", 4)
+    gate = F.conv2d(features["b"], module.gates["b"].weight, module.gates["b"].bias, padding=1)
+    expected = features["b"].clone()
+    for source in "ac":
+        message = module.messages[f"b/{source}"]
+        expected += F.conv2d(features[source], message.weight, message.bias, padding=1) / (1 + torch.exp(-gate))
+    torch.testing.assert_close(module(features)["b"], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_mti_gates_of_the_tasks_sum_to_one() -> None:
     torch.manual_seed(4)
     propagation = FeaturePropagation(["a", "b"], 3).eval()
