@@ -19,7 +19,7 @@ sys.path[:0] = [str(HERE / "_site"), str(HERE.parent)]  # our extensions; and se
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HOME"] = tempfile.mkdtemp(prefix="nas-ctx-docs-")  # NNI keeps a registry of experiments in the home folder
 
-import nas_ctx.search  # noqa: E402, F401  (before what imports NNI: see there)
+import nas_ctx.search.nni  # noqa: E402, F401  (before other parts of NNI: see there)
 from nas_ctx import __version__  # noqa: E402
 
 project = "nas_ctx"

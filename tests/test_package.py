@@ -56,8 +56,9 @@ def test_torchvision_loads_beside_any_torch() -> None:
     assert "torchvision" in modules_after("import nas_ctx, timm, torchmetrics, pytorch_lightning")
 
 
-def test_nnis_own_strategies_stay_whole() -> None:
-    code = "import nas_ctx.search, nni.nas.strategy as s\nassert 'Failed' not in s.DARTS.__name__, s.DARTS"
+@pytest.mark.parametrize("code", ["import nas_ctx.search.nni.module", "from nas_ctx.search import GumbelSearch"])
+def test_nnis_own_strategies_stay_whole(code: str) -> None:
+    code = f"{code}\nimport nni.nas.strategy as s\nassert 'Failed' not in s.DARTS.__name__, s.DARTS"
     assert "nni" in modules_after(code)
 
 

@@ -14,7 +14,7 @@ of a dozen lines, and everything else stays as it is.
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.models import MultiTaskNetwork, register_space
 
-from nni.mutable.utils import label_scope
+from nni.mutable import label_scope
 from nni.nas.nn.pytorch import LayerChoice, ModelSpace
 
 

@@ -18,8 +18,7 @@ import torch
 
 from nas_ctx.contexts import candidates
 from nas_ctx.models.grid import label
-from nas_ctx.search import Choice, Choices
-from nas_ctx.search.history import History
+from nas_ctx.search import Choice, Choices, HistoryWriter
 
 
 def main() -> None:
@@ -32,14 +31,14 @@ def main() -> None:
     names = {label(t, s): list(candidates(t, s)) for t in search_step.TASKS for s in search_step.TASKS}
     choices = Choices({name: Choice(name, values) for name, values in names.items()}, seed=0)
     with tempfile.TemporaryDirectory() as folder:
-        history = History(Path(folder) / "history.csv", choices)
+        history = HistoryWriter(Path(folder) / "history.csv", choices)
 
         def record() -> None:
             with torch.no_grad():
                 entropy = float(choices.mean_entropy())
-                rows = choices.probabilities().tolist()
-            kept = [row[: len(choice.values)] for row, choice in zip(rows, choices, strict=True)]
-            history.append(1, 1.0, 0.0, entropy, kept)
+                distributions = choices.distributions()
+            rows = [list(distribution.values()) for distribution in distributions.values()]
+            history.append(1, 1.0, 0.0, entropy, rows)
 
         step = search_step.network_step("search", tuple(options.size), options.batch, options.backbone, options.device)
         seconds = measure.in_turn({"record": record, "step": step}, options.device, options.repeats)

@@ -41,8 +41,9 @@ from nas_ctx.contexts.attention import region_map
 from nas_ctx.models import Backbone, ContextGrid, MultiTaskNetwork
 from nas_ctx.models.grid import label
 from nas_ctx.search import Choice, Choices, SearchSettings
-from nas_ctx.search.schedule import Linear
+from nas_ctx.search.schedule import LinearSchedule
 
+import nas_ctx.search.nni  # noqa: F401 isort: skip  (before other parts of NNI's one-shot package)
 from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule  # isort: skip
 from nni.nas.strategy import GumbelDARTS  # isort: skip
 
@@ -70,7 +71,7 @@ def simulated(points: int, steps: int, spread: float, noise: float, seed: int) -
     choices = Choices({name: Choice(name, values) for name, values in names.items()}, seed=seed)
     losses = {c.label: spread * torch.randn(len(c.values), generator=generator) for c in choices}
     adam = torch.optim.Adam([c.alpha for c in choices], lr=settings.arch_lr * 40_000 / steps)
-    temperature, entropy_weight = Linear(*settings.temperature), Linear(*settings.entropy_weight)
+    temperature, entropy_weight = LinearSchedule(*settings.temperature), LinearSchedule(*settings.entropy_weight)
     found = []
     moments = {steps * (2 * point + 1) // (2 * points) for point in range(points)}
     for step in range(steps):

@@ -5,7 +5,7 @@ They stand outside :mod:`nas_ctx.search`, whose import loads torch and NNI, so t
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field
 
@@ -45,3 +45,19 @@ class SearchSettings(Section):
     """What cost means. Both are measured on the candidates, and scaled so that the most expensive one has cost 1."""
     stop_when_decided: bool = False
     """End the search once every choice is decided. The paper's has a fixed length."""
+
+
+class SearchChanges(TypedDict, total=False):
+    """Some of the :class:`SearchSettings`, for the signatures of functions that take them as keyword arguments."""
+
+    arch_lr: float
+    temperature: tuple[float, float]
+    entropy_weight: tuple[float, float]
+    stop_margin: float | None
+    stop_on: StopOn
+    evaluate: Evaluate
+    sparse_threshold: float
+    warmup_steps: int
+    resource_weight: float
+    resource: Resource
+    stop_when_decided: bool

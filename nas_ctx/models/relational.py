@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from nni.mutable.frozen import frozen_context
-from nni.mutable.utils import label_scope
+from nni.mutable import frozen_context, label_scope
 from nni.nas.nn.pytorch import LayerChoice
 from torch import Tensor, nn
 

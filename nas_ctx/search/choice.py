@@ -1,20 +1,29 @@
 """The choices of a space as trainable distributions: alpha, the sampled weights of a step, and the decisions.
 
-A search holds one :class:`Choice` per label, shared by every supernet layer of that label, and the
-:class:`Choices` of the space, which samples, measures and decides for all of them at once.
+A search has one :class:`Choice` per label, shared by all supernet layers of that label. :class:`Choices` samples,
+measures and decides all choices of a space at once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 UNDECIDED = -1
+
+
+class Decision(NamedTuple):
+    """A choice that became one-hot: what was chosen, after how many steps, and its probability softmax(alpha) then."""
+
+    label: str
+    value: Any
+    step: int
+    probability: float
 
 
 class Choice(nn.Module):
@@ -29,6 +38,7 @@ class Choice(nn.Module):
 
     >>> choice = Choice("semseg/depth", ["none", "global"])
     >>> choice.decide(1, step=7)
+    Decision(label='semseg/depth', value='global', step=7, probability=0.5)
     >>> choice.best, choice.decided, [index for index, _ in choice.active()]
     ('global', True, [1])
     """
@@ -45,18 +55,28 @@ class Choice(nn.Module):
         # Index of the decided value (or UNDECIDED), and the number of steps done when it was decided.
         self.register_buffer("state", torch.tensor([UNDECIDED, 0]))
         # The same in plain Python: reading a buffer on an accelerator would wait for it at every forward pass.
-        self._index, self.decided_at = UNDECIDED, 0
+        self._index = UNDECIDED
+        self.decision: Decision | None = None
         self._active: list[tuple[int, Tensor]] = []
         self.register_load_state_dict_post_hook(lambda module, _: module._read_state())
 
     def _read_state(self) -> None:
-        self._index, self.decided_at = (int(entry) for entry in self.state)
+        self._index, step = (int(entry) for entry in self.state)
+        self.decision = None
+        if self.decided:
+            probability = float(self.alpha.detach().softmax(-1)[self._index])
+            self.decision = Decision(self.label, self.values[self._index], step, probability)
         self.alpha.requires_grad_(not self.decided)
 
     @property
     def decided(self) -> bool:
         """Whether the choice has become one-hot."""
         return self._index != UNDECIDED
+
+    @property
+    def decided_at(self) -> int:
+        """The number of steps done when the choice was decided; 0 before."""
+        return 0 if self.decision is None else self.decision.step
 
     @property
     def best_index(self) -> int:
@@ -78,24 +98,26 @@ class Choice(nn.Module):
         """Indices of the values that may still be evaluated."""
         return [self._index] if self.decided else list(range(len(self.values)))
 
-    def decide(self, index: int, step: int) -> None:
-        """Make the choice one-hot after ``step`` steps; its alpha moves no more, by gradient, momentum or decay."""
+    def decide(self, index: int, step: int) -> Decision:
+        """Make the choice one-hot after ``step`` steps: no gradient, momentum or decay moves its alpha any more."""
         self.state.copy_(torch.tensor([index, step]))
         self._read_state()
         self.alpha.grad = None
+        assert self.decision is not None
+        return self.decision
 
     def active(self) -> list[tuple[int, Tensor | None]]:
         """What a supernet layer evaluates: (index, weight) pairs; the weight of a lone candidate is ``None`` (one).
 
-        A decided choice and a network in evaluation mode run one candidate. Otherwise it is the sample of this step,
-        or, where nothing was sampled (a forward pass outside a search), all candidates by their probability.
+        A decided choice has one candidate, and so has a network in evaluation mode. Otherwise these are the sample of
+        this step or, where nothing was sampled (a forward pass outside a search), all candidates by their probability.
         """
         if self.decided or not self.training:
             return [(self.best_index, None)]
         return list(self._active) or list(enumerate(self.alpha.softmax(-1)))
 
     def set_active(self, weights: list[tuple[int, Tensor]]) -> None:
-        """Set the sample of this step; an empty list forgets it (it holds on to the graph of the step)."""
+        """Set the sample of this step; an empty list drops it, and with it its reference to the step's graph."""
         self._active = weights
 
 
@@ -126,14 +148,23 @@ class Choices:
         return self.by_label[label]
 
     def logits(self) -> Tensor:
-        """All alphas as one (choices, widest) float32 matrix; places that a choice does not have hold -inf."""
+        """All alphas as one (choices, largest choice) float32 matrix, padded with -inf."""
         flat = torch.cat([choice.alpha for choice in self])
         grid = flat.new_full(self._shape, -torch.inf)
         return grid.index_put((self._rows.to(flat.device), self._columns.to(flat.device)), flat)
 
     def probabilities(self) -> Tensor:
-        """softmax(alpha) per choice, (choices, widest); 0 in places that a choice does not have."""
+        """softmax(alpha) per choice, (choices, largest choice), padded with 0."""
         return self.logits().softmax(-1)
+
+    def distributions(self) -> dict[str, dict[Any, float]]:
+        """label -> value -> softmax(alpha), as plain numbers."""
+        rows = zip(self, self.probabilities().tolist(), strict=True)
+        return {choice.label: dict(zip(choice.values, row, strict=False)) for choice, row in rows}
+
+    def decisions(self) -> list[Decision]:
+        """What has been decided so far, in the order of the space."""
+        return [choice.decision for choice in self if choice.decision is not None]
 
     def mean_entropy(self) -> Tensor:
         """Mean over all choices, decided ones too, of the entropy of softmax(alpha) in nats (supplement, eq. 2)."""
@@ -169,35 +200,35 @@ class Choices:
                 choice.set_active(_thin_out(weights[row], values[row][:size], uniform[1, row].tolist(), threshold))
 
     def forget(self) -> None:
-        """Let go of the sample of the step, and with it of the graph that it is part of."""
+        """Drop the sample of the step, and with it its reference to the step's graph."""
         for choice in self:
             choice.set_active([])
 
-    def decide(self, margin: float, step: int, *, on: str = "probabilities") -> list[Choice]:
-        """Decide each undecided choice whose two largest values differ by more than ``margin``; return those.
+    def decide(self, margin: float, step: int, *, on: str = "probabilities") -> list[Decision]:
+        """Decide each undecided choice whose two largest values differ by more than ``margin``.
 
         Args:
             margin: the difference that decides (supplement A: 0.3).
             step: number of steps done.
             on: what to compare: "probabilities", softmax(alpha), or "logits", alpha itself.
+
+        Returns:
+            The decisions of this call.
         """
         grid = self.probabilities() if on == "probabilities" else self.logits()
         if grid.shape[1] < 2:
             return []
         largest, index = grid.detach().topk(2, dim=-1)
         gaps, winners = (largest[:, 0] - largest[:, 1]).tolist(), index[:, 0].tolist()
-        newly = [
-            (choice, winner)
+        return [
+            choice.decide(winner, step)
             for choice, gap, winner in zip(self, gaps, winners, strict=True)
             if not choice.decided and gap > margin
         ]
-        for choice, winner in newly:
-            choice.decide(winner, step)
-        return [choice for choice, _ in newly]
 
 
 def product(*weights: Tensor | None) -> Tensor | None:
-    """The product of weights of active values, of which ``None`` is one.
+    """The product of weights of active values; ``None`` stands for one.
 
     >>> product(None, torch.tensor(0.5), torch.tensor(0.5)), product(None, None)
     (tensor(0.2500), None)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas_ctx.config.search_settings import Resource
 from nas_ctx.search.choice import Choices
 from nas_ctx.search.supernet.layer import MixedLayer
 
+if TYPE_CHECKING:
+    from nas_ctx.config.search_settings import Resource
+
 
 class ExpectedCost:
-    """The mean over the layer choices of the expected cost of a choice, in shares of the dearest candidate.
+    """The expected cost of a choice, in shares of the most expensive candidate, averaged over the layer choices.
 
-    The number of parameters is counted at once; multiply-adds while the candidates run in their first training step, so
-    that no input has to be made up. Until a candidate has run, it counts as free.
+    Parameters are counted at once; multiply-adds while the candidates run in their first training step, so that no
+    input has to be made up. Until a candidate has run, it counts as free.
 
     Args:
         model: the supernet.
@@ -30,32 +32,12 @@ class ExpectedCost:
         self._costs = {choice.label: [0.0] * len(choice.values) for choice in choices}
         for layer in model.modules():
             if isinstance(layer, MixedLayer):
+                costs = self._costs[layer.architecture.label]
                 for index, candidate in enumerate(layer):
                     if resource == "parameters":
-                        self._add(layer.label, index, sum(p.numel() for p in candidate.parameters()))
+                        costs[index] += sum(p.numel() for p in candidate.parameters())
                     else:
-                        self._count_first_run(layer.label, index, candidate)
-
-    def _add(self, label: str, index: int, cost: float) -> None:
-        self._costs[label][index] += cost
-
-    def _count_first_run(self, label: str, index: int, candidate: nn.Module) -> None:
-        counter = FlopCounterMode(display=False)
-
-        # Only in training: validation may run other batch sizes, and candidates are to be compared on equal input.
-        def start(module: nn.Module, inputs: object) -> None:
-            if module.training:
-                counter.__enter__()
-
-        def stop(module: nn.Module, inputs: object, output: object) -> None:
-            if not module.training:
-                return
-            counter.__exit__(None, None, None)
-            for handle in handles:
-                handle.remove()
-            self._add(label, index, counter.get_total_flops() / 2)
-
-        handles = [candidate.register_forward_pre_hook(start), candidate.register_forward_hook(stop)]
+                        _count_first_run(candidate, costs, index)
 
     def costs(self) -> dict[str, list[float]]:
         """label -> measured cost of each value, in parameters or multiply-adds of one call."""
@@ -63,13 +45,28 @@ class ExpectedCost:
 
     def __call__(self) -> Tensor:
         """The expected cost now, a scalar in [0, 1] that is differentiable by alpha."""
-        dearest = max(map(max, self._costs.values())) or 1.0
-        rows = [torch.tensor(cost) / dearest for cost in self._costs.values()]
+        largest = max(map(max, self._costs.values())) or 1.0
+        rows = [torch.tensor(cost) / largest for cost in self._costs.values()]
         costs = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         probabilities = self._choices.probabilities()
         return (probabilities * costs.to(probabilities)).sum(-1).mean()
 
 
-def expected_cost(model: nn.Module, choices: Choices, resource: Resource) -> Callable[[], Tensor]:
-    """The function that gives the expected cost of the supernet ``model`` at its present alpha."""
-    return ExpectedCost(model, choices, resource)
+def _count_first_run(candidate: nn.Module, costs: list[float], index: int) -> None:
+    """Add the multiply-adds of the candidate's first call in training mode to ``costs[index]``."""
+    counter = FlopCounterMode(display=False)
+
+    # Only in training: validation may run other batch sizes, and candidates are to be compared on equal input.
+    def start(module: nn.Module, inputs: object) -> None:
+        if module.training:
+            counter.__enter__()
+
+    def stop(module: nn.Module, inputs: object, output: object) -> None:
+        if not module.training:
+            return
+        counter.__exit__(None, None, None)
+        for handle in handles:
+            handle.remove()
+        costs[index] += counter.get_total_flops() / 2
+
+    handles = [candidate.register_forward_pre_hook(start), candidate.register_forward_hook(stop)]

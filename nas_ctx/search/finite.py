@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient is not a finite number: named, counted, left out or the end of a run."""
+"""Steps whose loss or gradient is not finite: they are reported, counted and skipped, or end the run."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ log = logging.getLogger("nas_ctx")
 
 
 class BadSteps:
-    """Counts bad steps, and ends the run at the first one that is too many.
+    """Counts bad steps, and ends the run at the first one above a limit.
 
-    A bad step moves nothing: its gradients are dropped before any optimiser sees them. It counts as a step.
+    A bad step changes no parameter: its gradients are dropped before any optimiser sees them. It counts as a step.
 
     Args:
-        allowed: how many bad steps a run survives.
-        describe: says what is known of the step in progress, such as the loss that is not finite and the files.
+        allowed: how many bad steps a run may have.
+        describe: tells what is known of the step in progress, such as the loss that is not finite and the files.
 
     >>> bad = BadSteps(allowed=1)
     >>> bad.add(7)

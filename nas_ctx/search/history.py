@@ -1,4 +1,4 @@
-"""The course of a search as a CSV file: a row per step."""
+"""The history of a search as a CSV file: a row per step."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 SCHEDULES = ("step", "temperature", "entropy_weight", "mean_entropy")
 
 
-class History:
-    """Appends a row per step: the step, the schedules' values in it, and what it led to.
+class HistoryWriter:
+    """Appends a row per step. :class:`nas_ctx.analysis.SearchHistory` reads the file.
 
-    Columns: ``step`` (steps done), ``temperature`` and ``entropy_weight`` as used by the step, then as it left them
-    ``mean_entropy`` (nats) and, for every choice, ``"<label>=<value>"``, the probability softmax(alpha).
+    Columns: ``step`` (steps done); ``temperature`` and ``entropy_weight`` of that step; and after it ``mean_entropy``
+    (nats) and, for every choice, ``"<label>=<value>"``, the probability softmax(alpha).
 
     Args:
-        path: the file; it is begun anew, unless :meth:`open` is told that steps were done before.
+        path: the file; overwritten, unless :meth:`open` is told that steps were done before.
         choices: what is searched; gives the columns.
     """
 
@@ -33,14 +33,14 @@ class History:
         self._file: TextIO | None = None
 
     def open(self, steps_done: int) -> None:
-        """Begin the file, or keep the rows of the first ``steps_done`` steps of a search that is resumed."""
+        """Start the file; of a search that is resumed keep the rows of the first ``steps_done`` steps."""
         kept: list[list[str]] = []
         if steps_done and self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
                 rows = list(csv.reader(file))
             if rows and rows[0] == self.columns:
-                whole = [row for row in rows[1:] if len(row) == len(self.columns)]
-                kept = [row for row in whole if int(row[0]) <= steps_done]
+                complete = [row for row in rows[1:] if len(row) == len(self.columns)]
+                kept = [row for row in complete if int(row[0]) <= steps_done]
         with written_whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([self.columns, *kept])
         self._file = os.fdopen(unlinked(str(self.path), os.O_WRONLY | os.O_APPEND), "a", newline="", encoding="utf-8")
@@ -53,12 +53,12 @@ class History:
         mean_entropy: float,
         probabilities: Sequence[Sequence[float]],
     ) -> None:
-        """Add the row of one step; ``probabilities`` has a row per choice, as long as the choice is."""
+        """Add the row of one step; ``probabilities`` has a row per choice, with a number per value."""
         if self._file is None:
             self.open(step - 1)
         assert self._file is not None
         numbers = (temperature, entropy_weight, mean_entropy, *(p for row in probabilities for p in row))
-        # Nine significant digits give a float32 back to the last bit.
+        # Nine significant digits identify a float32.
         self._file.write(f"{step}," + ",".join(format(number, ".9g") for number in numbers) + "\r\n")
 
     def flush(self) -> None:

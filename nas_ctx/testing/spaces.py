@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from nni.nas.nn.pytorch import ModelSpace
-from nni.nas.nn.pytorch.base import MutableModule
+from nni.nas.nn.pytorch import ModelSpace, MutableModule
 from numpy.random import RandomState
 from torch import Tensor, nn
 

@@ -107,8 +107,11 @@ def test_sparse_evaluation_keeps_the_expected_mixture_and_its_gradients() -> Non
 def test_the_margin_is_between_the_two_largest(on: str, expected: set[str]) -> None:
     # softmax of c0 is (0.42, 0.31, 0.15, 0.12): a margin of 0.11 in probability, of 0.31 in alpha.
     choices = make_choices([1.31, 1.0, 0.3, 0.05], [1.5, 0.0], [0.2, 0.1])
-    assert {c.label for c in choices.decide(0.3, step=9, on=on)} == expected
+    decisions = {decision.label: decision for decision in choices.decide(0.3, step=9, on=on)}
+    assert set(decisions) == expected
+    assert decisions["c1"][1:] == ("v0", 9, pytest.approx(scipy.special.softmax([1.5, 0.0])[0]))
     assert choices["c1"].decided_at == 9
+    assert {decision.label for decision in choices.decisions()} == expected
     assert choices["c1"].best == "v0"
     assert choices.decide(0.3, step=10, on=on) == []
 
@@ -120,5 +123,6 @@ def test_state_reloads_strictly_before_and_after_a_decision() -> None:
     other = Choice("c0", ["v0", "v1"])
     other.load_state_dict(decided.state_dict(), strict=True)
     assert (other.decided, other.best, other.decided_at, other.alpha.requires_grad) == (True, "v0", 4, False)
+    assert other.decision == decided.decision == ("c0", "v0", 4, pytest.approx(scipy.special.softmax([1.5, 0.0])[0]))
     other.load_state_dict(fresh_state, strict=True)
-    assert (other.decided, other.alpha.requires_grad) == (False, True)
+    assert (other.decided, other.decision, other.alpha.requires_grad) == (False, None, True)

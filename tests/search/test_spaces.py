@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.search import GumbelSearch
-from nas_ctx.search.supernet.cell import MixedCell
-from nas_ctx.search.supernet.repeat import MixedRepeat
+from nas_ctx.search.nni.cell import MixedCell
+from nas_ctx.search.nni.repeat import MixedRepeat
 from tests.search.toy import Regression, run_search, toy_evaluator
 
 X = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
@@ -129,7 +129,7 @@ def test_a_repeat_runs_no_block_beyond_its_decided_depth() -> None:
     supernet.train()(X)
     assert calls == [0]
     assert isinstance(supernet.layers, MixedRepeat)
-    assert supernet.layers.fallen() == ["blocks.1", "blocks.2"]
+    assert supernet.layers.pruned() == ["blocks.1", "blocks.2"]
 
 
 def test_a_linear_layer_s_width_is_the_mixture_of_its_prefixes() -> None:
@@ -166,7 +166,7 @@ def test_a_cell_s_node_is_the_sum_over_its_slots_of_inputs_and_operations_by_wei
     for choice in strategy.choices:
         choice.decide(0, step=1)
     # Both slots of a node stand at input 0 and "linear"; nothing else can run any more.
-    assert cell.fallen() == ["edges.0.0.tanh", "edges.1.0.tanh", "edges.1.1.linear", "edges.1.1.tanh"]
+    assert cell.pruned() == ["edges.0.0.tanh", "edges.1.0.tanh", "edges.1.1.linear", "edges.1.1.tanh"]
 
 
 @pytest.mark.parametrize("space", [Deep, Wide, Kernels, Inputs, Cells])

@@ -1,6 +1,8 @@
 """GumbelSearch on a space that has nothing to do with contexts, through NNI's own experiment and evaluator."""
 
 import csv
+import inspect
+from typing import get_type_hints
 
 import nni.nas.nn.pytorch as nas_nn
 import numpy as np
@@ -10,8 +12,9 @@ from nni.nas.experiment import NasExperiment
 from nni.nas.space import model_context
 from torch import nn
 
+from nas_ctx.config.search_settings import SearchChanges
 from nas_ctx.errors import InputError
-from nas_ctx.search import GumbelSearch
+from nas_ctx.search import GumbelSearch, SearchSettings
 from nas_ctx.search.supernet.layer import MixedInput, MixedLayer
 from tests.search.toy import Regression, Scaled, ToySpace, run_search, toy_evaluator
 
@@ -97,7 +100,7 @@ def test_alpha_is_moved_by_plain_adam_on_the_one_loss(clip: float | None) -> Non
         assert torch.allclose(ours, theirs, atol=1e-7)
 
 
-def test_decided_choices_and_fallen_candidates_stand_still() -> None:
+def test_decided_choices_and_pruned_candidates_stand_still() -> None:
     strategy = GumbelSearch(arch_lr=0.05, seed=1)
     snapshots: dict[int, dict[str, torch.Tensor]] = {}
 
@@ -263,6 +266,17 @@ def test_a_space_without_choices_is_refused() -> None:
 def test_settings_out_of_range_are_refused(setting: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         GumbelSearch(**setting)
+
+
+def test_editors_and_type_checkers_know_every_setting_and_its_type() -> None:
+    assert get_type_hints(SearchChanges) == {
+        name: hint for name, hint in get_type_hints(SearchSettings).items() if name in SearchSettings.model_fields
+    }
+    assert "**changes: 'Unpack[SearchChanges]'" in str(inspect.signature(GumbelSearch.__init__))
+    given = SearchSettings(arch_lr=0.1, stop_margin=None, evaluate="sparse")
+    assert GumbelSearch(given, stop_margin=0.2).settings == SearchSettings(
+        arch_lr=0.1, stop_margin=0.2, evaluate="sparse"
+    )
 
 
 def test_unknown_settings_are_refused() -> None:

@@ -88,6 +88,7 @@ def by_hand(config: Config) -> list[str]:
     assert_type(tasks, dict[str, Task])
     space = RelationalSpace(Backbone("test_resnet"), tasks, candidates("semseg", "semseg"))
     strategy = GumbelSearch(arch_lr=0.01, seed=0)
+    GumbelSearch(arch_lr="fast")  # type: ignore[arg-type]  # the settings have types
     supernet: ModelSpace = strategy.mutate_model(space)
     module = strategy.configure_oneshot_module(MultiTaskModule(tasks, config.training))
     module.set_model(supernet)

@@ -86,31 +86,23 @@ class RunLog(Callback):
     """Writes of the start, of every block that is decided, of every validation, and how long a step took."""
 
     def __init__(self) -> None:
-        self._decided: set[str] = set()
         self._since = (0, 0.0)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         total = int(trainer.estimated_stepping_batches)
         log.info("step %d of %d: begins on %s", trainer.global_step, total, pl_module.device)
-        self._decided = {choice.label for choice in _decided(pl_module)}
         self._since = trainer.global_step, time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        for choice in _decided(pl_module):
-            if choice.label not in self._decided:
-                self._decided.add(choice.label)
-                log.info("step %d: %s is decided: %s", trainer.global_step, choice.label, choice.best)
+        for decision in pl_module.new_decisions if isinstance(pl_module, GumbelSearchModule) else ():
+            log.info("step %d: %s is decided: %s", decision.step, decision.label, decision.value)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         step, now = trainer.global_step, time.monotonic()
         words = [f"step {step}: validation loss {scores_of(pl_module)['loss']:.4g}"]
         if isinstance(pl_module, GumbelSearchModule):
-            words.append(f"{len(self._decided)} of {len(pl_module.choices)} blocks decided")
+            words.append(f"{len(pl_module.choices.decisions())} of {len(pl_module.choices)} blocks decided")
         if step > self._since[0]:
             words.append(f"{(now - self._since[1]) / (step - self._since[0]):.3g} s a step, validation included")
         log.info(", ".join(words))
         self._since = step, now
-
-
-def _decided(module: LightningModule) -> list[Any]:
-    return list(module.decided()) if isinstance(module, GumbelSearchModule) else []

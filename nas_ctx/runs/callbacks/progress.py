@@ -45,7 +45,7 @@ class Progress(Callback):
         row: dict[str, Any] = dict(scores_of(pl_module))
         if isinstance(pl_module, GumbelSearchModule):
             row["mean_entropy"] = float(pl_module.choices.mean_entropy().detach())
-            row["blocks_decided"] = len(pl_module.decided())
+            row["blocks_decided"] = len(pl_module.choices.decisions())
         self.folder.put_row(NAME, {"step": trainer.global_step, **row})
         if self.report is not None:
             self.report(row)

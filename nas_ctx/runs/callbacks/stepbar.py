@@ -37,7 +37,7 @@ class StepBar(Callback):
             return
         words = {"validation loss": f"{scores_of(pl_module)['loss']:.4g}"}
         if isinstance(pl_module, GumbelSearchModule):
-            words["blocks decided"] = f"{len(pl_module.decided())}/{len(pl_module.choices)}"
+            words["blocks decided"] = f"{len(pl_module.choices.decisions())}/{len(pl_module.choices)}"
         if self._bar is not None:
             self._bar.set_postfix(words)
         else:

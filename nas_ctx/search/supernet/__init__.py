@@ -1,1 +1,1 @@
-"""The layers of the supernet: each stands where the space has a choice and mixes its candidates."""
+"""The layers of the supernet, in plain torch: each mixes the candidates of one choice of the space."""

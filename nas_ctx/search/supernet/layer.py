@@ -1,38 +1,43 @@
-"""What stands in the supernet where the space has a choice: layers that mix their active candidates."""
+"""Layers that mix the active candidates of a choice, and what happens to candidates that are out of the search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from nni.nas.nn.pytorch import InputChoice, LayerChoice
-from nni.nas.oneshot.pytorch.supermodule._expression_utils import weighted_sum
-from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule
 from torch import Tensor, nn
 
 from nas_ctx.search.choice import Choice
-from nas_ctx.search.space import Unsearchable
 
 
 def mix(outputs: Sequence[Any], weights: Sequence[Tensor | None]) -> Any:
-    """The weighted sum of ``outputs``: tensors, or tuples, lists and dictionaries of them, all of one structure."""
-    if len(outputs) == 1:
-        (output,), (weight,) = outputs, weights
-        if weight is None:
-            return output
-        if isinstance(output, Tensor):
-            return output * weight.to(output.dtype)
-    if all(isinstance(output, Tensor) for output in outputs):
-        total: Tensor = outputs[0] * weights[0].to(outputs[0].dtype)  # type: ignore[union-attr]
+    """The weighted sum of ``outputs``: tensors, or sequences and mappings of them, all of one structure.
+
+    The weight of a lone output may be ``None``, for one. Sums of sequences are lists.
+
+    >>> mix([(torch.ones(1), 2.0), (torch.ones(1), 4.0)], torch.tensor([0.25, 0.75]))
+    [tensor([1.]), tensor(3.5000)]
+    """
+    first, weight = outputs[0], weights[0]
+    if weight is None:
+        return first
+    if isinstance(first, Tensor):
+        total = first * weight.to(first.dtype)
         for output, weight in zip(outputs[1:], weights[1:], strict=True):
             total = torch.addcmul(total, output, weight.to(output.dtype))  # type: ignore[union-attr]
         return total
-    return weighted_sum(list(outputs), list(weights))
+    if isinstance(first, Mapping):
+        return {key: mix([output[key] for output in outputs], weights) for key in first}
+    if isinstance(first, Sequence) and not isinstance(first, str):
+        return [mix(parts, weights) for parts in zip(*outputs, strict=True)]
+    if not isinstance(first, (int, float)):
+        raise TypeError(f"the output of a candidate holds a {type(first).__name__}, which cannot be mixed")
+    return sum(output * weight for output, weight in zip(outputs, weights, strict=True))
 
 
-class Mixed(BaseSuperNetModule):
-    """What the mixed modules share: the choices that they follow, kept in ``architecture``, and NNI's exports."""
+class Mixed(nn.Module):
+    """What the mixed layers share: ``architecture``, the choice or choices that they follow."""
 
     architecture: nn.Module
 
@@ -41,58 +46,47 @@ class Mixed(BaseSuperNetModule):
         """The choices that decide what this module evaluates."""
         return [module for module in self.architecture.modules() if isinstance(module, Choice)]
 
-    def fallen(self) -> list[str]:
-        """Names of the submodules that will never run again, in this module."""
+    def pruned(self) -> list[str]:
+        """Names of the submodules of this module that will never be evaluated again."""
         return []
 
-    def resample(self, memo: dict[str, Any]) -> dict[str, Any]:
-        return {}  # the choices of a space are sampled together, see `Choices.sample`
 
-    def export(self, memo: dict[str, Any]) -> dict[str, Any]:
-        return samples(self.choices, memo)
-
-    def export_probs(self, memo: dict[str, Any]) -> dict[str, Any]:
-        return probabilities(self.choices, memo)
-
-
-def samples(choices: Iterable[Choice], memo: Mapping[str, Any]) -> dict[str, Any]:
-    """label -> what was chosen, for NNI; labels in ``memo`` were exported by another module."""
-    return {choice.label: choice.sample for choice in choices if choice.label not in memo}
-
-
-def probabilities(choices: Iterable[Choice], memo: Mapping[str, Any]) -> dict[str, Any]:
-    """label -> value -> softmax(alpha), for NNI."""
-    return {
-        choice.label: dict(zip(choice.values, choice.alpha.detach().softmax(-1).tolist(), strict=True))
-        for choice in choices
-        if choice.label not in memo
-    }
-
-
-class MixedLayer(Mixed, LayerChoice):
-    """A layer choice in the supernet. It evaluates the active candidates only, and sums them by their weights.
+class MixedLayer(Mixed):
+    """A choice of layers: it evaluates the active candidates, and sums their outputs by their weights.
 
     Candidates may take any positional and keyword arguments. A candidate with the attribute ``produces_zeros`` is
-    not evaluated where another one is: it would add nothing.
+    evaluated only where no other one is, since it adds nothing.
+
+    Args:
+        candidates: name -> module, in the order of the values of ``choice``; kept under their names.
+        choice: which of them.
+
+    >>> layer = MixedLayer({"once": nn.Identity(), "none": nn.Threshold(9.0, 0.0)}, Choice("layer", ["once", "none"]))
+    >>> layer(torch.ones(1))
+    tensor([0.5000], grad_fn=<AddcmulBackward0>)
     """
 
     architecture: Choice
 
-    def __init__(self, layer: LayerChoice, choice: Choice) -> None:
-        super().__init__(layer.candidates, label=layer.label)
+    def __init__(self, candidates: Mapping[str, nn.Module], choice: Choice) -> None:
+        super().__init__()
+        self.names: list[Any] = list(candidates)
+        for name, module in candidates.items():
+            self.add_module(name, module)
         self.architecture = choice
 
-    @classmethod
-    def mutate(cls, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> Any:
-        """NNI's mutation hook: takes exactly :class:`LayerChoice`, leaves the rest to other hooks."""
-        return cls(module, memo[str(module.label)]) if type(module) is LayerChoice else None
+    def __getitem__(self, name: Any) -> nn.Module:
+        return self._modules[str(name)]  # type: ignore[return-value]  # no candidate is None
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return (self[name] for name in self.names)
 
     @property
     def active_candidates(self) -> list[nn.Module]:
         """The candidates that the next forward pass evaluates."""
         return [module for module, _ in self._active()]
 
-    def fallen(self) -> list[str]:
+    def pruned(self) -> list[str]:
         possible = self.architecture.possible
         return [str(name) for index, name in enumerate(self.names) if index not in possible]
 
@@ -106,25 +100,39 @@ class MixedLayer(Mixed, LayerChoice):
         return mix([module(*args, **kwargs) for module, _ in active], [weight for _, weight in active])
 
 
-class MixedInput(Mixed, InputChoice):
-    """A choice of one input in the supernet: the weighted sum of the active candidates."""
+class MixedInput(Mixed):
+    """A choice of one input: the sum of the active ones by their weights."""
 
     architecture: Choice
 
-    def __init__(self, inputs: InputChoice, choice: Choice) -> None:
-        super().__init__(inputs.n_candidates, n_chosen=1, reduction=inputs.reduction, label=inputs.label)
+    def __init__(self, choice: Choice) -> None:
+        super().__init__()
         self.architecture = choice
 
-    @classmethod
-    def mutate(cls, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> Any:
-        """NNI's mutation hook: takes exactly :class:`InputChoice`; only one chosen input can become one-hot."""
-        if type(module) is not InputChoice:
-            return None
-        if module.n_chosen != 1:
-            raise Unsearchable.choice(str(module.label), name, f"n_chosen must be 1, got {module.n_chosen}")
-        return cls(module, memo[str(module.label)])
-
-    def forward(self, candidate_inputs: list[Any]) -> Any:
+    def forward(self, inputs: Sequence[Any]) -> Any:
         active = self.architecture.active()
-        mixed = mix([candidate_inputs[index] for index, _ in active], [weight for _, weight in active])
-        return [mixed] if self.reduction == "none" else mixed
+        return mix([inputs[index] for index, _ in active], [weight for _, weight in active])
+
+
+def freeze_pruned(model: nn.Module) -> None:
+    """Stop momentum and weight decay from moving the candidates in ``model`` that will never be evaluated again.
+
+    A parameter that is also part of something else stays as it is.
+    """
+    prefixes = tuple(
+        f"{name}.{candidate}.".lstrip(".")
+        for name, module in model.named_modules()
+        if isinstance(module, Mixed)
+        for candidate in module.pruned()
+    )
+    live: set[Tensor] = set()
+    eliminated: list[Tensor] = []
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if name.startswith(prefixes):
+            eliminated.append(parameter)
+        else:
+            live.add(parameter)
+    for parameter in eliminated:
+        if parameter not in live:
+            parameter.requires_grad_(False)
+            parameter.grad = None

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from nni.mutable import Categorical, CategoricalMultiple
-from nni.nas.nn.pytorch import ModelSpace, MutableModule, ParametrizedModule
-from torch import nn
+from nni.nas.nn.pytorch import ModelSpace
 
 from nas_ctx.errors import InputError
 from nas_ctx.search.choice import Choice
@@ -40,22 +37,3 @@ def choices_of(model: ModelSpace) -> dict[str, Choice]:
     if not choices:
         raise Unsearchable(f"{type(model).__name__} has no choice: nothing to search")
     return choices
-
-
-def settle(module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> bool:
-    """NNI's mutation hook, the first one: an operation that could have choices but has none becomes torch's.
-
-    NNI would make it anew when the supernet is made, and again when it is frozen, and forget what was learned.
-    """
-    if not isinstance(module, ParametrizedModule) or module._bound_type is None or module.simplify():
-        return False
-    module.__class__ = module._bound_type
-    return True
-
-
-def refuse(module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> bool:
-    """NNI's mutation hook, the last one: a module of the space that still has choices of its own cannot be mixed."""
-    if isinstance(module, MutableModule):
-        for label in (label for mutable in module.mutables for label in mutable.simplify()):
-            raise Unsearchable.choice(label, name, f"no mixture is known for a choice in a {type(module).__name__}")
-    return True

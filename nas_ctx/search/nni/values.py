@@ -11,12 +11,11 @@ from nni.nas.oneshot.pytorch.supermodule.operation import MixedOperation, MixedO
 from torch import Tensor, nn
 
 from nas_ctx.search.choice import Choice, product
-from nas_ctx.search.space import Unsearchable
-from nas_ctx.search.supernet.layer import probabilities, samples
+from nas_ctx.search.nni.space import Unsearchable
 
 
 class Outcomes:
-    """The values of an expression of choices, such as twice a width, and what they weigh in this step.
+    """The values of an expression of choices, such as twice a width, and their weights in this step.
 
     Args:
         expression: NNI's, of one or several choices.
@@ -31,12 +30,12 @@ class Outcomes:
     def active(self) -> list[tuple[Any, Tensor | None]]:
         """(value, weight) pairs as of :meth:`Choice.active`: a weight is the sum of products of the choices' weights.
 
-        One value of weight ``None`` once every choice stands at one value.
+        One value of weight ``None`` once every choice has one active value.
         """
         total: dict[Any, Tensor] = {}
-        for picked in itertools.product(*(choice.active() for choice in self.choices)):
-            value = self._value(tuple(index for index, _ in picked))
-            weight = product(*(weight for _, weight in picked))
+        for combination in itertools.product(*(choice.active() for choice in self.choices)):
+            value = self._value(tuple(index for index, _ in combination))
+            weight = product(*(weight for _, weight in combination))
             if weight is None:
                 return [(value, None)]
             total[value] = weight if value not in total else total[value] + weight
@@ -44,31 +43,22 @@ class Outcomes:
 
     def _value(self, indices: tuple[int, ...]) -> Any:
         if indices not in self._values:
-            picked = zip(self.choices, indices, strict=True)
-            self._values[indices] = self.expression.freeze({c.label: c.values[index] for c, index in picked})
+            sample = {choice.label: choice.values[index] for choice, index in zip(self.choices, indices, strict=True)}
+            self._values[indices] = self.expression.freeze(sample)
         return self._values[indices]
 
 
 class ActiveArguments(MixedOperationSamplingPolicy):
-    """What arguments one of NNI's mixed operations runs with: its active values and their weights.
+    """The arguments of one of NNI's mixed operations: their active values, and the weights of these.
 
     The operation masks its largest weights accordingly (FBNetV2). Where all choices of an argument are decided, and in
-    evaluation mode, it gets the one value instead, and slices its weights as its frozen version has them.
+    evaluation mode, it gets the one value instead, and slices its weights as in its frozen version.
     """
 
     def __init__(self, operation: MixedOperation, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> None:
         self._outcomes = {name: Outcomes(value, memo) for name, value in operation.mutable_arguments.items()}
         labels = dict.fromkeys(c.label for outcomes in self._outcomes.values() for c in outcomes.choices)
         operation.architecture = nn.ModuleList([memo[label] for label in labels])
-
-    def resample(self, operation: MixedOperation, memo: dict[str, Any]) -> dict[str, Any]:
-        return {}
-
-    def export(self, operation: MixedOperation, memo: dict[str, Any]) -> dict[str, Any]:
-        return samples(operation.architecture, memo)
-
-    def export_probs(self, operation: MixedOperation, memo: dict[str, Any]) -> dict[str, Any]:
-        return probabilities(operation.architecture, memo)
 
     def forward_argument(self, operation: MixedOperation, name: str) -> Any:
         if name not in self._outcomes:
@@ -77,12 +67,12 @@ class ActiveArguments(MixedOperationSamplingPolicy):
         return active[0][0] if active[0][1] is None else dict(active)
 
 
-# Arguments in which an operation cannot be several at once.
+# Arguments that cannot take several values in one forward pass.
 _NOT_MIXABLE = {"stride", "dilation", "eps", "momentum", "num_heads", "dropout"}
 
 
 def searchable(kind: type[MixedOperation]) -> type[MixedOperation]:
-    """NNI's mixed operation ``kind``, mended: it refuses by name what it cannot mix, and can be frozen."""
+    """NNI's mixed operation ``kind``, corrected: it refuses by name what it cannot mix, and can be frozen."""
 
     class Searchable(kind):
         @classmethod

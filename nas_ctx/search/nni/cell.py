@@ -14,15 +14,15 @@ from nni.nas.space import model_context
 from torch import nn
 
 from nas_ctx.search.choice import Choice, product
-from nas_ctx.search.supernet.layer import Mixed
+from nas_ctx.search.nni.layers import SupernetModule
 
 
-class MixedCell(Mixed):
+class MixedCell(SupernetModule):
     """A cell whose operations depend on the input that they get, such as those of NNI's DARTS space.
 
     There is an operation of each kind for each input of a node. A node has some slots, each with a choice of the input
-    and one of the operation, and what comes out of it is the sum of its operations, each weighted by the sum over the
-    slots of the products of both weights. The choices are those of the space, under their labels there.
+    and one of the operation. Its output is the sum of its operations, each weighted by the sum over the slots of the
+    product of both weights. The choices are those of the space, under the same labels.
 
     A cell of merge operation "loose_end" is treated as one of "all", as NNI's own supernets do.
 
@@ -33,7 +33,7 @@ class MixedCell(Mixed):
 
     def __init__(self, cell: Cell, choices: Mapping[str, Choice]) -> None:
         super().__init__()
-        self._make = {
+        self._arguments = {
             "op_candidates": cell.op_candidates_factory,
             "num_nodes": cell.num_nodes,
             "num_ops_per_node": cell.num_ops_per_node,
@@ -58,12 +58,7 @@ class MixedCell(Mixed):
         self._slots = [[(choices[i.label], choices[o.label]) for i, o in node] for node in slots]
         self.architecture = nn.ModuleList(choice for node in self._slots for slot in node for choice in slot)
 
-    @classmethod
-    def mutate(cls, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> Any:
-        """NNI's mutation hook: takes cells with a factory; the choices in others are layer and input choices."""
-        return cls(module, memo) if type(module) is Cell and module.op_candidates_factory is not None else None
-
-    def fallen(self) -> list[str]:
+    def pruned(self) -> list[str]:
         names = []
         for number, (edges, slots) in enumerate(zip(self.edges, self._slots, strict=True)):
             alive = {(i, o) for source, op in slots for i in source.possible for o in op.possible}
@@ -76,8 +71,8 @@ class MixedCell(Mixed):
         return names
 
     def forward(self, *inputs: Any) -> Any:
-        given = preprocess_cell_inputs(self.num_predecessors, *inputs)
-        states = list(self.preprocessor(given))
+        predecessors = preprocess_cell_inputs(self.num_predecessors, *inputs)
+        states = list(self.preprocessor(predecessors))
         for edges, slots in zip(self.edges, self._slots, strict=True):
             weights: dict[tuple[int, str], Any] = {}
             for source, op in slots:
@@ -87,17 +82,17 @@ class MixedCell(Mixed):
                         key = (source.values[i], op.values[o])
                         weights[key] = weights.get(key, 0.0) + (1.0 if weight is None else weight)
             states.append(sum(weight * edges[i][o](states[i]) for (i, o), weight in weights.items()))
-        return self.postprocessor(torch.cat(states[self.num_predecessors :], self.concat_dim), given)
+        return self.postprocessor(torch.cat(states[self.num_predecessors :], self.concat_dim), predecessors)
 
     def freeze(self, sample: dict[str, Any]) -> nn.Module:
-        """The cell of a sample, with the weights that the supernet has for it."""
+        """The cell of a sample, with its weights in the supernet."""
         self.validate(sample)
-        around = {
+        processors = {
             name: recursive_freeze(part, sample)[0] if isinstance(part, nn.Module) else part
             for name, part in (("preprocessor", self.preprocessor), ("postprocessor", self.postprocessor))
         }
         with model_context(sample):
-            cell = Cell(**self._make, **around)
+            cell = Cell(**self._arguments, **processors)
         for ops, edges, slots in zip(cell.ops, self.edges, self._slots, strict=True):
             for number, (source, op) in enumerate(slots):
                 edge = edges[sample[source.label][0]][sample[op.label]]

@@ -1,10 +1,9 @@
-"""The search strategy: it makes the supernet, the search module, and exports what was found."""
+"""The search strategy: it makes the supernet and the search module, and exports what was found."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from nni.nas.evaluator.pytorch import LightningModule
@@ -14,17 +13,18 @@ from nni.nas.oneshot.pytorch.supermodule.operation import NATIVE_MIXED_OPERATION
 from torch import nn
 
 from nas_ctx.config.checking import checked
-from nas_ctx.config.search_settings import SearchSettings
+from nas_ctx.config.search_settings import SearchChanges, SearchSettings
 from nas_ctx.genotype import Genotype
 from nas_ctx.search.choice import Choice, Choices
-from nas_ctx.search.cost import expected_cost
-from nas_ctx.search.history import History
-from nas_ctx.search.module import GumbelSearchModule
-from nas_ctx.search.space import Unsearchable, choices_of, refuse, settle
-from nas_ctx.search.supernet.cell import MixedCell
-from nas_ctx.search.supernet.layer import MixedInput, MixedLayer, probabilities
-from nas_ctx.search.supernet.repeat import MixedRepeat, MixedStage
-from nas_ctx.search.supernet.values import ActiveArguments, searchable
+from nas_ctx.search.cost import ExpectedCost
+from nas_ctx.search.history import HistoryWriter
+from nas_ctx.search.nni.hooks import mix, refuse, settle
+from nas_ctx.search.nni.module import GumbelSearchModule
+from nas_ctx.search.nni.space import Unsearchable, choices_of
+from nas_ctx.search.nni.values import ActiveArguments, searchable
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class GumbelSearch(OneShotStrategy):
@@ -36,23 +36,21 @@ class GumbelSearch(OneShotStrategy):
     "Exploring Relational Context for Multi-Task Dense Prediction" (eq. 2).
 
     It searches every model space made of layer choices, choices of one input, repeats, cells, and choices of values
-    in the arguments of NNI's mutable operations. Give it to :class:`nni.nas.experiment.NasExperiment` with a Lightning
-    evaluator; the evaluator's one optimiser moves the weights.
+    in the arguments of NNI's mutable operations. Pass it to :class:`nni.nas.experiment.NasExperiment` with a Lightning
+    evaluator; the evaluator's one optimiser updates the weights.
 
     Args:
-        settings: all settings as one object; by default it is made from ``changes``.
-        **changes: single settings by name, those of :class:`~nas_ctx.search.SearchSettings`: ``arch_lr=5e-4,
-            temperature=(1.0, 0.05), entropy_weight=(-0.02, 0.06), stop_margin=0.3, evaluate="all",
-            resource_weight=0.0`` and more, with the paper's values as defaults.
-        gradient_clip: largest norm of the gradient, that of alpha included; ``None`` leaves it as it is.
-        seed: of the Gumbel noise; by default torch's initial seed, so that ``seed_everything`` reaches it.
-        history: a CSV file that gets a row per step (:class:`~nas_ctx.search.History`).
-        mutation_hooks: NNI's, for choices of one's own.
+        settings: all settings as one object; those of the paper by default.
+        **changes: single settings by name, in the place of those of ``settings``: the fields of
+            :class:`~nas_ctx.search.SearchSettings`.
+        gradient_clip: largest norm of the gradient, that of alpha included; ``None`` does not clip.
+        seed: of the Gumbel noise; by default torch's initial seed, which ``seed_everything`` sets.
+        history: a CSV file that gets a row per step (:class:`~nas_ctx.search.HistoryWriter`).
+        mutation_hooks: NNI's, for custom choices.
 
     Raises:
-        InputError: a setting is out of range.
-        TypeError: an unknown setting.
-        Unsearchable: when the space is handed over: a choice that cannot be searched, by name.
+        InputError: a setting is out of range, or there is none of that name.
+        Unsearchable: when the strategy gets the space: it has a choice that cannot be searched, named in the error.
 
     >>> strategy = GumbelSearch(arch_lr=0.01, stop_margin=0.3)
     >>> strategy.settings.temperature
@@ -67,10 +65,10 @@ class GumbelSearch(OneShotStrategy):
         seed: int | None = None,
         history: str | os.PathLike[str] | None = None,
         mutation_hooks: list[MutationHook] | None = None,
-        **changes: Any,
+        **changes: Unpack[SearchChanges],
     ) -> None:
         super().__init__(mutation_hooks)
-        self.settings = checked(SearchSettings, dict(settings or ()) | changes)
+        self.settings = checked(SearchSettings, {**dict(settings or ()), **changes})
         self.gradient_clip = gradient_clip
         self.seed = seed
         self.history = history
@@ -79,32 +77,32 @@ class GumbelSearch(OneShotStrategy):
 
     @property
     def choices(self) -> Choices:
-        """The choices of the space, once the strategy was given one."""
+        """The choices of the space, once the strategy has one."""
         if self._choices is None:
             raise RuntimeError("the strategy has no space yet: it gets one from NasExperiment or mutate_model")
         return self._choices
 
     def genotype(self, **meta: Any) -> Genotype:
-        """What has been found: the decided or most probable value of every choice.
+        """The result so far: the decided or most probable value of every choice.
 
-        ``meta`` travels along, as do the step at which each choice was decided and the probabilities of its values.
+        Its ``meta`` is that given here, and the step at which each choice was decided and the probabilities of its
+        values.
         """
+        distributions = self.choices.distributions()
         return Genotype(
             {choice.label: choice.best for choice in self.choices},
             meta={
                 **meta,
-                "decided_at": {choice.label: choice.decided_at for choice in self.choices if choice.decided},
+                "decided_at": {decision.label: decision.step for decision in self.choices.decisions()},
                 "probabilities": {
-                    label: {str(value): p for value, p in of.items()}
-                    for label, of in probabilities(self.choices, {}).items()
+                    label: {str(value): probability for value, probability in distribution.items()}
+                    for label, distribution in distributions.items()
                 },
             },
         )
 
     def default_mutation_hooks(self) -> list[MutationHook]:
-        choices: list[Any] = [MixedLayer, MixedInput, MixedCell, MixedStage, MixedRepeat]
-        values = [searchable(kind) for kind in NATIVE_MIXED_OPERATIONS]
-        return [settle, *(kind.mutate for kind in (*choices, *values)), refuse]
+        return [settle, mix, *(searchable(kind).mutate for kind in NATIVE_MIXED_OPERATIONS), refuse]
 
     def run_hook(self, hook: MutationHook, name: str, module: nn.Module, memo: dict[str, Any]) -> Any:
         memo.update(self.choices.by_label)
@@ -125,8 +123,7 @@ class GumbelSearch(OneShotStrategy):
 
     def configure_oneshot_module(self, training_module: LightningModule) -> GumbelSearchModule:
         assert self._model is not None
-        cost: Callable[[], torch.Tensor] | None = None
-        if self.settings.resource_weight:
-            cost = expected_cost(self._model, self.choices, self.settings.resource)
-        history = None if self.history is None else History(self.history, self.choices)
-        return GumbelSearchModule(training_module, self.choices, self.settings, self.gradient_clip, history, cost)
+        settings = self.settings
+        cost = ExpectedCost(self._model, self.choices, settings.resource) if settings.resource_weight else None
+        history = None if self.history is None else HistoryWriter(self.history, self.choices)
+        return GumbelSearchModule(training_module, self.choices, settings, self.gradient_clip, history, cost)
