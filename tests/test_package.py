@@ -51,6 +51,10 @@ for command in {commands}:
     assert not {"torch", "nni"} & modules_after(code)
 
 
+def test_statistics_load_no_library_for_drawing() -> None:
+    assert not {"matplotlib", "jinja2"} & modules_after("import nas_ctx.analysis")
+
+
 def test_torchvision_loads_beside_any_torch() -> None:
     """A CPU build of torch lacks operators that torchvision's import registers; timm imports torchvision."""
     assert "torchvision" in modules_after("import nas_ctx, timm, torchmetrics, pytorch_lightning")
