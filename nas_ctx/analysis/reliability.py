@@ -91,7 +91,7 @@ class Reliability:
 
     @property
     def needed(self) -> int | None:
-        """How many runs are enough; see :func:`~nas_ctx.analysis.stats.stability.runs_needed`."""
+        """The least number of runs whose vote finds that of all in 95 % of the blocks, or None."""
         return runs_needed(self.stability, len(self.runs))
 
     @property
