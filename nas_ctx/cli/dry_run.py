@@ -27,8 +27,8 @@ def dry_run(config: Config, command: str) -> None:
     print("\nNothing was run, and nothing was written.")
     if result.problems:
         raise InputError(f"the run would be refused: {'; '.join(result.problems)}")
-    if result.unimagined is not None:
-        raise InputError(f"the costs are unknown without running the network: {result.unimagined}")
+    if result.untraceable is not None:
+        raise InputError(f"the costs are unknown without running the network: {result.untraceable}")
 
 
 def lines(preview: Preview, config: Config) -> list[tuple[str, str]]:

@@ -1,7 +1,26 @@
-"""A run from start to end: the folder it leaves, its checkpoints, its log, and how it is stopped and resumed."""
+"""A run from start to end: the folder it leaves, its checkpoints, its log, and how it is stopped and resumed.
+
+What only looks at folders (:mod:`nas_ctx.runs.admission`) loads neither torch nor NNI; a run loads them when it starts.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from nas_ctx.runs.folder import RunFolder
-from nas_ctx.runs.run import describe, is_first_process, search, train
 from nas_ctx.runs.stopping import Interrupted
 
+if TYPE_CHECKING:
+    from nas_ctx.runs.run import describe as describe
+    from nas_ctx.runs.run import search as search
+    from nas_ctx.runs.run import train as train
+    from nas_ctx.runs.trainer import is_first_process as is_first_process
+
 __all__ = ["Interrupted", "RunFolder", "describe", "is_first_process", "search", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("nas_ctx.runs.run"), name)

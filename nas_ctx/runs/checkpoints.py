@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import secrets
 import zipfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from nas_ctx.errors import InputError
 from nas_ctx.files import sync
 from nas_ctx.runs import seal
+from nas_ctx.runs.folder import checkpoints_in, step_of
 from nas_ctx.runs.stopping import StopRequest, StopRun
 
 KEPT = 2
@@ -25,7 +25,6 @@ UNSEALED = (
     "has no digest, so that nobody knows whether it is whole; those of version 0.1.0 have none, and "
     "networks with contexts are others since version 0.1.0: begin again"
 )
-_NAME = re.compile(r"step=(\d+)\.ckpt")
 
 
 class Checkpoints(Callback):
@@ -99,20 +98,6 @@ def validates_at(trainer: Trainer, step: int) -> bool:
 def ends_at(trainer: Trainer, step: int) -> bool:
     """Whether ``step`` is the last one."""
     return step >= trainer.max_steps or trainer.should_stop
-
-
-def checkpoints_in(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, newest first."""
-    return sorted((p for p in folder.glob("*.ckpt") if _NAME.fullmatch(p.name)), key=step_of, reverse=True)
-
-
-def step_of(path: Path) -> int:
-    """The step in the name of a checkpoint.
-
-    >>> step_of(Path("checkpoints/step=20.ckpt"))
-    20
-    """
-    return int(path.stem.partition("=")[2])
 
 
 def set_aside(path: Path) -> Path:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import check_entry, write_text, written_whole
-from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.environment import environment
 from nas_ctx.runs.lock import NAME as LOCK
 from nas_ctx.runs.lock import locked
@@ -27,6 +26,8 @@ WRITTEN = (
     "validation.csv",
 )  # fmt: skip
 """What a run writes into its folder."""
+
+_NAME = re.compile(r"step=(\d+)\.ckpt")
 
 
 class RunFolder:
@@ -50,14 +51,25 @@ class RunFolder:
         """Whether the run came to its end: its metrics are written last."""
         return self.metrics.exists()
 
+    @classmethod
+    def of(cls, config: Config) -> RunFolder:
+        """The folder that a configuration names."""
+        if config.output is None:
+            raise InputError("output: missing: expected the run folder, in the configuration or by --out")
+        return cls(config.output)
+
+    def admit(self, config: Config) -> None:
+        """Refuse a run of ``config`` where the folder cannot take it, or holds it finished; nothing is written."""
+        self.check(config)
+        if self.finished:
+            raise InputError(f"output: {self.path}: holds a finished run; name another folder or remove it")
+
     def check(self, config: Config) -> None:
         """Refuse a run of ``config``, new or resumed, where the folder cannot take it; nothing is written.
 
         Raises:
             InputError: the folder holds a run of another configuration that has got somewhere, or other files.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
         self._check_entries()
         if self.config.exists():
             different = differences(read_config(self.config), config)
@@ -67,21 +79,25 @@ class RunFolder:
                     f"output: {self.path}: holds a run of another configuration "
                     f"({', '.join(different)} differ); name another folder or remove it"
                 )
-        elif self.path.exists() and any(not _is_ours(entry) for entry in self.path.iterdir()):
-            raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
 
     def _check_entries(self) -> None:
-        """Refuse links, pipes and the like in place of what a run reads and writes."""
+        """Refuse a file, a folder of other things, and links, pipes and the like in place of what a run writes."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            raise InputError(f"output: {self.path}: is a file, expected a folder or a new name")
         for name in WRITTEN:
             check_entry(self.path / name)
+        if not self.config.exists() and not all(map(_is_ours, self.path.iterdir())):
+            raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
 
     def begin(self, config: Config, command: str, weights: WeightsFile | None = None) -> None:
         """Take the folder for a run of ``config``, new or resumed; ``weights`` are those that its backbone began with.
 
         Raises:
-            InputError: as :meth:`check`, or the folder cannot be written to.
+            InputError: as :meth:`admit`, or the folder cannot be written to.
         """
-        self.check(config)
+        self.admit(config)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             for left_over in [*filter(_is_temporary, self.path.iterdir()), *self.checkpoints.glob("*.part")]:
@@ -106,16 +122,11 @@ class RunFolder:
         Raises:
             InputError: another run is at work in it, or it cannot be made or written to.
         """
-        made = not self.path.exists()
+        self._check_entries()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise InputError(f"output: {self.path}: is a file, expected a folder or a new name") from None
         except OSError as error:
             raise InputError(f"output: {self.path}: {error.strerror}") from None
-        self._check_entries()
-        if not made and not self.config.exists() and not all(map(_is_ours, self.path.iterdir())):
-            raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
         with locked(self.path):
             yield
 
@@ -137,6 +148,20 @@ class RunFolder:
             return []
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """The checkpoints of a folder, newest first."""
+    return sorted((path for path in folder.glob("*.ckpt") if _NAME.fullmatch(path.name)), key=step_of, reverse=True)
+
+
+def step_of(path: Path) -> int:
+    """The step in the name of a checkpoint.
+
+    >>> step_of(Path("checkpoints/step=20.ckpt"))
+    20
+    """
+    return int(path.stem.partition("=")[2])
 
 
 def _is_ours(entry: Path) -> bool:

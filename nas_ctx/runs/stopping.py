@@ -63,6 +63,16 @@ class StopRequest:
             for number in SIGNALS:
                 signal.signal(number, self.handle)
 
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Let a run that was asked to stop end as :class:`Interrupted`."""
+        try:
+            yield
+        except (StopRun, SystemExit):  # the latter is Lightning's answer to a KeyboardInterrupt
+            raise self.end() from None
+        finally:
+            self.learning = False
+
     def end(self) -> Interrupted:
         """The exception that tells the caller of a run that it was stopped."""
         place = "nothing was saved yet" if self.saved is None else f"saved at step {self.saved}"

@@ -92,7 +92,7 @@ def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
     """
     checkpoint, state = _newest_state(RunFolder(run))
     weights = _under(_PREFIX, state) or _under(_SEARCH_PREFIX, state)
-    network = inner(network)
+    network = inner(getattr(network, "network", network))  # a space has its network inside
     own = network.state_dict()
     shared = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
     lacking = next((name for name in own if name.startswith("backbone.") and name not in shared), None)

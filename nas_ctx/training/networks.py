@@ -49,12 +49,12 @@ def build_network(model: ModelConfig, tasks: Mapping[str, Task], seed: int = 0) 
 
 def network_of(model: ModelConfig, tasks: Mapping[str, Task], choices: Mapping[str, Any] | None) -> nn.Module:
     """The network with ``choices`` in its blocks, or, without choices, the one of that name."""
+    if choices is not None and model.space != PAPER_SPACE:
+        space = make_search_space(model, tasks, affine=True, dropout=model.dropout)
+        return freeze(space, choices, f"model.blocks: {model.blocks}")
     backbone = make_backbone(model)
     if choices is None:
         return _by_name(model, backbone, tasks)
-    if model.space != PAPER_SPACE:
-        space = make_search_space(model, backbone, tasks, affine=True, dropout=model.dropout)
-        return freeze(space, choices, f"model.blocks: {model.blocks}")
     network = MultiTaskNetwork(
         backbone,
         tasks,
@@ -67,14 +67,10 @@ def network_of(model: ModelConfig, tasks: Mapping[str, Task], choices: Mapping[s
 
 
 def make_search_space(
-    model: ModelConfig,
-    backbone: Backbone,
-    tasks: Mapping[str, Task],
-    *,
-    affine: bool = False,
-    dropout: float = 0.0,
+    model: ModelConfig, tasks: Mapping[str, Task], *, affine: bool = False, dropout: float = 0.0
 ) -> ModelSpace:
     """The space that ``model.space`` asks for, to be searched; or, with other values, to be frozen and trained."""
+    backbone = make_backbone(model)
     for name in model.contexts:
         CONTEXTS.resolve(name, "model.contexts")
     given = {"contexts": model.contexts, "make_head": HEADS.resolve(model.head, "model.head")}

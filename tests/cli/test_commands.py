@@ -147,14 +147,14 @@ def test_smallest_and_largest_bound_the_networks_of_the_space(rooms: Path, tmp_p
 def test_spaces_of_every_kind_are_looked_at_and_so_are_their_networks(rooms: Path, tmp_path: Path, space: str) -> None:
     config = tiny_config(rooms, tmp_path / "run", model__space=f"search_spaces.{space}", tasks={"depth": {}})
     made, tasks = preview(config, "search"), make_tasks(config.tasks)
-    assert made.unimagined is None
+    assert made.untraceable is None
     for name in ("smallest", "largest"):
         real = network_of(config.model, tasks, made.chosen[name])
         assert made.costs[name].parameters == sum(p.numel() for p in real.parameters())
 
 
 def test_a_dry_training_looks_at_a_network_of_another_space(rooms: Path, tmp_path: Path) -> None:
-    """Its memory is that of a real step, so that the copies NNI makes of imagined tensors are as large as the real."""
+    """Its memory is that of a real step, so that the copies NNI makes of fake tensors are as large as the real."""
     blocks = dict.fromkeys(GRID, "5 x 5")
     Genotype(blocks).save(tmp_path / "genotype.json")
     names = {"model__space": "search_spaces.windows:Windows", "model__blocks": str(tmp_path / "genotype.json")}
@@ -166,12 +166,12 @@ def test_a_dry_training_looks_at_a_network_of_another_space(rooms: Path, tmp_pat
 
 def test_a_dry_training_looks_at_true_regions(rooms: Path, tmp_path: Path) -> None:
     made = preview(tiny_config(rooms, tmp_path, model__blocks="t-label", model__true_regions=True), "train")
-    assert made.unimagined is None
+    assert made.untraceable is None
     assert made.step is not None
     assert made.costs["network"].multiply_adds > 0
 
 
-def test_a_space_that_cannot_be_imagined_is_answered_in_one_line(
+def test_a_space_that_cannot_be_traced_is_answered_in_one_line(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "peeking.py").write_text(

@@ -121,6 +121,37 @@ def test_a_refused_configuration_costs_no_import_of_torch_or_nni(tmp_path: Path)
         assert done.stderr.startswith(f"nas-ctx {command}: --set training.lr: 'fast'")
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("data.root", "{folder}/nowhere", "nowhere: no such folder"),
+        ("data.name", "kitty", "data.name: unknown data set 'kitty'; known: nyud, pascal"),
+        ("model.start_from", "{folder}", "model.start_from: {folder}: holds no checkpoint to start from"),
+        ("output", None, "output: missing"),
+        ("output", "{folder}", "output: {folder}: is not empty and holds no run"),
+        ("plugins", ["none_of_that_name"], "plugins: 'none_of_that_name': no module of that name"),
+    ],
+)
+def test_what_files_and_folders_refuse_costs_no_import_of_torch_or_nni(
+    rooms: Path, tmp_path: Path, key: str, value: object, words: str
+) -> None:
+    content = {"data": {"root": str(rooms)}, "tasks": {"depth": {}}, "output": str(tmp_path / "run")}
+    text = yaml.safe_dump(value).replace("{folder}", str(tmp_path))
+    set_dotted(content, key, yaml.safe_load(text))
+    path = tmp_path / "c.yaml"
+    path.write_text(yaml.safe_dump(content))
+    code = (
+        "import sys; from nas_ctx.cli import main\n"
+        f"assert main(['search', {str(path)!r}]) == 2\n"
+        "print({'torch', 'nni', 'pytorch_lightning'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "set()\n", done.stderr
+    assert words.replace("{folder}", str(tmp_path)) in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(InputError, match=r"^x: data: missing$"):
         check_config({"tasks": {"depth": {}}}, "x")

@@ -195,7 +195,10 @@ def test_an_unfinished_run_of_another_configuration_is_refused(rooms: Path, tmp_
         ({"data__root": "/no/such/folder"}, "/no/such/folder"),
         ({"model__backbone": "resnet9000"}, "resnet9000"),
         ({"model__contexts": ["none", "far"]}, "unknown context 'far'"),
-        ({"model__blocks": "nowhere.json"}, "model.blocks: 'nowhere.json': expected baseline, mti-net, psd, global"),
+        (
+            {"model__blocks": "nowhere.json"},
+            "blocks: 'nowhere.json': expected baseline, mti-net, psd, random, global",
+        ),
         ({"training__precision": "7-bit"}, "training: .*7-bit"),
     ],
 )

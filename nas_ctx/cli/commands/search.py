@@ -30,7 +30,9 @@ def run(options: argparse.Namespace) -> None:
         return
 
     from nas_ctx import runs
+    from nas_ctx.runs.admission import admit
 
+    admit(config)  # before torch and NNI are loaded, which takes seconds
     genotype = runs.search(config, progress=not options.quiet)
     if runs.is_first_process():
         decided, steps = len(genotype.meta["decided_at"]), genotype.meta["steps"]

@@ -31,7 +31,9 @@ def run(options: argparse.Namespace) -> None:
         return
 
     from nas_ctx import runs
+    from nas_ctx.runs.admission import admit
 
+    admit(config)  # before torch and NNI are loaded, which takes seconds
     scores = runs.train(config, progress=not options.quiet)
     for name, value in scores.items() if runs.is_first_process() else ():
         print(f"{name:24s} {value:.4f}")

@@ -1,4 +1,4 @@
-"""What a network costs, found out without computing it: tensors are imagined, only their shapes are followed.
+"""What a network costs, without computing it: fake tensors have shapes and no content.
 
 Multiply-adds are counted by torch's own counter (half of its floating-point operations), of matrix products and
 convolutions, as is usual. Memory is that of all tensors alive at once, in 32 bits: weights, gradients, momentum, a
@@ -25,14 +25,14 @@ from nas_ctx.contexts import local_attention
 
 
 @contextmanager
-def imagined(mode: FakeTensorMode | None = None) -> Iterator[FakeTensorMode]:
+def fake_tensors(mode: FakeTensorMode | None = None) -> Iterator[FakeTensorMode]:
     """Within it new tensors have shape and type, but no content, and nothing is computed.
 
-    >>> with imagined():
+    >>> with fake_tensors():
     ...     (torch.rand(10**6, 10**6) @ torch.rand(10**6, 3)).shape
     torch.Size([1000000, 3])
     """
-    # Imagined tensors must not stay behind where later computations would find them.
+    # Fake tensors must not stay behind where later computations would find them.
     local_attention._mask.cache_clear()
     try:
         with mode or FakeTensorMode(allow_non_fake_inputs=True) as entered, _Copies():
@@ -42,7 +42,7 @@ def imagined(mode: FakeTensorMode | None = None) -> Iterator[FakeTensorMode]:
 
 
 class _Copies(TorchFunctionMode):
-    """Copies imagined tensors with their modules, as NNI does to freeze a space; torch's own way asks for a content."""
+    """Copies fake tensors with their modules, as NNI does to freeze a space; torch's own way asks for a content."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is not Tensor.__deepcopy__:
@@ -84,7 +84,7 @@ def parameters(network: nn.Module) -> int:
 def multiply_adds(run: Callable[[], object]) -> int:
     """Multiply-adds of what ``run`` computes.
 
-    >>> with imagined():
+    >>> with fake_tensors():
     ...     multiply_adds(lambda: nn.Conv2d(3, 8, 3, padding=1)(torch.rand(1, 3, 10, 10)))
     21600
     """
@@ -100,7 +100,7 @@ def one_step(
     loss: Callable[[], Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> Step:
-    """Do an optimiser step as it is after the first one, when the optimiser has its momentum; within :func:`imagined`.
+    """Do an optimiser step within :func:`fake_tensors`, as it is after the first one: the optimiser has its momentum.
 
     Args:
         network: in training mode.

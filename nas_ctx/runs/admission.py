@@ -1,0 +1,61 @@
+"""What would refuse a run, found out without writing anything: the run, its dry run and its command all ask here.
+
+Neither torch nor NNI is loaded, so that a command answers at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from nas_ctx.config import Config, DataConfig
+from nas_ctx.data import DATASETS
+from nas_ctx.errors import InputError
+from nas_ctx.plugins import load_plugins
+from nas_ctx.runs.folder import RunFolder, checkpoints_in
+
+if TYPE_CHECKING:
+    from nas_ctx.tasks import Task
+
+
+def refusals(config: Config, tasks: Mapping[str, Task] = MappingProxyType({})) -> dict[str, InputError]:
+    """What would refuse a run of ``config``: the section or key that it is about -> why.
+
+    Args:
+        tasks: those whose labels the data must have.
+
+    Raises:
+        InputError: a plugin cannot be loaded, so that nothing can be said.
+    """
+    load_plugins(config)
+    checks: dict[str, Callable[[], object]] = {
+        "data": partial(_check_data, config.data, tasks),
+        "model.start_from": partial(_check_start, config.model.start_from),
+        "output": lambda: RunFolder.of(config).admit(config),
+    }
+    refused = {}
+    for key, check in checks.items():
+        try:
+            check()
+        except InputError as error:
+            refused[key] = error
+    return refused
+
+
+def admit(config: Config) -> None:
+    """Raise the first of the :func:`refusals`, if there is one."""
+    for error in refusals(config).values():
+        raise error
+
+
+def _check_data(data: DataConfig, tasks: Mapping[str, Task]) -> None:
+    layout = DATASETS.resolve(data.name, "data.name")
+    for split in ("train", "val"):
+        layout(data.root, split, tasks)
+
+
+def _check_start(run: str | None) -> None:
+    if run is not None and not checkpoints_in(RunFolder(run).checkpoints):
+        raise InputError(f"model.start_from: {run}: holds no checkpoint to start from")

@@ -1,0 +1,147 @@
+"""What the networks of a configuration cost, traced with fake tensors: nothing is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nas_ctx.config import Config
+from nas_ctx.models.weights import without_weights
+from nas_ctx.runs.preview.measure import Step, bands_of, fake_tensors, multiply_adds, one_step, parameters
+from nas_ctx.runs.preview.record import Cost, Preview
+from nas_ctx.search import GumbelSearch
+from nas_ctx.search.choice import Choice
+from nas_ctx.search.cost import ExpectedCost
+from nas_ctx.search.supernet.layer import MixedLayer
+from nas_ctx.tasks import Task
+from nas_ctx.training.execution import arrange
+from nas_ctx.training.module import outputs_of, task_losses
+from nas_ctx.training.networks import build_network, make_search_space, network_of
+from nas_ctx.training.optimizer import sgd_with_poly
+
+
+@dataclass
+class Estimator:
+    """Estimates costs into a :class:`Preview`, as far as it comes.
+
+    Args:
+        config: of the run; no weights are loaded.
+        tasks: its tasks.
+        sample: a training sample for the shapes of the labels; without one no step is estimated.
+    """
+
+    config: Config
+    tasks: Mapping[str, Task]
+    sample: Mapping[str, Any] | None
+
+    def training(self, result: Preview) -> None:
+        """The network of a training, and a step of it."""
+        with self._traced(), fake_tensors():
+            network = build_network(self.config.model, self.tasks, self.config.seed)
+            result.step = self._step(network)
+            if result.step is not None and getattr(network, "reads_labels", False):
+                result.costs["network"] = Cost(parameters(network), self._each(result.step))
+            else:
+                result.costs["network"] = self._cost(network)
+
+    def search(self, result: Preview) -> None:
+        """The space of a search, its supernet, a step of it, and the smallest and largest network that it may find."""
+        model = self.config.model
+        with self._traced():
+            with fake_tensors() as mode:
+                space = make_search_space(model, self.tasks)
+            strategy = GumbelSearch(self.config.search)
+            supernet = strategy.mutate_model(space)  # outside, since a search computes with its choices
+            result.choices = {choice.label: choice.values for choice in strategy.choices}
+            with fake_tensors(mode):
+                alphas = _fake_alphas(supernet)
+                images = torch.empty(2, 3, *self.config.data.image_size)
+                counters = [ExpectedCost(supernet, strategy.choices, what) for what in ("multiply-adds", "parameters")]
+                supernet(images)  # counts candidates one by one, where nothing is computed for several at once
+                result.step = self._step(supernet)
+                each = (
+                    multiply_adds(lambda: supernet(images)) // len(images)
+                    if result.step is None
+                    else self._each(result.step)
+                )
+                result.costs["supernet"] = Cost(parameters(supernet) - alphas, each)
+                extremes = _extremes(supernet, result.choices, *(counter.costs() for counter in counters))
+                for name, candidates in extremes.items():
+                    costs = [(self._cost(network_of(model, self.tasks, choices)), choices) for choices in candidates]
+                    result.costs[name], result.chosen[name] = max(
+                        costs, key=lambda pair: (pair[0].multiply_adds, pair[0].parameters)
+                    )
+
+    @contextmanager
+    def _traced(self) -> Iterator[None]:
+        """Load no weights, and let local attention work in bands as large as on the device of the run."""
+        accelerator = self.config.training.accelerator
+        on_gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
+        with without_weights(), bands_of("cuda") if on_gpu else nullcontext():
+            yield
+
+    def _cost(self, network: nn.Module) -> Cost:
+        network.eval()
+        image = torch.empty(1, 3, *self.config.data.image_size)
+        return Cost(parameters(network), multiply_adds(lambda: network(image)))
+
+    def _each(self, step: Step) -> int:
+        return step.forward // self.config.data.batch_size
+
+    def _step(self, network: nn.Module) -> Step | None:
+        if self.sample is None:
+            return None
+        size, training = self.config.data.batch_size, self.config.training
+        batch = {
+            key: torch.empty(size, *value.shape, dtype=value.dtype) if isinstance(value, Tensor) else [value] * size
+            for key, value in self.sample.items()
+        }
+        network.train()
+        arrange(network, training.model_copy(update={"compile": False}))  # which changes nothing that is counted
+
+        def loss() -> Tensor:
+            return torch.stack(list(task_losses(self.tasks, outputs_of(network, batch), batch).values())).sum()
+
+        return one_step(network, batch, loss, sgd_with_poly(network, training)["optimizer"])
+
+
+def _fake_alphas(supernet: nn.Module) -> int:
+    """Put fake parameters in the place of alpha, which the strategy has made; return how many they are."""
+    choices = [module for module in supernet.modules() if isinstance(module, Choice)]
+    for choice in choices:
+        choice.alpha = nn.Parameter(torch.empty(len(choice.values)))
+    return sum(map(parameters, choices))
+
+
+def _extremes(
+    supernet: nn.Module,
+    choices: Mapping[str, list[Any]],
+    computed: Mapping[str, list[float]],
+    stored: Mapping[str, list[float]],
+) -> dict[str, list[dict[str, Any]]]:
+    """Choices that give the cheapest and the most expensive networks, by multiply-adds, then parameters.
+
+    An auxiliary head is needed once, however many blocks read its regions: in the most expensive network a block of
+    each target may have a candidate that is not its most expensive one, so that there are several to compare.
+
+    Nothing where a space has choices other than of layers, whose costs depend on each other.
+    """
+    measured = {module.label for module in supernet.modules() if isinstance(module, MixedLayer)}
+    if set(choices) - measured:
+        return {}
+    ranked = {
+        label: [index for *_, index in sorted(zip(computed[label], stored[label], range(len(values)), strict=True))]
+        for label, values in choices.items()
+    }
+    cheapest, costliest = (
+        {label: values[ranked[label][place]] for label, values in choices.items()} for place in (0, -1)
+    )
+    one_each = {label.partition("/")[0]: label for label in choices}.values()
+    others = {str(value): value for label in one_each for value in choices[label]}.values()
+    exchanged = [{label: value for label in one_each if value in choices[label]} for value in others]
+    return {"smallest": [cheapest], "largest": [costliest, *({**costliest, **change} for change in exchanged)]}

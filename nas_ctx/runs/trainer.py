@@ -1,0 +1,104 @@
+"""Lightning's trainer for a run, as its configuration asks for it, and the checkpoint that it resumes from."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+
+import pytorch_lightning as pl
+import yaml
+from nni.nas.evaluator.pytorch import Trainer
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from nas_ctx.config import Config, check_config, differences, to_yaml
+from nas_ctx.errors import InputError
+from nas_ctx.runs.callbacks.log import RunLog, log
+from nas_ctx.runs.callbacks.progress import Progress, Report, StepSeeds
+from nas_ctx.runs.callbacks.stepbar import StepBar
+from nas_ctx.runs.checkpoints import UNSEALED, Checkpoints, newest_whole, set_aside
+from nas_ctx.runs.folder import RunFolder
+from nas_ctx.runs.seal import SealedIO
+from nas_ctx.runs.stopping import StopRequest
+
+
+def is_first_process() -> bool:
+    """Whether this is the process, of those of a distributed run, that writes and speaks for all."""
+    return bool(rank_zero_only.rank == 0)
+
+
+def make_trainer(
+    config: Config, folder: RunFolder, stop: StopRequest, report: Report | None, progress: bool, *, clip: bool
+) -> pl.Trainer:
+    """The trainer of a run; ``clip`` says whether it clips gradients. (In a search the strategy does.)"""
+    training = config.training
+    strategy = training.strategy
+    if strategy == "auto" and training.devices > 1:
+        strategy = "ddp_find_unused_parameters_true"  # blocks that are decided stop using parameters
+    _silence()
+    try:
+        trainer = Trainer(
+            max_steps=training.steps,
+            val_check_interval=min(training.validate_every or training.steps, training.steps),
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            log_every_n_steps=training.log_every,
+            gradient_clip_val=training.gradient_clip if clip else None,
+            precision=training.precision,
+            accelerator=training.accelerator,
+            devices=training.devices,
+            strategy=strategy,
+            sync_batchnorm=training.sync_batchnorm,
+            use_distributed_sampler=False,  # our loaders part the data among the processes themselves
+            callbacks=_callbacks(config, folder, stop, report, progress),
+            plugins=[SealedIO()],
+            enable_checkpointing=False,  # ours is a callback
+            logger=False,
+            enable_progress_bar=False,  # ours is a callback
+            enable_model_summary=False,
+            default_root_dir=folder.path,
+        )
+    except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
+        raise InputError(f"training: {error}") from None
+    on_processors = isinstance(trainer.accelerator, pl.accelerators.CPUAccelerator)
+    if training.sync_batchnorm and trainer.world_size > 1 and on_processors:
+        raise InputError("training.sync_batchnorm: True: PyTorch synchronises batch norms on GPUs only")
+    return trainer
+
+
+def _callbacks(
+    config: Config, folder: RunFolder, stop: StopRequest, report: Report | None, progress: bool
+) -> list[pl.Callback]:
+    every = min(config.training.checkpoint_every or config.training.steps, config.training.steps)
+    callbacks: list[pl.Callback] = [
+        StepSeeds(config.seed),
+        Progress(folder, report),
+        Checkpoints(folder.checkpoints, every, stop, to_yaml(config)),
+    ]
+    return [*callbacks, *([RunLog()] if is_first_process() else []), *([StepBar()] if progress else [])]
+
+
+def resume_from(folder: RunFolder, config: Config) -> str | None:
+    """The newest whole checkpoint of an unfinished run; others are named and set aside. None starts anew."""
+
+    def differing(text: str) -> list[str]:
+        return differences(check_config(yaml.safe_load(text), "its configuration"), config)
+
+    path, refused = newest_whole(folder.checkpoints, differing)
+    if path is None and UNSEALED in refused.values():
+        raise InputError("; ".join(f"{bad}: {fault}" for bad, fault in refused.items()))
+    for bad, fault in refused.items() if is_first_process() else ():
+        line = f"{bad}: {fault}; now {set_aside(bad).name}; {'using ' + path.name if path else 'starting anew'}"
+        print(line, file=sys.stderr)
+        log.info("%s", line)
+    if path is not None:
+        log.info("resumes from %s", path.name)
+    return None if path is None else str(path)
+
+
+def _silence() -> None:
+    """Leave out what Lightning and NNI print about themselves; Lightning's warnings about the run stay."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("nni").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")
