@@ -46,16 +46,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             choices = dict(
                 zip(itertools.product(tasks, tasks), itertools.cycle(["local", "none", "t-label", "global"]))
             )
-            Genotype({f"{t}/{s}": choice for (t, s), choice in choices.items()}).save(
-                f"work/{study}/report/consensus.json"
-            )
+            for report in (f"work/{study}/report", f"work/{study}/hrnet48/report"):
+                Genotype({f"{t}/{s}": choice for (t, s), choice in choices.items()}).save(f"{report}/consensus.json")
     return folder
 
 
 @pytest.mark.parametrize("path", RUNS, ids=name_of)
 def test_every_configuration_runs(path: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
-    command = "search" if path.stem == "search" else "train"
+    command = "search" if path.stem.endswith("search") else "train"
     overrides = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
     assert main([command, str(path), "--quiet", *overrides]) == 0
     config = load_config(path)

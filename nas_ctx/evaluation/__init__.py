@@ -2,6 +2,7 @@
 
 from nas_ctx.evaluation.heat_map import write_importance
 from nas_ctx.evaluation.importance import Drop, Importance, measure_importance
+from nas_ctx.evaluation.quoted import read_quoted
 from nas_ctx.evaluation.results import Result, Row, gather, read_results
 from nas_ctx.evaluation.sheet import prediction_sheet
 from nas_ctx.evaluation.table import Cell, Comparison, ResultTable, make_table
@@ -24,6 +25,7 @@ __all__ = [
     "make_table",
     "measure_importance",
     "prediction_sheet",
+    "read_quoted",
     "read_results",
     "write_importance",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,23 +19,39 @@ from nas_ctx.training.module import outputs_of
 
 
 @torch.no_grad()
-def prediction_sheet(trained: Trained, images: int) -> NDArray[np.uint8]:
-    """Two rows per validation image: the image and the predictions, below them the truth; uint8 (H, W, 3).
+def prediction_sheet(runs: Trained | Mapping[str, Trained], images: int) -> NDArray[np.uint8]:
+    """Rows per validation image: the image and the predictions of each run, below them the truth; uint8 (H, W, 3).
 
     The images are spread evenly over the validation set and shown as the network sees them, padding included.
+
+    Args:
+        runs: a trained network, or several by name; the place of a task that a run does not predict stays empty.
+        images: how many.
+
+    Raises:
+        InputError: no image is asked for, or the runs have other validation images.
     """
     if images < 1:
         raise InputError(f"images: {images}, expected at least 1")
-    dataset = trained.data.val_set()
+    named = {"prediction": runs} if isinstance(runs, Trained) else dict(runs)
+    datasets = {name: run.data.val_set() for name, run in named.items()}
+    first, *others = datasets
+    for other in others:
+        if datasets[other].ids != datasets[first].ids:
+            raise InputError(f"{other}: its validation images are not those of {first}")
+    columns = list(dict.fromkeys(name for run in named.values() for name in run.tasks))
     rows: list[tuple[str, list[NDArray[np.uint8] | None]]] = []
-    for index in spread(images, len(dataset)):
-        batch = collate([dataset[index]])
-        logits = outputs_of(trained.model, batch)["final"]
-        predictions = [task.render(_first(task.predict(logits[name]))) for name, task in trained.tasks.items()]
-        truth = [task.render(_first(batch[name])) for name, task in trained.tasks.items()]
-        rows.append((f"{batch['id'][0]}: prediction", [_image(batch["image"]), *predictions]))
-        rows.append((f"{batch['id'][0]}: truth", [None, *truth]))
-    return tile_sheet(("image", *trained.tasks), rows)
+    for index in spread(images, len(datasets[first])):
+        truth: dict[str, NDArray[np.uint8]] = {}
+        for name, run in named.items():
+            batch = collate([datasets[name][index]])
+            logits = outputs_of(run.model, batch)["final"]
+            found = {of: task.render(_first(task.predict(logits[of]))) for of, task in run.tasks.items()}
+            picture = None if truth else _image(batch["image"])
+            rows.append((f"{batch['id'][0]}: {name}", [picture, *map(found.get, columns)]))
+            truth |= {of: task.render(_first(batch[of])) for of, task in run.tasks.items()}
+        rows.append((f"{batch['id'][0]}: truth", [None, *map(truth.get, columns)]))
+    return tile_sheet(("image", *columns), rows)
 
 
 def _first(maps: Tensor) -> NDArray[Any]:

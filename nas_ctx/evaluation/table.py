@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
@@ -54,6 +54,7 @@ class ResultTable:
         columns: the main metric of each task, as ``"<task>/<metric>"``.
         cells: row -> metric -> cell, for every metric and for ``delta_m``.
         reference: the row that the others are compared with; None where there is only one row.
+        quoted: rows that were measured elsewhere, see :func:`nas_ctx.evaluation.quoted.read_quoted`.
     """
 
     rows: list[Row]
@@ -62,6 +63,7 @@ class ResultTable:
     cells: dict[str, dict[str, Cell]]
     reference: str | None
     comparisons: list[Comparison]
+    quoted: list[dict[str, str]] = field(default_factory=list)
 
 
 def make_table(rows: Sequence[Row], against: str | None = None) -> ResultTable:

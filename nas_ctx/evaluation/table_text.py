@@ -19,10 +19,11 @@ Lines = list[list[str]]
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a table: a mean per task, its deviation beside it or not, and delta_m at the end or not."""
+    """The columns of a table: the number of runs, a mean per task, its deviation beside it, and delta_m at the end."""
 
     deviation: bool
     delta: bool
+    runs: bool = True
 
 
 LAYOUTS: Registry[Layout] = Registry("layout")
@@ -30,15 +31,20 @@ LAYOUTS.update({"B-1": Layout(False, False), "E-1": Layout(False, True), "G-1": 
 
 
 def result_lines(table: ResultTable, layout: Layout) -> Lines:
-    """The results. Scores where higher is better are shares of one, and shown in percent."""
-    head = ["network", "runs"]
+    """The results, quoted ones first. Scores where higher is better are shares of one, and shown in percent."""
+    head = ["network", *(["runs"] if layout.runs else [])]
     for name, task in table.tasks.items():
         head += [f"{name} {'↑' if task.higher_is_better else '↓'}", *(["std."] if layout.deviation else [])]
     lines = [[*head, "Δm [%] ↑"] if layout.delta else head]
+    for quoted in table.quoted:
+        line = [quoted["network"], *([MISSING] if layout.runs else [])]
+        for name in table.tasks:
+            line += [quoted.get(name, MISSING), *([MISSING] if layout.deviation else [])]
+        lines.append([*line, quoted.get(DELTA, MISSING)] if layout.delta else line)
     for row in table.rows:
         cells = table.cells[row.name]
         counts = sorted({cells[column].runs for column in table.columns if column in cells})
-        line = [row.name, "–".join(map(str, [*counts[:1], *counts[1:][-1:]]))]
+        line = [row.name, *(["–".join(map(str, [*counts[:1], *counts[1:][-1:]]))] if layout.runs else [])]
         for column, scale in _scales(table).items():
             mean, deviation = shown(cells.get(column), scale)
             line += [mean, deviation] if layout.deviation else [mean]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,50 @@ def test_the_figure_shows_every_run_and_every_mean(published: tuple[Path, dict],
 def test_a_figure_of_an_unknown_kind_is_refused_before_anything_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table", "nowhere", "--figure", "t.docx"]) == 2
     assert "--figure t.docx" in capsys.readouterr().err
+
+
+def test_rows_of_another_paper_stand_as_they_were_printed(
+    published: tuple[Path, dict], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Table B-1: its first row is quoted."""
+    folder, _ = published
+    quoted = tmp_path / "quoted.csv"
+    quoted.write_text('network,semseg,depth\n"HRNet18, [7]",33.18,0.667\n')
+    arguments = ["table", str(folder / "single"), "--layout", "B-1", "--no-runs", "--no-tests", "--quote", str(quoted)]
+    assert main(arguments) == 0
+    head, _, first, second = capsys.readouterr().out.splitlines()
+    tasks = re.findall(r"(\w+) [↑↓]", head)
+    assert "runs" not in head
+    shown = [dict(zip(tasks, line.split()[2:], strict=True)) for line in (first, second)]
+    assert first.startswith("HRNet18, [7]")
+    assert shown[0] == {"semseg": "33.18", "depth": "0.667", "normals": "–", "edge": "–"}
+    assert shown[1] == {"semseg": "38.02", "depth": "0.6104", "normals": "20.94", "edge": "76.22"}
+    assert main(["table", str(folder), "--no-tests"]) == 0
+    assert "paired" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "network,dept\na,1\n",
+            "unknown column 'dept'; known: network, ",
+        ),
+        ("depth\n1\n", "line 1: expected the columns network, "),
+        ("network,depth\na,1,2\n", "line 2: expected a name and 1 numbers"),
+        ("network,depth\na,good\n", "line 2: depth: 'good': expected a number, or nothing"),
+        (None, "cannot be read"),
+    ],
+)
+def test_bad_quotations_are_refused_in_a_line(
+    published: tuple[Path, dict], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, words: str
+) -> None:
+    if text is not None:
+        (tmp_path / "q.csv").write_text(text)
+    assert main(["table", str(published[0]), "--quote", str(tmp_path / "q.csv")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert "q.csv" in line
 
 
 @pytest.mark.parametrize(("layout", "columns"), [("B-1", 6), ("E-1", 7), ("G-1", 11)])

@@ -69,6 +69,35 @@ def test_the_sheet_shows_image_predictions_and_truth(trained_folder: Path, tmp_p
     assert not np.array_equal(*expected)
 
 
+def test_a_sheet_of_several_runs_is_their_sheets_one_above_the_other(
+    trained_folder: Path, rooms: Path, tmp_path: Path
+) -> None:
+    """Figure D-2: the rows of each run, and the truth once."""
+    single = tmp_path / "single"
+    runs.train(
+        tiny_config(rooms, single, tasks={"depth": {"mode": "classification"}}, training__steps=1), progress=False
+    )
+    for name, folders in {"both": [trained_folder, single], "first": [trained_folder], "second": [single]}.items():
+        assert main(["predict", *map(str, folders), "--images", "1", "--out", str(tmp_path / f"{name}.png")]) == 0
+    both, first, second = (
+        np.asarray(Image.open(tmp_path / f"{name}.png")).astype(int) for name in ("both", "first", "second")
+    )
+    width, high = round(TILE * 64 / 48) + GAP, CAPTION + TILE + GAP
+    row = [slice(HEAD + n * high + CAPTION, HEAD + n * high + CAPTION + TILE) for n in range(3)]
+    depth = slice(GAP + 2 * width, 2 * width + width)  # in the sheet of one task it is the second column
+    np.testing.assert_array_equal(both[row[0], :], first[row[0], :])
+    np.testing.assert_array_equal(both[row[1], depth], second[row[0], GAP + width : 2 * width])
+    np.testing.assert_array_equal(both[row[2], :], first[row[1], :])
+
+
+def test_runs_of_other_images_make_no_sheet(trained_folder: Path, rooms: Path, tmp_path: Path, capsys) -> None:
+    fewer = {"data__limit_val": 2, "training__steps": 1}
+    runs.train(tiny_config(rooms, tmp_path / "t", **fewer), progress=False)
+    assert main(["predict", str(trained_folder), str(tmp_path / "t"), "--out", str(tmp_path / "s.png")]) == 2
+    assert "its validation images are not those of" in capsys.readouterr().err
+    assert not (tmp_path / "s.png").exists()
+
+
 def test_what_is_no_trained_network_is_refused(rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["predict", str(tmp_path)]) == 2
     assert "expected the folder of a training run" in capsys.readouterr().err

@@ -1,10 +1,12 @@
 """Draw the predictions of a trained network: validation images, predictions and ground truth on one sheet.
 
-RUN is the folder of a training run; its newest checkpoint is used, so an unfinished run works too.
+RUN is the folder of a training run; its newest checkpoint is used, so an unfinished run works too. Several runs on the
+same validation images stand one above the other, such as regression and classification of depth (figure D-2).
 
 examples:
   nas-ctx predict work/rooms/train/consensus --out sheet.png
   nas-ctx predict work/rooms/train/baseline --images 8 --out baseline.png
+  nas-ctx predict work/nyud/single/depth/seed-0 work/nyud/single-classes/depth/seed-0 --out figure-d-2.png
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", metavar="RUN", help="folder of a training run")
+    parser.add_argument("folders", nargs="+", metavar="RUN", help="folders of training runs")
     parser.add_argument("--out", default="sheet.png", metavar="FILE", help="picture to write (default: %(default)s)")
     parser.add_argument("--images", type=int, default=4, metavar="N", help="validation images (default: %(default)s)")
 
@@ -25,6 +27,8 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.runs.trained import load_trained
 
     check_file(options.out, BEGINNINGS[".png"])
-    trained = load_trained(options.folder)
-    write_png(prediction_sheet(trained, options.images), options.out)
-    print(f"wrote {options.out}: image, {', '.join(trained.tasks)} as predicted by {trained.checkpoint}")
+    runs = {folder: load_trained(folder) for folder in options.folders}
+    one, *others = runs.values()
+    write_png(prediction_sheet(runs if others else one, options.images), options.out)
+    for trained in runs.values():
+        print(f"wrote {options.out}: image, {', '.join(trained.tasks)} as predicted by {trained.checkpoint}")

@@ -9,11 +9,13 @@ examples:
   nas-ctx table work/nyud
   nas-ctx table work/nyud --layout E-1 --format latex --out table.tex
   nas-ctx table work/nyud --against "multi-task baseline" --format csv
+  nas-ctx table work/nyud/single --layout B-1 --no-tests --no-runs --quote published.csv
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 
 
@@ -24,13 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format", default="text", metavar="NAME", help="text, markdown, latex or csv (default: %(default)s)"
     )
     parser.add_argument("--against", metavar="ROW", help="row to compare with (default: the multi-task baseline)")
+    parser.add_argument(
+        "--quote", metavar="FILE", help="CSV of rows measured elsewhere: network, and any of the tasks and delta_m"
+    )
+    parser.add_argument("--no-tests", action="store_true", help="leave out the paired tests")
+    parser.add_argument("--no-runs", action="store_true", help="leave out the number of runs")
     parser.add_argument("--out", metavar="FILE", help="write the table to a file instead of printing it")
     parser.add_argument("--figure", metavar="FILE", help="also draw it (.png, .svg or .pdf)")
 
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.errors import InputError
-    from nas_ctx.evaluation import FORMATS, LAYOUTS, draw_table, gather, make_table, read_results
+    from nas_ctx.evaluation import FORMATS, LAYOUTS, draw_table, gather, make_table, read_quoted, read_results
     from nas_ctx.files import BEGINNINGS, check_file, write_text
 
     as_text, layout = FORMATS[options.format], LAYOUTS[options.layout]
@@ -40,7 +47,12 @@ def run(options: argparse.Namespace) -> None:
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     table = make_table(gather(results), options.against)
-    text = as_text(table, layout).rstrip("\n")
+    table = dataclasses.replace(
+        table,
+        comparisons=[] if options.no_tests else table.comparisons,
+        quoted=[] if options.quote is None else read_quoted(options.quote, table.tasks),
+    )
+    text = as_text(table, dataclasses.replace(layout, runs=not options.no_runs)).rstrip("\n")
     if options.figure is not None:
         check_file(options.figure, BEGINNINGS[options.figure.lower()[-4:]])
         draw_table(table, options.figure)

@@ -1,0 +1,54 @@
+"""Rows of a table that were measured elsewhere, entered by hand and shown as they were printed there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from nas_ctx.errors import InputError, suggestion
+from nas_ctx.evaluation.table import DELTA
+from nas_ctx.evaluation.table_text import MISSING
+
+
+def read_quoted(path: str | os.PathLike[str], tasks: Iterable[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file with the columns ``network`` and any of ``tasks`` and ``delta_m``: column -> text.
+
+    Raises:
+        InputError: an unreadable file, an unknown column, a line without a name or of another length, or a text that is
+            neither a number nor empty.
+    """
+    known = ["network", *tasks, DELTA]
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    head, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+    if head[:1] != ["network"]:
+        raise InputError(f"{path}: line 1: expected the columns network, {', '.join(known[1:])}, got {', '.join(head)}")
+    for name in head:
+        if name not in known:
+            raise InputError(f"{path}: unknown column {name!r}; known: {', '.join(known)}{suggestion(name, known)}")
+    rows = []
+    for number, line in enumerate(lines, 2):
+        if not line:
+            continue
+        if len(line) != len(head) or not line[0].strip():
+            raise InputError(f"{path}: line {number}: expected a name and {len(head) - 1} numbers, got {line}")
+        row = dict(zip(head, (text.strip() for text in line), strict=True))
+        for name in head[1:]:
+            row[name] = _printed(row[name], f"{path}: line {number}: {name}")
+        rows.append(row)
+    return rows
+
+
+def _printed(text: str, place: str) -> str:
+    if text in ("", "-", MISSING):
+        return MISSING
+    try:
+        float(text)
+    except ValueError:
+        raise InputError(f"{place}: {text!r}: expected a number, or nothing") from None
+    return text
