@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from nas_ctx.contexts.projection import Activation, projection
 from nas_ctx.contexts.sharing import Shared
-from nas_ctx.plugins.registry import Registry, called_with
+from nas_ctx.plugins import Registry, called_with
 
 CONTEXTS: Registry[type[nn.Module]] = Registry(
     "context",
     group="nas_ctx.contexts",
-    refusal=called_with("in_channels", "channels", "affine=", made=nn.Module),
+    validator=called_with("in_channels", "channels", "affine=", base=nn.Module),
 )
 register_context = CONTEXTS.register
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nas_ctx.data.reading import read_image, read_lines
 from nas_ctx.errors import InputError, unknown_name
-from nas_ctx.plugins.registry import Registry, subclass_of
+from nas_ctx.plugins import Registry, subclass_of
 
 if TYPE_CHECKING:
     from nas_ctx.tasks import Task
@@ -153,6 +153,6 @@ def finite(label: NDArray[Any]) -> NDArray[np.float32]:
 
 
 DATASETS: Registry[type[DenseDataset]] = Registry(
-    "data set", group="nas_ctx.datasets", refusal=subclass_of(DenseDataset)
+    "data set", group="nas_ctx.datasets", validator=subclass_of(DenseDataset)
 )
 register_dataset = DATASETS.register

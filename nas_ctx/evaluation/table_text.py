@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nas_ctx.evaluation.table import DELTA, Cell, ResultTable
 from nas_ctx.files import escape_csv_formula
-from nas_ctx.plugins.registry import Registry
+from nas_ctx.plugins import Registry
 
 MISSING = "–"
 Lines = list[list[str]]

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.models.hrnet import fuse_bilinearly
 from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights, is_loading, read_weights
-from nas_ctx.plugins import is_path
-from nas_ctx.plugins.registry import Registry, called_with, signature_of
+from nas_ctx.plugins import Registry, called_with, is_path, signature_of
 
 NOT_OF_WEIGHTS = ("out_indices", "feature_location", "feature_cls", "img_size", "dynamic_img_size")
 """Options that change no weights, or (``img_size``) those that timm resamples when it loads them."""
@@ -28,7 +27,7 @@ MEASURED_ON = 128
 """Height and width in pixels of the image on which the strides of one's own backbone are measured."""
 
 BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
-    "backbone", group="nas_ctx.backbones", refusal=called_with(made=nn.Module, options=True)
+    "backbone", group="nas_ctx.backbones", validator=called_with(base=nn.Module, options=True)
 )
 """Backbones that are not timm's: ``BACKBONES[name](**options)`` is a module from images to feature maps."""
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from nas_ctx.contexts.projection import conv_norm
-from nas_ctx.plugins.registry import Registry, called_with
+from nas_ctx.plugins import Registry, called_with
 
 MakeHead = Callable[[int, int], nn.Module]
 """(in_channels, channels) to a module from the backbone's features (B, in_channels, h, w) to (B, channels, h, w)."""
 
 HEADS: Registry[MakeHead] = Registry(
-    "head", group="nas_ctx.heads", refusal=called_with("in_channels", "channels", made=nn.Module)
+    "head", group="nas_ctx.heads", validator=called_with("in_channels", "channels", base=nn.Module)
 )
 register_head = HEADS.register
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from torch import nn
 
 from nas_ctx.models.backbone import Backbone
-from nas_ctx.plugins.registry import Registry, called_with
+from nas_ctx.plugins import Registry, called_with
 
 
 class TaskShape(Protocol):
@@ -25,7 +25,7 @@ class MakeNetwork(Protocol):
 
 
 NETWORKS: Registry[MakeNetwork] = Registry(
-    "network", group="nas_ctx.networks", refusal=called_with("backbone", "tasks", "dropout=")
+    "network", group="nas_ctx.networks", validator=called_with("backbone", "tasks", "dropout=")
 )
 register_network = NETWORKS.register
 
@@ -33,6 +33,6 @@ MakeDistillation = Callable[[Sequence[str], int], nn.Module]
 """(names of the tasks, channels) to a module from features {task: (B, channels, h, w)} to refined ones alike."""
 
 DISTILLATIONS: Registry[MakeDistillation] = Registry(
-    "distillation", group="nas_ctx.distillations", refusal=called_with("tasks", "channels", made=nn.Module)
+    "distillation", group="nas_ctx.distillations", validator=called_with("tasks", "channels", base=nn.Module)
 )
 register_distillation = DISTILLATIONS.register

@@ -17,7 +17,7 @@ from torch import nn
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.registry import TaskShape
-from nas_ctx.plugins.registry import Registry, called_with, signature_of
+from nas_ctx.plugins import Registry, called_with, signature_of
 
 
 class MakeSpace(Protocol):
@@ -35,7 +35,7 @@ GIVEN = {
 """The keyword arguments that a space may have and then gets from the package."""
 
 SPACES: Registry[MakeSpace] = Registry(
-    "space", group="nas_ctx.spaces", refusal=called_with("backbone", "tasks", options=True)
+    "space", group="nas_ctx.spaces", validator=called_with("backbone", "tasks", options=True)
 )
 register_space = SPACES.register
 

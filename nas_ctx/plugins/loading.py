@@ -1,4 +1,4 @@
-"""Code of users: a part named by its path, ``"module:Name"``, and the modules that a configuration names.
+"""Users' code: components named by their path, ``"module:Name"``, and the modules that a configuration names.
 
 Only configurations (and programs) load code. A genotype or a table may repeat a path, and then gets what is loaded
 already; see :meth:`nas_ctx.plugins.registry.Registry.resolve`.
@@ -24,7 +24,7 @@ _named: set[str] = set()
 
 
 class NamesPlugins(Protocol):
-    """What is asked of a configuration: the modules it names, and the folder to look for them in first."""
+    """What loading needs of a configuration: the modules it names, and the folder where they are looked for first."""
 
     plugins: list[str]
     plugin_folder: str | None
@@ -41,16 +41,16 @@ def load_plugins(config: NamesPlugins) -> None:
     """
     for folder in (config.plugin_folder, str(Path.cwd())):
         if folder is not None and folder not in sys.path:
-            sys.path.append(folder)  # at the end: a module of the user's replaces none that is installed
+            sys.path.append(folder)  # at the end: no module of a user replaces an installed one
     for name in config.plugins:
         try:
             load_module(name)
         except InputError as error:
             raise InputError(f"plugins: {error}") from None
         own = None if config.plugin_folder is None else _file_of(name, Path(config.plugin_folder))
-        found = getattr(sys.modules[name], "__file__", None)
-        if own is not None and (found is None or Path(found).resolve() != own.resolve()):
-            raise InputError(f"plugins: {name!r}: {own} is hidden by {found or 'a module of Python'}: rename it")
+        loaded = getattr(sys.modules[name], "__file__", None)
+        if own is not None and (loaded is None or Path(loaded).resolve() != own.resolve()):
+            raise InputError(f"plugins: {name!r}: {own} is hidden by {loaded or 'a module of Python'}: rename it")
 
 
 def is_path(name: str) -> bool:
@@ -68,7 +68,7 @@ def loadable(path: str) -> bool:
 
 
 def load_path(path: str) -> object:
-    """What stands at ``"package.module:Name"``; a dot in the name reaches into a class.
+    """The object at ``"package.module:Name"``; a dot in the name reaches into a class.
 
     Raises:
         InputError: no such module, one that cannot be imported, or no such name in it.
@@ -80,23 +80,22 @@ def load_path(path: str) -> object:
     nas_ctx.errors.InputError: 'collections:OrderedDic': there is no 'OrderedDic' in ...; did you mean 'OrderedDict'?
     """
     if not PATH.fullmatch(path) or path.partition(":")[0].endswith(".py"):
-        hint = f", as in {_mended(path)!r}" if _mended(path) != path else ""
-        raise InputError(f"{path!r}: expected 'module:Name'{hint}")
+        raise InputError(f"{path!r}: expected 'module:Name'{_hint(path)}")
     name, _, inside = path.partition(":")
-    part: object = load_module(name)
+    component: object = load_module(name)
     for attribute in inside.split("."):
-        if not hasattr(part, attribute):
-            place = getattr(part, "__file__", None) or name
-            raise InputError(f"{path!r}: there is no {attribute!r} in {place}{suggestion(attribute, _public(part))}")
-        part = getattr(part, attribute)
-    return part
+        if not hasattr(component, attribute):
+            place = getattr(component, "__file__", None) or name
+            public = [name for name in dir(component) if not name.startswith("_")]
+            raise InputError(f"{path!r}: there is no {attribute!r} in {place}{suggestion(attribute, public)}")
+        component = getattr(component, attribute)
+    return component
 
 
 def load_module(name: str) -> ModuleType:
-    """Import a module that a configuration names; whatever goes wrong is said in one line."""
+    """Import a module that a configuration names; whatever goes wrong is an error of one line."""
     if not MODULE.fullmatch(name) or name.endswith(".py"):
-        hint = f", as in {_mended(name)!r}" if _mended(name) != name else ""
-        raise InputError(f"{name!r}: expected the name of a module{hint}")
+        raise InputError(f"{name!r}: expected the name of a module{_hint(name)}")
     importlib.invalidate_caches()  # the file may be younger than Python's list of its folder
     try:
         module = importlib.import_module(name)
@@ -111,10 +110,11 @@ def load_module(name: str) -> ModuleType:
     return module
 
 
-def _mended(name: str) -> str:
-    """What was probably meant: a path of files as a module's name."""
+def _hint(name: str) -> str:
+    """What was probably meant, where a path of files is given as a module's name."""
     module, colon, inside = name.partition(":")
-    return module.removesuffix(".py").strip("./").replace("/", ".") + colon + inside
+    corrected = module.removesuffix(".py").strip("./").replace("/", ".") + colon + inside
+    return "" if corrected == name else f", as in {corrected!r}"
 
 
 def _line_in(error: BaseException) -> str:
@@ -126,10 +126,6 @@ def _line_in(error: BaseException) -> str:
             return f" ({file}, line {trace.tb_lineno})"
         trace = trace.tb_next
     return ""
-
-
-def _public(part: object) -> list[str]:
-    return [name for name in dir(part) if not name.startswith("_")]
 
 
 def _modules() -> Iterator[str]:

@@ -21,7 +21,8 @@ def locked(folder: Path) -> Iterator[None]:
 
     The file stays: removing it would let a third process lock a new one while a second still waits for the old. The
     lock is of the kind that belongs to one process (POSIX ``lockf``), so that data workers that outlive a killed run
-    for some seconds do not keep it; it works over NFS, too.
+    for some seconds do not keep it; it works over NFS, too. (The library filelock takes ``flock``, which workers
+    inherit, empties the file before it has the lock, and follows links.)
 
     Raises:
         InputError: another process holds the lock, or the folder cannot be written to.

@@ -12,7 +12,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from nas_ctx.labels import IGNORE
-from nas_ctx.plugins.registry import Registry, subclass_of
+from nas_ctx.plugins import Registry, subclass_of
 from nas_ctx.tasks import losses
 from nas_ctx.tasks.checks import not_finite
 
@@ -99,5 +99,5 @@ class Task(ABC):
         return torch.from_numpy(np.ascontiguousarray(array))
 
 
-TASKS: Registry[type[Task]] = Registry("task", group="nas_ctx.tasks", refusal=subclass_of(Task))
+TASKS: Registry[type[Task]] = Registry("task", group="nas_ctx.tasks", validator=subclass_of(Task))
 register_task = TASKS.register

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from nas_ctx.plugins.registry import Registry
+from nas_ctx.plugins import Registry
 from nas_ctx.tasks import losses
 from nas_ctx.tasks.coding import DepthBins, TriangularCode
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nas_ctx.contexts import CONTEXTS, ContextInput
 from nas_ctx.contexts.attention import region_map
-from nas_ctx.plugins.registry import called_with
+from nas_ctx.plugins import called_with
 from nas_ctx.testing.messages import Check, close, doing, expect, name_of, run_all
 from nas_ctx.testing.modules import every_parameter_learns, images_are_independent
 
@@ -36,7 +36,7 @@ def check_context(context: MakeContext | str) -> None:
 
 
 def has_the_constructor(make: MakeContext) -> None:
-    problem = called_with("in_channels", "channels", "affine=", made=nn.Module)(make)
+    problem = called_with("in_channels", "channels", "affine=", base=nn.Module)(make)
     expect(
         problem is None,
         f"{problem}. A context type is a torch.nn.Module with the constructor "

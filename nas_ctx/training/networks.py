@@ -19,8 +19,7 @@ from nas_ctx.models.grid import label
 from nas_ctx.models.relational import block_names, fixed, genotype_files
 from nas_ctx.models.spaces import freeze, make_space
 from nas_ctx.models.weights import WeightsFile
-from nas_ctx.plugins import is_path
-from nas_ctx.plugins.registry import signature_of
+from nas_ctx.plugins import is_path, signature_of
 from nas_ctx.tasks import Task
 
 PAPER_SPACE = ModelConfig.default("space")

@@ -73,7 +73,7 @@ def test_a_path_is_imported_checked_and_filed(mean):
         ("leaving:Mean", "'leaving': cannot be imported: SystemExit: 7"),
         (
             "my_contexts.Mean",
-            "key: unknown context .*; a part of one's own is named module:Name, as in 'my_contexts:Mean'",
+            "key: unknown context .*; a custom component is named module:Name, as in 'my_contexts:Mean'",
         ),
         ("maen", "key: unknown context 'maen'; known: .*; did you mean 'mean'?"),
     ],
