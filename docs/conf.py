@@ -53,7 +53,8 @@ python_maximum_signature_line_length = 90
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!nas_ctx\.|search_spaces\.).*"),
-    ("py:.*", r".*\.[A-Z]|.*\._\w+|nas_ctx\.contexts\.sharing\.Shared|nas_ctx\.data\.loading\..*"),  # for ourselves
+    ("py:.*", r".*\.[A-Z]|.*\._\w+|nas_ctx\.contexts\.sharing\.Shared"),  # internal
+    ("py:.*", r"nas_ctx\.(data\.loading|config\.section)\..*"),
 ]
 
 # Tutorials

@@ -78,7 +78,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(os.environ["BUILT_DOCS"]).resolve()
     folder = tmp_path_factory.mktemp("pages")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("_generated", "__pycache__"))
-    for name in ("README.md", "CHANGELOG.md"):
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
         shutil.copy(ROOT / name, folder)
     words = ("--fail-on-warning", "--keep-going", "--quiet", "-D", "plot_gallery=False", "docs", "built")
     python("-m", "sphinx", *words, folder=folder)
@@ -145,3 +145,18 @@ def test_formulas_are_drawn_without_a_script(pages: Path) -> None:
     page = (pages / "method.html").read_text(encoding="utf-8")
     assert page.count("<math") > 20
     assert not re.search("<script[^>]*(mathjax|katex)", page, re.IGNORECASE)
+
+
+@pytest.mark.docs
+def test_drawings_show_the_rooms_of_the_import_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever adds a room, or moves it, draws it: `python docs/_site/diagrams.py`."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_site"))
+    import diagrams
+
+    for name, draw in diagrams.DRAWINGS.items():
+        assert (diagrams.FOLDER / f"{name}.svg").read_text(encoding="utf-8") == draw().svg(), name
+    package = ROOT / "nas_ctx"
+    modules = {path.stem for path in package.glob("*.py")} | {
+        path.parent.name for path in package.glob("*/__init__.py")
+    }
+    assert {room for layer in diagrams.layers() for room in layer} == modules - {"__init__"} | {"search_spaces"}

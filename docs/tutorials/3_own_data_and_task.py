@@ -206,7 +206,7 @@ for block, context in runs.search(config, progress=False).items():
 # The found network, trained, and what it predicts for pictures it has not seen.
 # ``nas-ctx predict`` draws the same.
 from nas_ctx.evaluation import prediction_sheet
-from nas_ctx.runs.trained import load_trained
+from nas_ctx.runs import load_trained
 
 config.output = str(root.parent / "trained")
 config.model.blocks = str(root.parent / "search" / "genotype.json")

@@ -131,4 +131,4 @@ axis.spines[:].set_visible(False)
 #
 # A search that is stopped or killed goes on with the same command, on whichever machine
 # sees its folder. What has to be the same everywhere, who can reach the manager, and
-# what was tested of all this: :doc:`/cluster` and :doc:`/reliability`.
+# what was tested of all this: :doc:`/cluster` and :doc:`/fault-tolerance`.

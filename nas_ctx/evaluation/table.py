@@ -73,7 +73,7 @@ def make_table(rows: Sequence[Row], against: str | None = None) -> ResultTable:
     tasks. Its deviation is over the row's runs, each against these single-task means.
 
     Args:
-        rows: from :func:`nas_ctx.evaluation.results.gather`.
+        rows: from :func:`nas_ctx.evaluation.gather`.
         against: the row that others are compared with; by default the multi-task baseline, else the first row.
 
     Raises:

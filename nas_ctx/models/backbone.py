@@ -51,7 +51,7 @@ class Backbone(nn.Module):
         pretrained: load timm's weights for the name (needs the network or a filled cache). A custom backbone gets it
             if it has a keyword argument of that name.
         weights: load these instead: a file, or ``"package:NAME"``, an installed package with one in it; see
-            :func:`~nas_ctx.models.weights.read_weights`. The attribute ``weights`` keeps what was read.
+            ``nas_ctx.models.weights``. The attribute ``weights`` keeps what was read.
         options: further arguments of ``timm.create_model``, such as ``out_indices`` or, for transformers made for one
             size, ``img_size`` or ``dynamic_img_size``; or of one's own backbone. Of HRNets also ``fusion``: "nearest",
             as in timm, or "bilinear".

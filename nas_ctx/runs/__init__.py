@@ -15,12 +15,26 @@ if TYPE_CHECKING:
     from nas_ctx.runs.run import describe as describe
     from nas_ctx.runs.run import search as search
     from nas_ctx.runs.run import train as train
+    from nas_ctx.runs.trained import Trained as Trained
+    from nas_ctx.runs.trained import load_trained as load_trained
     from nas_ctx.runs.trainer import is_first_process as is_first_process
 
-__all__ = ["Interrupted", "RunFolder", "describe", "is_first_process", "search", "train"]
+_LATER = {"describe": "run", "search": "run", "train": "run", "is_first_process": "trainer"}
+_LATER |= dict.fromkeys(("Trained", "load_trained"), "trained")
+
+__all__ = [
+    "Interrupted",
+    "RunFolder",
+    "Trained",
+    "describe",
+    "is_first_process",
+    "load_trained",
+    "search",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module("nas_ctx.runs.run"), name)
+    return getattr(importlib.import_module(f"nas_ctx.runs.{_LATER[name]}"), name)

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.errors import InputError
     from nas_ctx.evaluation import measure_importance, write_importance
     from nas_ctx.files import check_folder
-    from nas_ctx.runs.trained import load_trained
+    from nas_ctx.runs import load_trained
 
     check_folder(options.out, "importance.json")
     if options.images is not None and options.images < 2:

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.data.show import write_png
     from nas_ctx.evaluation import prediction_sheet
     from nas_ctx.files import BEGINNINGS, check_file
-    from nas_ctx.runs.trained import load_trained
+    from nas_ctx.runs import load_trained
 
     check_file(options.out, BEGINNINGS[".png"])
     runs = {folder: load_trained(folder) for folder in options.folders}
