@@ -43,7 +43,8 @@ def suggestion(name: object, known: Iterable[object]) -> str:
 def guarded(name: str, command: Callable[[], object]) -> int:
     """Run ``command`` and return its exit code; what a user can mend becomes one line on standard error.
 
-    0 done; 2 wrong input, or a file that cannot be read or written; 130 interrupted by Ctrl-C, 143 by SIGTERM.
+    0 done; 2 wrong input, or a file that cannot be read or written; 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by
+    SIGHUP.
     A broken pipe is left to the caller.
     """
     struck: list[int] = []

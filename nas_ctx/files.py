@@ -17,7 +17,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on a clean exit it becomes ``path``, on an error it is removed.
 
     The folder of ``path`` is made when it is missing. The temporary name keeps the suffix, since some writers
-    choose their format by it.
+    choose their format by it. File and name are on the disk when the block has ended.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -32,7 +32,9 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
+        sync(temporary)  # a power cut after the renaming must not leave an empty file under the good name
         os.replace(temporary, path)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -92,7 +94,7 @@ def unlinked(path: str, flags: int) -> int:
 
 
 def sync(path: str | os.PathLike[str]) -> None:
-    """Wait until the contents of a file are on the disk, so that they outlive a power cut."""
+    """Wait until the contents of a file, or the names in a folder, are on the disk: they outlive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -42,7 +42,7 @@ WORKFLOW = """typical workflow:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line ``arguments`` (``sys.argv`` by default) and return the exit code:
-    0 done, 2 wrong input or a file that cannot be written, 130 or 143 interrupted."""
+    0 done, 2 wrong input or a file that cannot be written, 130, 143 or 129 interrupted."""
     try:
         return _main(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt:  # before a command had started that reports it

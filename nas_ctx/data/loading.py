@@ -113,7 +113,7 @@ def _apart(worker: int) -> None:
     A worker that died of the signal would take along the step that the run wants to bring to its end, and save.
     """
     os.setpgid(0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM):  # what stood there was the run's own
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # what stood there was the run's own
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -38,10 +38,19 @@ class Checkpoints(Callback):
         every: steps between two.
         stop: looked at after every step and every validation batch.
         run: the configuration as YAML, which each checkpoint holds, so that one of another run is known as such.
+        check: called before anything is written; raises where the folder is no longer there.
     """
 
-    def __init__(self, folder: Path, every: int, stop: StopRequest | None = None, run: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        every: int,
+        stop: StopRequest | None = None,
+        run: str = "",
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
         self.folder, self.every, self.stop, self.run = folder, every, stop or StopRequest(), run
+        self.check = check
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["run"] = self.run
@@ -69,6 +78,7 @@ class Checkpoints(Callback):
         return bool(trainer.strategy.reduce_boolean_decision(asked, all=False)) if trainer.world_size > 1 else asked
 
     def _save(self, trainer: Trainer) -> None:
+        self.check()
         path = self.folder / f"step={trainer.global_step}.ckpt"
         part = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # a name that nobody can have made a link
         try:
@@ -76,6 +86,7 @@ class Checkpoints(Callback):
             if trainer.is_global_zero:
                 sync(part)  # a power cut after the renaming must not leave an empty file under the good name
                 os.replace(part, path)
+                sync(self.folder)
                 before = [kept for kept in checkpoints_in(self.folder) if step_of(kept) < trainer.global_step]
                 for older in before[KEPT - 1 :]:
                     older.unlink()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
-from nas_ctx.files import check_entry, write_text, written_whole
+from nas_ctx.files import check_entry, sync, write_text, written_whole
 from nas_ctx.runs.environment import environment
 from nas_ctx.runs.lock import NAME as LOCK
 from nas_ctx.runs.lock import locked
@@ -39,6 +39,7 @@ class RunFolder:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._identity: tuple[int, int] | None = None
         self.config = self.path / "config.yaml"
         self.genotype = self.path / "genotype.json"
         self.history = self.path / "history.csv"
@@ -48,8 +49,11 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end: its metrics are written last."""
-        return self.metrics.exists()
+        """Whether the run came to its end: its metrics are written last. Half a file of them is none."""
+        try:
+            return bool(json.loads(self.metrics.read_text(encoding="utf-8")))
+        except (OSError, ValueError, RecursionError):
+            return False
 
     @classmethod
     def of(cls, config: Config) -> RunFolder:
@@ -100,6 +104,8 @@ class RunFolder:
         self.admit(config)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
+            for folder in (self.path.parent, self.path, self.checkpoints):
+                sync(folder)
             for left_over in [*filter(_is_temporary, self.path.iterdir()), *self.checkpoints.glob("*.part")]:
                 left_over.unlink()
             write_text(self.config, to_yaml(config))
@@ -109,6 +115,7 @@ class RunFolder:
 
     def write_metrics(self, metrics: Mapping[str, float | None]) -> None:
         """Write the final metrics, which marks the run as finished."""
+        self.check_there()
         write_text(self.metrics, json.dumps(dict(metrics), indent=1) + "\n")
 
     def read_metrics(self) -> dict[str, float]:
@@ -128,13 +135,25 @@ class RunFolder:
         except OSError as error:
             raise InputError(f"output: {self.path}: {error.strerror}") from None
         with locked(self.path):
+            facts = self.path.stat()
+            self._identity = facts.st_dev, facts.st_ino
             yield
+
+    def check_there(self) -> None:
+        """Refuse to write on where the folder that is :meth:`held` was removed, or another took its place."""
+        try:
+            facts = self.path.stat()
+        except OSError as error:
+            raise InputError(f"output: {self.path}: {error.strerror}: was removed while the run was at work") from None
+        if self._identity not in (None, (facts.st_dev, facts.st_ino)):
+            raise InputError(f"output: {self.path}: another folder has taken its place while the run was at work")
 
     def put_row(self, name: str, row: Mapping[str, Any]) -> None:
         """Put the row of ``row["step"]`` at the end of a CSV file of the folder, whole or not at all.
 
         Rows of that step and later ones, left by a run that got further before it was resumed, give way.
         """
+        self.check_there()
         kept = [old for old in self.rows(name) if int(old["step"]) < int(row["step"])]
         with written_whole(self.path / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))

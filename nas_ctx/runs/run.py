@@ -47,7 +47,7 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
 
     Raises:
         InputError: an unknown component, data that are missing, an output folder that is taken.
-        Interrupted: SIGINT or SIGTERM came; the run is saved, and the same call resumes it.
+        Interrupted: SIGINT, SIGTERM or SIGHUP came; the run is saved, and the same call resumes it.
     """
     with _begun(config, "search", lambda tasks: make_search_space(config.model, tasks)) as run:
         strategy = GumbelSearch(
@@ -64,6 +64,7 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
 
         genotype = strategy.genotype(seed=config.seed, steps=trainer.global_step)
         if trainer.is_global_zero:
+            run.folder.check_there()
             genotype.save(run.folder.genotype)
             _finish(run.folder, trainer, module)
     return genotype

@@ -1,6 +1,7 @@
-"""Stopping when asked to: the first SIGINT or SIGTERM lets the step in progress end and be saved, the second does not.
+"""Stopping when asked to: the first SIGINT, SIGTERM or SIGHUP lets the step in progress end and be saved.
 
-Neither Lightning's nor Python's own handling saves anything on SIGTERM, which is what cluster schedulers send.
+The second does not wait. Neither Lightning's nor Python's own handling saves anything on SIGTERM, which is what cluster
+schedulers send. SIGHUP comes when a terminal or a connection is closed; where it is ignored (``nohup``) it stays so.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from types import FrameType
 
 from nas_ctx.errors import InputError, in_main_thread
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -28,7 +29,7 @@ class Interrupted(KeyboardInterrupt):
 
     @property
     def exit_code(self) -> int:
-        """As shells count it: 130 for SIGINT, 143 for SIGTERM."""
+        """As shells count it: 130 for SIGINT, 143 for SIGTERM, 129 for SIGHUP."""
         return 128 + self.number
 
 
@@ -61,7 +62,8 @@ class StopRequest:
         """Take the signals. Lightning puts a handler of its own before ours when it starts, so do it again then."""
         if in_main_thread():
             for number in SIGNALS:
-                signal.signal(number, self.handle)
+                if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                    signal.signal(number, self.handle)
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:
@@ -83,7 +85,7 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn SIGINT and SIGTERM into a :class:`StopRequest` for as long as the block runs.
+    """Turn SIGINT, SIGTERM and SIGHUP into a :class:`StopRequest` for as long as the block runs.
 
     Whatever the block raises after a signal becomes :class:`Interrupted`, input errors aside.
 

@@ -73,7 +73,7 @@ def _callbacks(
     callbacks: list[pl.Callback] = [
         StepSeeds(config.seed),
         Progress(folder, report),
-        Checkpoints(folder.checkpoints, every, stop, to_yaml(config)),
+        Checkpoints(folder.checkpoints, every, stop, to_yaml(config), folder.check_there),
     ]
     return [*callbacks, *([RunLog()] if is_first_process() else []), *([StepBar()] if progress else [])]
 

@@ -62,12 +62,14 @@ class HistoryWriter:
         self._file.write(f"{step}," + ",".join(format(number, ".9g") for number in numbers) + "\r\n")
 
     def flush(self) -> None:
-        """Hand the rows to the operating system."""
+        """Bring the rows to the disk: a checkpoint that goes on after them is about to be written there."""
         if self._file is not None:
             self._file.flush()
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file. Idempotent."""
         if self._file is not None:
+            self.flush()
             self._file.close()
             self._file = None

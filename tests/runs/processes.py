@@ -35,9 +35,10 @@ def command(arguments: list[str], said: Path, limit: int | None = None) -> None:
     sys.stdout = sys.stderr = stream
     faulthandler.register(signal.SIGUSR1, file=stream, all_threads=True)  # see `ended`
     # As in a terminal, however the tests were started: in the background of a shell, say, which ignores SIGINT.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     torch.set_num_threads(1)
     if limit is not None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -178,7 +178,7 @@ def test_a_signal_amid_a_library_that_wraps_exceptions() -> None:
             raise RuntimeError("error building validator") from error
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("group", [False, True], ids=["alone", "with workers"])
 def test_a_signal_saves_and_ends_the_run(rooms: Path, tmp_path: Path, number: signal.Signals, group: bool) -> None:
     """No checkpoint is due for long: the one that is found is the one written for the signal.
