@@ -14,7 +14,8 @@ from nas_ctx.config import Config, DataConfig
 from nas_ctx.data import DATASETS
 from nas_ctx.errors import InputError
 from nas_ctx.plugins import load_plugins
-from nas_ctx.runs.folder import RunFolder, checkpoints_in
+from nas_ctx.runs.checkpoints import checkpoints_in
+from nas_ctx.runs.folder import RunFolder
 
 if TYPE_CHECKING:
     from nas_ctx.tasks import Task

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.files import check_entry, sync, write_text, written_whole
+from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.environment import environment
 from nas_ctx.runs.lock import NAME as LOCK
 from nas_ctx.runs.lock import locked
@@ -26,8 +27,6 @@ WRITTEN = (
     "validation.csv",
 )  # fmt: skip
 """What a run writes into its folder."""
-
-_NAME = re.compile(r"step=(\d+)\.ckpt")
 
 
 class RunFolder:
@@ -102,6 +101,7 @@ class RunFolder:
             InputError: as :meth:`admit`, or the folder cannot be written to.
         """
         self.admit(config)
+        facts = environment(config.seed, command, weights)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             for folder in (self.path.parent, self.path, self.checkpoints):
@@ -109,7 +109,7 @@ class RunFolder:
             for left_over in [*filter(_is_temporary, self.path.iterdir()), *self.checkpoints.glob("*.part")]:
                 left_over.unlink()
             write_text(self.config, to_yaml(config))
-            write_text(self.environment, json.dumps(environment(config.seed, command, weights), indent=1) + "\n")
+            write_text(self.environment, json.dumps(facts, indent=1) + "\n")
         except OSError as error:
             raise InputError(f"output: {self.path}: {error.strerror}") from None
 
@@ -167,20 +167,6 @@ class RunFolder:
             return []
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
-
-
-def checkpoints_in(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, newest first."""
-    return sorted((path for path in folder.glob("*.ckpt") if _NAME.fullmatch(path.name)), key=step_of, reverse=True)
-
-
-def step_of(path: Path) -> int:
-    """The step in the name of a checkpoint.
-
-    >>> step_of(Path("checkpoints/step=20.ckpt"))
-    20
-    """
-    return int(path.stem.partition("=")[2])
 
 
 def _is_ours(entry: Path) -> bool:

@@ -54,9 +54,9 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
             config.search, gradient_clip=config.training.gradient_clip, seed=config.seed, history=run.folder.history
         )
         module = MultiTaskModule(run.tasks, config.training)
+        checkpoint = resume_from(run.folder, config)
         trainer = make_trainer(config, run.folder, run.stop, report, progress, clip=False)
-        start = {"ckpt_path": resume_from(run.folder, config)}
-        evaluator = Lightning(module, trainer, datamodule=run.data, fit_kwargs=start)
+        evaluator = Lightning(module, trainer, datamodule=run.data, fit_kwargs={"ckpt_path": checkpoint})
         supernet = strategy.mutate_model(run.network)
         with run.stop.stoppable():
             strategy.mutate_evaluator(evaluator).evaluate(supernet)
@@ -83,11 +83,12 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
         choices = block_choices(config.model, run.tasks, config.seed)
         module = MultiTaskModule(run.tasks, config.training)
         module.set_model(run.network)
+        checkpoint = resume_from(run.folder, config)
         trainer = make_trainer(config, run.folder, run.stop, report, progress, clip=True)
         if choices is not None and trainer.is_global_zero:
             choices.save(run.folder.genotype)
         with run.stop.stoppable():
-            trainer.fit(module, datamodule=run.data, ckpt_path=resume_from(run.folder, config))
+            trainer.fit(module, datamodule=run.data, ckpt_path=checkpoint)
             _score(trainer, module, run.data)
         if trainer.is_global_zero:
             _finish(run.folder, trainer, module)

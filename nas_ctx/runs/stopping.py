@@ -78,9 +78,7 @@ class StopRequest:
     def end(self) -> Interrupted:
         """The exception that tells the caller of a run that it was stopped."""
         place = "nothing was saved yet" if self.saved is None else f"saved at step {self.saved}"
-        return Interrupted(
-            self.number or signal.SIGINT, f"interrupted; {place}, and the same command goes on from there"
-        )
+        return Interrupted(self.number or signal.SIGINT, f"interrupted; {place}, and the same command resumes there")
 
 
 @contextmanager

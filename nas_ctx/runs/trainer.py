@@ -11,12 +11,13 @@ import yaml
 from nni.nas.evaluator.pytorch import Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nas_ctx.config import Config, check_config, differences, to_yaml
+from nas_ctx.config import Config, check_config, differences
 from nas_ctx.errors import InputError
 from nas_ctx.runs.callbacks.log import RunLog, log
 from nas_ctx.runs.callbacks.progress import Progress, Report, StepSeeds
+from nas_ctx.runs.callbacks.saving import SaveCheckpoints
 from nas_ctx.runs.callbacks.stepbar import StepBar
-from nas_ctx.runs.checkpoints import UNSEALED, Checkpoints, newest_whole, set_aside
+from nas_ctx.runs.checkpoints import UNSEALED, newest_whole, set_aside
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.seal import SealedIO
 from nas_ctx.runs.stopping import StopRequest
@@ -69,11 +70,10 @@ def make_trainer(
 def _callbacks(
     config: Config, folder: RunFolder, stop: StopRequest, report: Report | None, progress: bool
 ) -> list[pl.Callback]:
-    every = min(config.training.checkpoint_every or config.training.steps, config.training.steps)
     callbacks: list[pl.Callback] = [
         StepSeeds(config.seed),
         Progress(folder, report),
-        Checkpoints(folder.checkpoints, every, stop, to_yaml(config), folder.check_there),
+        SaveCheckpoints(config, folder, stop),
     ]
     return [*callbacks, *([RunLog()] if is_first_process() else []), *([StepBar()] if progress else [])]
 

@@ -144,7 +144,7 @@ def test_two_processes_stop_together_and_go_on(rooms: Path, tmp_path: Path) -> N
         os.killpg(process.pid, signal.SIGTERM)
         said, _ = process.communicate(timeout=300)
         assert process.returncode == 143, said
-        assert re.search(r"saved at step \d+, and the same command goes on", said), said
+        assert re.search(r"saved at step \d+, and the same command resumes there", said), said
     (saved,) = (tmp_path / "stopped" / "run" / "checkpoints").iterdir()
     assert saved.name != "step=60.ckpt", "it had ended before"
     run_as_two("search", tmp_path / "stopped", config)

@@ -198,7 +198,7 @@ def test_a_signal_saves_and_ends_the_run(rooms: Path, tmp_path: Path, number: si
     (saved,) = (folder / "checkpoints").glob("*.ckpt")
     step = saved.stem.partition("=")[2]
     assert int(step) > 0
-    assert f"saved at step {step}, and the same command goes on" in (tmp_path / "said").read_text()
+    assert f"saved at step {step}, and the same command resumes there" in (tmp_path / "said").read_text()
     assert (folder / "history.csv").read_text().splitlines()[-1].startswith(f"{step},")
 
 

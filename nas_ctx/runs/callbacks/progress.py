@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from nas_ctx.runs.checkpoints import validates_at
+from nas_ctx.runs.callbacks.saving import validates_at
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.search import GumbelSearchModule
 from nas_ctx.training.module import MultiTaskModule
