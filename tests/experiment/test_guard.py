@@ -259,7 +259,7 @@ def test_a_stopped_experiment_is_viewed_and_resumed_under_guard(tmp_path: Path) 
             port = str(launch.free_port())
             said = subprocess.run([*command, word, experiment.id, "--port", port], capture_output=True, text=True)
             assert said.returncode == 0, said.stdout + said.stderr
-            assert said.stdout.endswith(f"password: that in {home / '.netrc'}\n")
+            assert said.stdout.endswith(f"{home / '.netrc'}\n")  # where the password is
             again = launch._known(experiment.id, int(port), home, experiment.environment)
             assert ask(again, "GET", f"{API}/experiment")[0] == 401
             assert [trial.status for trial in again.trials()] == ["SUCCEEDED"]
