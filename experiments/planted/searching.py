@@ -44,7 +44,7 @@ class Plan:
     strategy: str = "GumbelSearch"
     passes: int = 160
     batch: int = 16
-    rate: float = 0.02
+    rate: float = 0.04
     settings: Mapping[str, Any] = field(default_factory=lambda: dict(SHARP))
     affine: bool = False
     alpha: float = 0.0
