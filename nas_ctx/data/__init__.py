@@ -1,6 +1,6 @@
-"""Data sets, what is done to their samples, and the batches made of them; ``nas_ctx.data.rooms`` writes one.
+"""Data sets, transforms and batches; ``nas_ctx.data.rooms`` generates a synthetic data set.
 
-Reading and writing need neither torch nor Lightning; :class:`DataModule` loads them when it is first named.
+Reading and writing need neither torch nor Lightning; :class:`DataModule` imports them on first use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every data set shares: a root, a split, a reader per task, and how a sample is put together."""
+"""The base class of data sets: a root, a split, a reader per label, and how they form a sample."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Sample = dict[str, Any]  # "image", "id", and a label per task
 
 @dataclass(frozen=True)
 class Draw:
-    """Which sample is asked for, and in which epoch: together with the seed all that its randomness depends on."""
+    """The index of a sample and the epoch: with the seed, all that its augmentation depends on."""
 
     epoch: int
     index: int
@@ -34,16 +34,16 @@ Transform = Callable[[Sample, Draw], Sample]
 
 
 class DenseDataset(ABC):
-    """Pictures with dense labels: a map-style data set, readable by ``torch.utils.data.DataLoader``.
+    """Images with dense labels: a map-style data set, as ``torch.utils.data.DataLoader`` takes it.
 
-    Nothing but the list of ids is read before a sample is asked for, and only the labels of the given tasks are read,
-    so a missing folder matters only to the tasks that need it.
+    Only the list of ids is read at first, and only the labels of the given tasks later, so a missing folder matters
+    only to the tasks that need it.
 
     Args:
         root: folder of the data set.
         split: "train" or "val".
         tasks: task name -> task; their labels are read.
-        transform: turns what was read into what is used; None gives the arrays as read.
+        transform: applied to every sample; None returns the arrays as read.
 
     Raises:
         InputError: the folder or the list of ids is missing or empty, or there are no labels for a task.
@@ -78,7 +78,7 @@ class DenseDataset(ABC):
             raise InputError(f"{self.root / self.split_folder / (split + '.txt')}: lists no ids")
         for name in self.ids:
             if Path(name).is_absolute() or ".." in Path(name).parts:
-                raise InputError(f"{self.root}: the id {name!r} leads out of the data set")
+                raise InputError(f"{self.root}: the id {name!r} points outside the data set")
         for task in tasks:
             self.check_task(task)
 
@@ -101,11 +101,11 @@ class DenseDataset(ABC):
                 raise InputError(f"{self.root / places[0]}: no such folder, task {task!r} needs its labels")
 
     def image_path(self, name: str) -> Path:
-        """Where the picture of an id lies."""
+        """The path of the image of an id."""
         return self.root / self.image_folder / f"{name}.jpg"
 
     def stored(self, task: str, name: str) -> NDArray[Any]:
-        """The label of an id before anything is repaired: what a check of the files looks at."""
+        """The label of an id as stored, before invalid values are replaced: what ``nas-ctx data check`` checks."""
         return self.readers()[task](name)
 
     def crop_classes(self, sample: Sample) -> NDArray[Any] | None:
@@ -122,7 +122,7 @@ class DenseDataset(ABC):
         return len(self.ids)
 
     def read(self, index: int) -> Sample:
-        """The sample as its files have it: image uint8 (H, W, 3), labels as numpy arrays, id."""
+        """A sample as stored: image uint8 (H, W, 3), labels as numpy arrays, id."""
         name = self.ids[index]
         image = read_image(self.image_path(name))
         sample: Sample = {"image": image, "id": name}
@@ -142,7 +142,7 @@ class DenseDataset(ABC):
             return sample
         try:
             return self.transform(sample, draw)
-        except InputError as error:  # a task refuses what a label holds; say whose label it is
+        except InputError as error:  # a task has refused the content of a label: name the sample
             raise InputError(f"{self.root}: {sample['id']!r}: {error}") from None
 
 

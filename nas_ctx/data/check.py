@@ -1,4 +1,4 @@
-"""Reads a whole data set before a long run does: what is there, and every file that is missing, damaged or odd."""
+"""Checks a whole data set before a long run: statistics, and every file that is missing, damaged or implausible."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SPLITS = ("train", "val")
 
 @dataclass
 class Column:
-    """What was seen of one kind of file (the images, or one task's labels) in one split."""
+    """Statistics of one kind of file (the images, or one task's labels) in one split."""
 
     read: int = 0
     sizes: Counter[str] = field(default_factory=Counter)
@@ -36,7 +36,7 @@ class Column:
     ignored: int = 0
 
     def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
-        """Count one array (H, W, ...), of which the pixels ``ignored`` (H, W) say nothing."""
+        """Count one array (H, W, ...); the pixels ``ignored`` (H, W) have no value."""
         self.read += 1
         self.sizes[" x ".join(map(str, array.shape[:2]))] += 1
         self.types[str(array.dtype)] += 1
@@ -49,7 +49,7 @@ class Column:
 
 @dataclass
 class Report:
-    """What :func:`check` found: a column per (split, "image" or task), problems by file, and tasks without folders."""
+    """The result of :func:`check`: a column per (split, "image" or task), problems, and tasks without labels."""
 
     layout: str
     columns: dict[tuple[str, str], Column]
@@ -57,7 +57,7 @@ class Report:
     absent: list[str]
 
     def lines(self) -> Iterable[str]:
-        """The report as text, one line after the other."""
+        """The report as lines of text."""
         yield f"{self.layout} layout"
         for (split, kind), column in self.columns.items():
             if not column.read:
@@ -77,10 +77,10 @@ class Report:
 
 
 def detect(root: str | os.PathLike[str]) -> type[DenseDataset]:
-    """The kind of data set in a folder, told by where its lists of ids lie.
+    """The class of the data set in a folder, recognised by where its lists of ids are.
 
     Raises:
-        InputError: none of the known layouts.
+        InputError: the folder has none of the known layouts.
     """
     for kind in DATASETS.values():
         if (Path(root) / kind.split_folder).is_dir():

@@ -1,4 +1,4 @@
-"""Colour jitter: functions of one picture, float32 (H, W, 3) RGB 0..255, that return a new one in the same range."""
+"""Colour jitter: functions of one image, float32 (H, W, 3) RGB 0..255, that return a new one in the same range."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches: in an order that depends on seed and epoch only, and with one clear line for a damaged file."""
+"""Batches in an order that depends on seed and epoch only, and one clear line about a damaged file."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from nas_ctx.errors import InputError
 
 @dataclass(eq=False)
 class BatchStream(Sampler[list[Draw]]):
-    """An endless row of batches, of which batch k depends on ``seed`` and k only.
+    """An endless sequence of batches, of which batch k depends on ``seed`` and k only.
 
-    Every epoch is a permutation of all samples; those that fill no batch at its end are left out. One iteration gives
-    an epoch's number of batches from ``position`` on, wherever in an epoch that is.
+    Every epoch is a permutation of all samples without an incomplete last batch. An iteration starts at ``position``
+    and has as many batches as an epoch, wherever in an epoch it starts.
 
-    Of several processes each takes its part of every batch: ``ranks`` of them with batches of ``batch_size`` see in a
-    step what one with batches of ``ranks * batch_size`` sees.
+    Several processes share every batch: ``ranks`` of them with batches of ``batch_size`` see in a step what one process
+    with batches of ``ranks * batch_size`` sees.
 
     >>> stream = BatchStream(count=5, batch_size=2, seed=0)
-    >>> row = [batch for _ in range(3) for batch in stream.at(0, 6)]
-    >>> row[2:4] == list(stream.at(2, 2)), len({draw.index for batch in stream for draw in batch})
+    >>> batches = list(stream.at(0, 6))
+    >>> batches[2:4] == list(stream.at(2, 2)), len({draw.index for batch in stream for draw in batch})
     (True, 4)
     """
 
@@ -43,7 +43,7 @@ class BatchStream(Sampler[list[Draw]]):
         return self.count // (self.batch_size * self.ranks)
 
     def at(self, position: int, count: int) -> Iterator[list[Draw]]:
-        """Batches ``position`` to ``position + count - 1`` of the row."""
+        """Batches ``position`` to ``position + count - 1``."""
         shuffled, order = -1, np.arange(0)
         for k in range(position, position + count):
             epoch, number = divmod(k, len(self))
@@ -60,8 +60,8 @@ class BatchStream(Sampler[list[Draw]]):
 def batches_of(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> list[list[int | None]]:
     """All samples in order, in batches, of which process ``rank`` of ``ranks`` takes every ``ranks``-th.
 
-    All processes get equally many: they have to call the network equally often. A None stands for a sample that comes
-    without an id, and counts nothing.
+    All processes get the same number, since they have to call the network equally often. None is a sample without an
+    id, which is not counted.
 
     >>> batches_of(5, 2), batches_of(5, 2, rank=1, ranks=2)
     ([[0, 1], [2, 3], [4]], [[2, 3], [None]])
@@ -73,7 +73,7 @@ def batches_of(count: int, batch_size: int, rank: int = 0, ranks: int = 1) -> li
 
 @dataclass(frozen=True)
 class _Damaged:
-    """Stands for a sample that could not be read: an exception in a worker would come with the worker's traceback."""
+    """Replaces a sample that could not be read: an exception in a worker would bring the worker's traceback."""
 
     message: str
 
@@ -95,7 +95,7 @@ class _Carrying(Dataset[Any]):
 
 
 def collate(samples: list[Any]) -> Any:
-    """Samples to one batch: tensors stacked, ids in a list. A sample that could not be read takes the batch's place."""
+    """Samples to one batch: tensors stacked, ids in a list. A sample that could not be read replaces the batch."""
     if damaged := next((sample for sample in samples if isinstance(sample, _Damaged)), None):
         return damaged
     shapes = {tuple(sample["image"].shape[1:]): sample["id"] for sample in samples}
@@ -108,23 +108,23 @@ def collate(samples: list[Any]) -> Any:
 
 
 def _apart(worker: int) -> None:
-    """In a worker: stay out of what a terminal or a scheduler sends to the group of a run, and end when the run says.
+    """In a worker: ignore signals that a terminal or a scheduler sends to the process group; the run ends its workers.
 
-    A worker that died of the signal would take along the step that the run wants to bring to its end, and save.
+    A worker that died of the signal would abort the step that the run is to finish and save.
     """
     os.setpgid(0, 0)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # what stood there was the run's own
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # replace the run's own handlers
         signal.signal(number, signal.SIG_DFL)
 
 
 class Loader(DataLoader[Any]):
-    """A DataLoader that raises InputErrors of its workers as they are: all samples, in order.
+    """A DataLoader of all samples in order, which raises InputErrors of its workers unchanged.
 
     Args:
         dataset: what to load from.
         workers: processes that read ahead; 0 reads in this process.
         batch_size: samples a batch; the last one may be smaller.
-        stream: batches to load instead, each a list of samples to ask for.
+        stream: batches to load instead, each a list of indices.
     """
 
     def __init__(
@@ -154,23 +154,23 @@ class Loader(DataLoader[Any]):
             yield batch
 
     def _end_workers(self, batches: Any) -> None:
-        """End the worker processes now: the collector of the error's traceback would wait seconds for them."""
+        """End the worker processes now: garbage collection after the error would wait seconds for them."""
         self._iterator = None
         if self.num_workers:
             batches._shutdown_workers()
 
 
 class TrainLoader(Loader):
-    """Batches of a :class:`BatchStream`. An iteration goes on where the one before it stopped, finished or not.
+    """Batches of a :class:`BatchStream`. An iteration continues where the previous one stopped, finished or not.
 
-    Lightning keeps ``state_dict`` in its checkpoints, so that a resumed run goes on with the batch after the last used.
+    Lightning keeps ``state_dict`` in its checkpoints, so that a resumed run continues with the next batch.
 
     Args:
         dataset: what to load from.
         batch_size: samples a batch.
         workers: processes that read ahead; 0 reads in this process.
         seed: of the order.
-        rank, ranks: which of how many processes this is; each loads its part.
+        rank, ranks: index of this process, and how many there are; each loads its share.
     """
 
     def __init__(
@@ -185,9 +185,9 @@ class TrainLoader(Loader):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """How many batches were used since the beginning of the training."""
+        """The number of batches used since the beginning of the training."""
         return {"position": self.stream.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on after so many batches."""
+        """Continue after that many batches."""
         self.stream.position = state["position"]

@@ -1,4 +1,4 @@
-"""The data of a training or a search: one Lightning data module for every data set of the registry."""
+"""The Lightning data module of trainings and searches, for every registered data set."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class DataModule(pl.LightningDataModule):
         name: a key of :data:`nas_ctx.data.DATASETS`.
         root: folder of the data set.
         tasks: task name -> task; decides which labels are read.
-        image_size: height and width of training crops, and what smaller validation pictures are padded to.
-        batch_size, eval_batch_size: pictures a batch, of each process where there are several.
+        image_size: height and width of training crops, and what smaller validation images are padded to.
+        batch_size, eval_batch_size: images per batch, of each process where there are several.
         workers: processes that read ahead, for training and for validation each; 0 reads in the main process.
-        seed: order and augmentation depend on it, and on nothing else: not on the number of workers.
-        augment: False trains on whole pictures as they are validated on.
-        limit_train, limit_val: use the first so many ids only.
+        seed: of order and augmentation, which depend on nothing else, such as the number of workers.
+        augment: False trains on whole images, prepared as for validation.
+        limit_train, limit_val: how many ids to use, the first ones.
 
     Raises:
-        InputError: from the first use of the data, see :class:`nas_ctx.data.base.DenseDataset`.
+        InputError: on the first use of the data, see :class:`nas_ctx.data.base.DenseDataset`.
     """
 
     name: str = field()  # without the None that Lightning has as default
@@ -84,16 +84,16 @@ class DataModule(pl.LightningDataModule):
         return dataset
 
     def train_dataloader(self) -> TrainLoader:
-        """Shuffled, augmented batches; a last batch that is not full is left out."""
+        """Shuffled, augmented batches, without an incomplete last one."""
         return TrainLoader(self.train_set(), self.batch_size, self.workers, self.seed, *self._place())
 
     def val_dataloader(self) -> Loader:
-        """All validation pictures, in the order of the data set."""
+        """All validation images, in the order of the data set."""
         dataset, (rank, ranks) = self.val_set(), self._place()
         if ranks == 1:
             return Loader(dataset, self.workers, self.eval_batch_size)
         return Loader(dataset, self.workers, stream=batches_of(len(dataset), self.eval_batch_size, rank, ranks))
 
     def _place(self) -> tuple[int, int]:
-        """Which of how many processes this is."""
+        """The index of this process, and the number of processes."""
         return (0, 1) if self.trainer is None else (self.trainer.global_rank, self.trainer.world_size)

@@ -1,4 +1,4 @@
-"""Surface normals of a whole data set, a few pixels of each image: what a codebook is learned from."""
+"""Samples of a data set's surface normals, from which a codebook is learned."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nas_ctx.errors import InputError
 
 
 def sampled_normals(dataset: DenseDataset, count: int, seed: int, indices: Iterable[int] | None = None) -> Tensor:
-    """About ``count`` valid normals, equally many of every image: float32 (N, 3) unit vectors.
+    """About ``count`` valid normals, equally many from every image: float32 (N, 3) unit vectors.
 
     Args:
-        dataset: with normals among its tasks.
+        dataset: whose tasks include normals.
         count: how many over the whole data set.
-        seed: of the draw.
-        indices: images to read, all by default; a progress bar may be wrapped around them.
+        seed: of the sampling.
+        indices: images to read (all by default), possibly wrapped in a progress bar.
 
     Raises:
         InputError: no image has a valid normal.

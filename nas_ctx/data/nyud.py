@@ -1,4 +1,4 @@
-"""NYUD-v2 in the layout of the multi-task archives; the ``rooms`` generator writes the same."""
+"""NYUD-v2 in the layout of the multi-task archives, which the ``rooms`` generator writes, too."""
 
 from __future__ import annotations
 

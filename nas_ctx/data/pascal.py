@@ -88,7 +88,7 @@ class PASCAL(DenseDataset):
 
 
 def people_of(path: Path) -> dict[str, list[int]] | None:
-    """Which classes each image shows, from the index of the parts; None without one: then every annotation is read."""
+    """The classes in each image, from the index of parts; None without an index: then every annotation is read."""
     if not path.exists():
         return None
     try:
@@ -111,18 +111,18 @@ def label_edges(label_map: NDArray[np.int32]) -> NDArray[np.float32]:
 
 
 def decode_normals(coded: NDArray[np.uint8], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Unit normals (H, W, 3) from 8 bits a component, 0 where not ``valid`` and where the code stands for no direction.
+    """Unit normals (H, W, 3) from 8 bits per component, 0 where not ``valid`` and where the code is no direction.
 
-    8 bits leave lengths of 0.99 to 1.01; they are brought to 1, as metrics expect.
+    Decoded 8-bit vectors have lengths of 0.99 to 1.01 and are scaled to 1, as metrics expect.
     """
     normals = coded * np.float32(2 / 255) - np.float32(1)
     length = np.sqrt(np.square(normals).sum(2, keepdims=True))
-    # Grey stands for "none": decoded it is as short as rounding makes it.
+    # Grey encodes "none": decoded, only its rounding error is left.
     return np.where(valid[:, :, None] & (length > 0.5), normals / np.maximum(length, np.float32(0.5)), np.float32(0))
 
 
 def human_parts(annotation: NDArray[Any]) -> NDArray[np.uint8]:
-    """The parts of all people of an annotation of PASCAL-Part: uint8 (H, W), 0 background, 1..6 parts.
+    """The parts of all people in a PASCAL-Part annotation: uint8 (H, W), 0 background, 1..6 parts.
 
     Fields are taken by position: an object is (class, class_ind, mask, parts), a part is (name, mask).
     """

@@ -1,4 +1,4 @@
-"""Reads single files of a data set. Whatever is wrong with one becomes an InputError that names the file."""
+"""Readers of single files. Any error becomes an InputError that names the file."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def _named(path: Path) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError, EOFError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        # What libraries say may repeat the path and run over lines; its first line, without the path, is enough.
+        # Messages of libraries may repeat the path and span lines: keep the first line, without the path.
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), "the file")
         raise InputError(f"{path}: damaged or not of the expected format ({reason})") from None
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An RGB picture, uint8 (H, W, 3)."""
+    """An RGB image, uint8 (H, W, 3)."""
     with _named(path), Image.open(path) as image:
         return np.array(image.convert("RGB"))
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
-    """One 8-bit channel of whole values, uint8 (H, W): a grey or palette picture, whose palette is not applied."""
+    """One 8-bit channel, uint8 (H, W), of a grey or palette image; the palette is not applied."""
     with _named(path), Image.open(path) as image:
         if image.mode not in ("L", "P", "1"):
             raise InputError(f"{path}: has pixel mode {image.mode}, expected one channel of 8 bits")
@@ -60,7 +60,7 @@ def read_array(path: Path, channels: int | None = None) -> NDArray[Any]:
 
 
 def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -> Result:
-    """What ``use`` makes of a variable of a MATLAB file; whatever goes wrong in either is the file's fault."""
+    """``use`` applied to a variable of a MATLAB file; an error in either is reported as the file's."""
     from scipy.io import loadmat
 
     if not path.exists():
@@ -73,6 +73,6 @@ def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a text file that are not empty, stripped."""
+    """The non-empty lines of a text file, stripped."""
     with _named(path):
         return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

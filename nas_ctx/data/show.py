@@ -1,4 +1,4 @@
-"""A contact sheet of a data set: a row per sample, a column for the picture and for each label."""
+"""Contact sheets of data sets: one row per sample, one column for the image and for each label."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAPER, INK = (250, 249, 246), (60, 60, 60)
 
 
 def contact_sheet(dataset: DenseDataset, tasks: Mapping[str, Task], rows: int) -> NDArray[np.uint8]:
-    """``rows`` samples, evenly spread over the data set, as one picture: uint8 (H, W, 3)."""
+    """``rows`` samples, evenly spread over the data set, as one image: uint8 (H, W, 3)."""
     samples = [dataset.read(index) for index in spread(rows, len(dataset))]
     pictures = [
         (sample["id"], [sample["image"], *(draw_label(task, sample[name]) for name, task in tasks.items())])
@@ -44,11 +44,11 @@ def spread(count: int, total: int) -> list[int]:
 def tile_sheet(
     titles: Sequence[str], rows: Sequence[tuple[str, Sequence[NDArray[np.uint8] | None]]]
 ) -> NDArray[np.uint8]:
-    """A table of pictures as one, uint8 (H, W, 3): under each title a column, above each row its caption.
+    """A table of images as one image, uint8 (H, W, 3), with a title above each column and a caption above each row.
 
     Args:
         titles: of the columns.
-        rows: caption and pictures, each uint8 (h, w, 3) of any size; None leaves a place empty.
+        rows: caption and images, each uint8 (h, w, 3) of any size; None leaves a cell empty.
     """
     width = max(round(TILE * tile.shape[1] / tile.shape[0]) for _, tiles in rows for tile in tiles if tile is not None)
     sheet = Image.new(
@@ -67,14 +67,14 @@ def tile_sheet(
 
 
 def draw_label(task: Task, label: NDArray[Any]) -> NDArray[np.uint8]:
-    """A label as it was read, (H, W) or (H, W, 3), as a picture."""
+    """A label as read, (H, W) or (H, W, 3), as an image."""
     return task.render(task.mark_ignore(label))
 
 
 def _fit(tile: NDArray[np.uint8], width: int) -> Image.Image:
     height = tile.shape[0]
     size = (min(width, max(1, round(TILE * tile.shape[1] / height))), TILE)
-    # Enlarged pixels stay sharp, so that labels can be judged pixel by pixel; reduced ones are averaged.
+    # Nearest when enlarging, so that labels can be judged pixel by pixel; averages when reducing.
     how = Image.Resampling.NEAREST if height < TILE else Image.Resampling.BOX
     return Image.fromarray(tile).resize(size, how)
 
@@ -87,6 +87,6 @@ def write_sheet(dataset: DenseDataset, tasks: Mapping[str, Task], rows: int, pat
 
 
 def write_png(picture: NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
-    """Write a picture, uint8 (H, W, 3), as a PNG file, whatever the suffix."""
+    """Write an image, uint8 (H, W, 3), as a PNG file, whatever its suffix."""
     with written_whole(path) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")

@@ -1,8 +1,8 @@
-"""From what was read to what a network takes: the training augmentation and the evaluation transform.
+"""From stored samples to network inputs: the training augmentation and the evaluation transform.
 
-Every step is a function of arrays; what a step does to the *values* of a label (depth shrinks as the picture grows,
-normals turn as it is mirrored) is asked of the task. Scaling and cropping are one resampling, so that no pixel is
-made that the crop throws away.
+Every step is a function of arrays; the task corrects the *values* of a label (depth shrinks as the image grows,
+normals turn as it is mirrored). Scaling and cropping are one resampling, so that no pixel outside the crop is
+computed.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Window(NamedTuple):
 
 
 def scaled_size(size: Size, factor: float) -> Size:
-    """The size of a picture after scaling.
+    """The size of an image after scaling.
 
     >>> scaled_size((96, 128), 1.5)
     (144, 192)
@@ -78,9 +78,9 @@ def _linear(source: int, target: int, start: int, count: int) -> tuple[NDArray[A
 
 
 def by_planes(array: NDArray[Any], dtype: Any = None) -> NDArray[Any]:
-    """The same (H, W, C) values, laid out in memory channel by channel; (H, W) arrays need no change.
+    """The same (H, W, C) values, stored channel by channel; (H, W) arrays are returned unchanged.
 
-    What follows works on whole channels, and NumPy keeps the layout: it is several times as fast as on triples.
+    Later steps work on whole channels, and NumPy keeps the layout: several times as fast as interleaved values.
     """
     if array.ndim == 2:
         return array
@@ -114,7 +114,7 @@ def is_varied(label: NDArray[Any]) -> bool:
 
 
 def random_window(size: Size, crop: Size, rng: Generator, classes: NDArray[Any] | None = None) -> Window:
-    """A random window of at most ``crop`` in a picture of ``size``.
+    """A random window of at most ``crop`` in an image of ``size``.
 
     With ``classes``, a class label of any scale of the same picture, up to ten windows are tried until one is varied.
     """
@@ -134,12 +134,12 @@ def mirror(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def standardise(image: NDArray[Any]) -> NDArray[np.float32]:
-    """(H, W, 3) RGB 0..255 with ImageNet's mean and deviation taken out."""
+    """(H, W, 3) RGB 0..255, standardised by ImageNet's mean and deviation."""
     return image * (1 / (255 * STD)) - MEAN / STD
 
 
 def pad(array: NDArray[Any], size: Size, value: float) -> NDArray[Any]:
-    """(H, W, ...) in the middle of at least ``size``, surrounded by ``value``; an odd rest goes below and right.
+    """(H, W, ...) centred in at least ``size`` and surrounded by ``value``; an odd remainder goes below and right.
 
     >>> pad(np.array([[7]]), (2, 3), 0).tolist()
     [[0, 7, 0], [0, 0, 0]]
@@ -159,14 +159,14 @@ class EvalTransform:
 
     Args:
         tasks: task name -> task.
-        size: height and width that smaller pictures are padded to; larger ones stay whole.
+        size: height and width that smaller images are padded to; larger ones stay whole.
     """
 
     tasks: Mapping[str, Task]
     size: Size
 
     def __call__(self, sample: Sample, draw: Draw) -> Sample:
-        """The batch layout of one sample: image float32 (3, H, W), labels as the tasks lay them out, id."""
+        """One sample as in a batch: image float32 (3, H, W), labels as the tasks return them, id."""
         image = pad(standardise(by_planes(sample["image"], np.float32)), self.size, 0)
         ready: Sample = {"image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "id": sample["id"]}
         for name, task in self.tasks.items():
@@ -179,7 +179,7 @@ class EvalTransform:
 class TrainTransform:
     """Random scale, crop, mirroring and colours, then as :class:`EvalTransform`.
 
-    A sample's randomness depends on ``seed``, its epoch and its index only, whatever process works on it.
+    A sample's randomness depends on ``seed``, its epoch and its index only, not on the process.
 
     Args:
         tasks: task name -> task.

@@ -1,7 +1,7 @@
 """Metrics of dense prediction: pure functions of tensors, and stateful ones (torchmetrics) that sum across processes.
 
-The functions take whole sets at once and define each number; the classes keep only sums or counts, so what they report
-depends neither on how a set was cut into batches nor on how many processes shared it.
+The functions take whole sets and define each number; the classes keep only sums or counts, so their results depend
+neither on the batches nor on the number of processes.
 """
 
 from nas_ctx.labels import IGNORE

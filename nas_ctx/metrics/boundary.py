@@ -2,7 +2,7 @@
 
 The protocol of boundary detection: predictions are binarised and thinned, the truth is thinned, and a predicted
 pixel and a true pixel may be paired when they lie within ``max_dist`` times the image diagonal. Each pixel is paired at
-most once, by a *maximum* matching, so the counts are exact rather than those of a heuristic.
+most once, by a *maximum* matching, so that the counts are exact.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ def threshold_grid(count: int) -> NDArray[np.float64]:
 
 
 def matched_pixels(predicted: NDArray[np.bool_], true: NDArray[np.bool_], radius: float) -> int:
-    """How many pixels of two maps can be paired one to one within ``radius`` pixels, at most.
+    """The largest number of pixels of two maps that can be paired one to one within ``radius`` pixels.
 
     >>> line = np.eye(5, dtype=bool)
     >>> matched_pixels(line, np.eye(5, k=1, dtype=bool), radius=1.0)
     4
     """
-    here, there = np.argwhere(predicted), np.argwhere(true)
-    if not len(here) or not len(there):
+    first, second = np.argwhere(predicted), np.argwhere(true)
+    if not len(first) or not len(second):
         return 0
     # The slack keeps pairs at exactly the radius, whose squared distance is a whole number.
-    pairs = KDTree(here).sparse_distance_matrix(KDTree(there), radius + 1e-9, output_type="ndarray")
-    return matching_size(pairs["i"], pairs["j"], len(here), len(there))
+    pairs = KDTree(first).sparse_distance_matrix(KDTree(second), radius + 1e-9, output_type="ndarray")
+    return matching_size(pairs["i"], pairs["j"], len(first), len(second))
 
 
 def matching_size(rows: NDArray[np.integer], columns: NDArray[np.integer], row_count: int, column_count: int) -> int:
@@ -70,8 +70,8 @@ def image_counts(
         probability: (H, W), 0..1; a pixel is predicted where it is at least the threshold.
         label: (H, W) of 0, 1 and 255; ignored pixels are neither predicted nor true.
         thresholds: (T,), in any order.
-        max_dist: radius of the matching as a part of the diagonal of the box around the valid pixels, so that
-            padding does not widen it.
+        max_dist: radius of the matching relative to the diagonal of the bounding box of the valid pixels, so that
+            padding does not enlarge it.
     """
     valid = label != IGNORE
     true = thin((label == 1) & valid)
@@ -153,7 +153,7 @@ def ois_f(probability: Tensor, label: Tensor, max_dist: float = 0.011, threshold
 
 
 def best_per_image(counts: Tensor) -> Tensor:
-    """Of (B, thresholds, 3) counts the row of the best F of every image: (B, 3)."""
+    """The counts of every image at its best F, from (B, thresholds, 3) counts: (B, 3)."""
     best = f_from_counts(counts).argmax(dim=1)
     return counts[torch.arange(len(counts)), best]
 

@@ -1,4 +1,4 @@
-"""The one number for a multi-task network: its mean relative gain over single-task networks."""
+"""Delta_m of a multi-task network: its mean relative gain over single-task networks."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from nas_ctx.labels import IGNORE
 from nas_ctx.metrics.values import SummedMetric, ratio, same_shape
 
 SMALLEST = 1e-3
-"""A prediction below a millimetre is taken as a millimetre where a logarithm is due; log(0) would swallow the set."""
+"""Predictions are clamped to a millimetre before a logarithm is taken; log(0) would make the whole error infinite."""
 
 FACTORS = (1.25, 1.25**2, 1.25**3)
 
 
 def depth_sums(prediction: Tensor, label: Tensor) -> Tensor:
-    """What the errors of several batches add up from, over the valid pixels.
+    """Sums over the valid pixels, from which the errors of several batches are computed.
 
     Args:
         prediction: metres, any shape; negative values are taken as 0.
@@ -39,7 +39,7 @@ def depth_sums(prediction: Tensor, label: Tensor) -> Tensor:
 
 
 def depth_scores(sums: Tensor) -> dict[str, Tensor]:
-    """The errors that :func:`depth_sums` add up to; nan when no pixel was valid.
+    """The errors computed from :func:`depth_sums`; nan when no pixel was valid.
 
     >>> sorted(depth_scores(torch.tensor([8.0, 0.5, 1.0, 2.0, 2.0, 2.0])))
     ['delta1', 'delta2', 'delta3', 'log_rmse', 'rmse']

@@ -15,7 +15,7 @@ def confusion_matrix(prediction: Tensor, label: Tensor, classes: int) -> Tensor:
     Args:
         prediction: integers in 0..classes-1, any shape.
         label: integers of the same shape; 255 is left out.
-        classes: how many classes there are.
+        classes: number of classes.
 
     Returns:
         int64 of shape (classes, classes).
@@ -30,7 +30,7 @@ def confusion_matrix(prediction: Tensor, label: Tensor, classes: int) -> Tensor:
 
 
 def iou_per_class(confusion: Tensor) -> Tensor:
-    """TP / (TP + FP + FN) of every class, float64 of shape (classes,). A class seen nowhere has 0.
+    """TP / (TP + FP + FN) of every class, float64 of shape (classes,). An absent class has 0.
 
     >>> iou_per_class(torch.tensor([[1, 1], [0, 0]])).tolist()
     [0.5, 0.0]

@@ -1,8 +1,8 @@
-"""Thinning of binary maps to lines one pixel wide, looking only at pixels whose surroundings have changed.
+"""Thinning of binary maps to lines one pixel wide, visiting only pixels whose neighbourhood has changed.
 
 The conditions G1-G3 are those of Guo and Hall (CACM 32, 1989) as in Lam, Lee and Suen (PAMI 14, 1992), which MATLAB's
 ``bwmorph(..., 'thin', Inf)`` and ``skimage.morphology.thin`` follow too; the result is the latter's, pixel for pixel.
-Both look at the whole image in every round; a boundary metric thins a hundred maps per image, so it matters here.
+Both process the whole image in every iteration; a boundary metric thins a hundred maps per image.
 """
 
 from __future__ import annotations

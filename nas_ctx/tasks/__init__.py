@@ -1,4 +1,4 @@
-"""Dense prediction tasks: one file each, found by name in :data:`TASKS`, made from options by :func:`make_tasks`."""
+"""Dense prediction tasks: one file each, named in :data:`TASKS`, created from options by :func:`make_tasks`."""
 
 from nas_ctx.tasks.base import TASKS, Task, register_task
 from nas_ctx.tasks.depth import Depth

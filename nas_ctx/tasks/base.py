@@ -1,4 +1,4 @@
-"""A task is one object that knows its channels, loss, label partition, metric, and how its labels move and look."""
+"""The base class of tasks: channels, loss, label partition, metric, and how labels are transformed and drawn."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ Array = NDArray[Any]
 
 
 class Task(ABC):
-    """What the rest of the package needs to know about one dense prediction task.
+    """Everything that the package needs to know about one dense prediction task.
 
     Tensors: logits are (B, channels, H, W) at the resolution of the label. A label is int64 (B, H, W) for classes,
     float32 (B, C, H, W) for quantities; 255 is the ignore value everywhere, of a quantity in all its channels. Logits
     may be half precision, labels never are.
 
     A new task is a subclass with options as keyword arguments of its constructor, anywhere: ``tasks.<name>.type`` in a
-    configuration names it. Five methods must be written, those without a body here; :func:`nas_ctx.testing.check_task`
-    says what a task must satisfy and whether one does.
+    configuration names it. Five methods are required, those without a body here; :func:`nas_ctx.testing.check_task`
+    checks whether a task satisfies its contract.
     """
 
     name: ClassVar[str]
     metric_name: str
-    """The key of the main score in what ``metric().compute()`` gives."""
+    """The key of the main score in the result of ``metric().compute()``."""
     higher_is_better: bool
     weight: float
     """The weight of the loss, and of the auxiliary loss, in the total loss."""
@@ -69,9 +69,9 @@ class Task(ABC):
 
     @abstractmethod
     def render(self, values: Array) -> NDArray[np.uint8]:
-        """One predicted or true map (H, W), or (H, W, 3) for vectors, as a picture: uint8 (H, W, 3)."""
+        """One predicted or true map (H, W), or (H, W, 3) for vectors, as an image: uint8 (H, W, 3)."""
 
-    # What a label goes through while it is still an array, (H, W) or (H, W, 3), among the transforms.
+    # Transforms call these while the label is still an array, (H, W) or (H, W, 3).
 
     def scale(self, label: Array, factor: float) -> Array:
         """Correct the values of a label whose image was magnified by ``factor``."""
@@ -82,18 +82,18 @@ class Task(ABC):
         return label
 
     def mark_ignore(self, label: Array) -> Array:
-        """Write 255 where the label says nothing; the last step before :meth:`to_tensor`."""
+        """Write 255 where the label is invalid; the last step before :meth:`to_tensor`."""
         return label
 
     def check_label(self, label: Array) -> list[str]:
-        """What is wrong with a label as it is stored, one phrase per fault; ``nas-ctx data check`` lists them.
+        """Faults of a label as stored, one phrase each, which ``nas-ctx data check`` lists.
 
-        Unless a task says more, only values that are not finite are faults.
+        By default only values that are not finite are faults.
         """
         return not_finite(label)
 
     def to_tensor(self, label: Array) -> Tensor:
-        """The label as it stands in a batch, without the batch dimension: by default a quantity, float32 (C, H, W)."""
+        """The label as in a batch, without the batch dimension; by default that of a quantity, float32 (C, H, W)."""
         array = np.asarray(label, dtype=np.float32)
         array = array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
         return torch.from_numpy(np.ascontiguousarray(array))

@@ -1,4 +1,4 @@
-"""What can be wrong with a stored label, shared by the ``check_label`` of several tasks."""
+"""Checks of stored labels that several tasks share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas_ctx.labels import IGNORE
 
 
 def not_finite(label: NDArray[Any]) -> list[str]:
-    """A complaint about values that are NaN or infinite, if there are any.
+    """Describe values that are NaN or infinite, if there are any.
 
     >>> not_finite(np.array([1.0, np.nan]))
     ['1 values are not finite']
@@ -21,6 +21,6 @@ def not_finite(label: NDArray[Any]) -> list[str]:
 
 
 def not_binary(label: NDArray[Any]) -> list[str]:
-    """A complaint about values other than 0, 1 and 255, if there are any."""
+    """Describe values other than 0, 1 and 255, if there are any."""
     count = np.count_nonzero(~np.isin(label, (0, 1, IGNORE)))
     return [f"{count} values are neither 0 nor 1"] if count else []

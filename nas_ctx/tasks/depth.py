@@ -75,11 +75,11 @@ class Depth(Task):
         return draw_depth(values, self.coding.minimum, self.coding.maximum)
 
     def scale(self, label: Array, factor: float) -> Array:
-        """What looks twice as large is half as far away."""
+        """An object that looks twice as large is half as far away."""
         return label / factor
 
     def mark_ignore(self, label: Array) -> Array:
-        """0, negative and non-finite depths say nothing."""
+        """0, negative and non-finite depths are invalid."""
         return np.where(np.isfinite(label) & (label > 0), label, np.float32(IGNORE))
 
     def check_label(self, label: Array) -> list[str]:

@@ -1,4 +1,4 @@
-"""From values to pictures: arrays in, uint8 (H, W, 3) out."""
+"""Rendering of labels and predictions: arrays in, uint8 (H, W, 3) out."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from nas_ctx.labels import IGNORE
 Picture = NDArray[np.uint8]
 
 NEUTRAL = (198, 198, 198)
-"""Light grey: what is ignored. The palette of classes keeps away from greys."""
+"""Light grey, for ignored pixels; the palette of classes avoids greys."""
 
 INK, PAPER = np.array([24, 28, 44.0]), np.array([255, 255, 255.0])
 
 
 @lru_cache(maxsize=8)
 def palette(count: int) -> Picture:
-    """``count`` colours, each as far from those before it (and from grey) as can be, in CIELAB: uint8 (count, 3).
+    """``count`` colours, each as far as possible from the previous ones and from grey, in CIELAB: uint8 (count, 3).
 
     The first colours are the same whatever ``count`` is.
 
@@ -32,11 +32,11 @@ def palette(count: int) -> Picture:
     levels = np.linspace(0.1, 0.98, 18)
     candidates = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(-1, 3)
     lab = rgb2lab(candidates[None])[0]
-    # Neither glaring, nor grey, nor so dark that neighbours melt.
+    # Neither garish, nor grey, nor too dark to tell apart.
     lightness, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
     good = (lightness > 30) & (lightness < 90) & (chroma > 18) & (chroma < 72)
     candidates, lab = candidates[good], lab[good]
-    # Start from what is ignored, the way a reader sees it beside the colours.
+    # Start from the colour of ignored pixels, which appears beside the classes.
     distance = np.linalg.norm(lab - rgb2lab(np.array([[NEUTRAL]]) / 255.0)[0, 0], axis=1)
     chosen = np.empty(count, np.intp)
     for place in range(count):
@@ -61,7 +61,7 @@ def depth_colours() -> Picture:
 
 
 def draw_depth(metres: NDArray[Any], nearest: float, farthest: float) -> Picture:
-    """Depth (H, W) on a logarithmic scale between fixed ends, so that pictures compare; 255 in light grey."""
+    """Depth (H, W) on a logarithmic scale between fixed ends, so that images are comparable; 255 in light grey."""
     share = np.log(np.clip(metres, nearest, farthest) / nearest) / np.log(farthest / nearest)
     picture = depth_colours()[(share * 255).round().astype(np.intp)]
     return with_neutral(picture, metres == IGNORE)
@@ -80,5 +80,5 @@ def draw_share(share: NDArray[Any]) -> Picture:
 
 
 def with_neutral(picture: Picture, ignored: NDArray[np.bool_]) -> Picture:
-    """The picture with :data:`NEUTRAL` where ``ignored``."""
+    """The image with :data:`NEUTRAL` where ``ignored``."""
     return np.where(ignored[..., None], np.array(NEUTRAL, np.uint8), picture)

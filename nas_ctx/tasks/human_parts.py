@@ -23,6 +23,6 @@ class HumanParts(ClassMap):
         super().__init__(classes, weight)
 
     def mark_ignore(self, label: Array) -> Array:
-        """An image without a part of a person is ignored whole: its people, if any, were not annotated."""
+        """An image without any part is ignored as a whole: its people, if any, were not annotated."""
         has_parts = ((label != 0) & (label != IGNORE)).any()
         return label if has_parts else np.full_like(label, IGNORE)

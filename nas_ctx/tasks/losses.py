@@ -1,7 +1,7 @@
 """The losses of the tasks as functions. Each is a sum over valid pixels divided by their number, at least 1.
 
-So a batch without a single valid pixel costs exactly 0 and still has a gradient (of zeros), and half-precision logits
-are computed with in float32, where sums over hundreds of thousands of pixels do not overflow.
+A batch without a valid pixel therefore costs exactly 0, with a gradient of zeros. Half-precision logits are converted
+to float32, in which sums over hundreds of thousands of pixels do not overflow.
 """
 
 from __future__ import annotations

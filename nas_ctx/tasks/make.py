@@ -16,9 +16,9 @@ from nas_ctx.tasks.base import TASKS, Task
 
 
 def make_tasks(mapping: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Task]:
-    """Tasks by name, in the order given, each made with its options; ``None`` is no options.
+    """Tasks by name, in the order given, each created with its options; ``None`` means no options.
 
-    The option ``type`` names the task, or the path of one's own, where that is not its name here.
+    The option ``type`` gives the task's registered name, or the path of a custom one, where that differs from its name.
 
     Raises:
         InputError: unknown task, unknown option, or a value that the task refuses.
@@ -35,7 +35,7 @@ def make_tasks(mapping: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Tas
 
 
 def make_task(name: str, options: Mapping[str, Any]) -> Task:
-    """One task of the registry, made with its options."""
+    """One registered task, created with its options."""
     if is_path(name):
         raise InputError(f"tasks.{name}: a task needs a name: write `{_name_of(name)}: {{type: {name!r}}}`")
     if reason := _refusal(name):
@@ -63,7 +63,7 @@ def _refusal(name: str) -> str | None:
     if "/" in name:
         return "blocks are labelled <target>/<source>"
     if not name or "." in name or hasattr(ModuleDict(), name):
-        return "torch.nn.ModuleDict, which holds the parts of a network by task, refuses it"
+        return "torch.nn.ModuleDict, which holds a network's modules by task, refuses it"
     return None
 
 

@@ -23,7 +23,7 @@ LENGTH_TOLERANCE = 0.02
 
 @register_task("normals")
 class Normals(Task):
-    """Normals by L1 regression of unit vectors, or as classification; a region is what lies nearest to a codeword.
+    """Normals by L1 regression of unit vectors, or as classification. A region is all that is nearest to one codeword.
 
     Args:
         codewords: how many directions partition the sphere.
@@ -79,9 +79,9 @@ class Normals(Task):
         return label * np.array([-1, 1, 1], label.dtype)
 
     def mark_ignore(self, label: Array) -> Array:
-        """A zero vector, or one that is not finite, says nothing."""
-        says = np.isfinite(label).all(-1, keepdims=True) & (label != 0).any(-1, keepdims=True)
-        return np.where(says, label, np.float32(IGNORE))
+        """A zero vector, or one that is not finite, is invalid."""
+        valid = np.isfinite(label).all(-1, keepdims=True) & (label != 0).any(-1, keepdims=True)
+        return np.where(valid, label, np.float32(IGNORE))
 
     def check_label(self, label: Array) -> list[str]:
         """Normals are finite, of length 1 or 0."""

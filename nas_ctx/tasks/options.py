@@ -1,4 +1,4 @@
-"""Checks of the options that users give to tasks; what is wrong is said with task, key, value and expectation."""
+"""Validation of task options; errors name task, key, value and what was expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saliency: which pixels belong to what catches the eye."""
+"""Saliency: which pixels belong to the most conspicuous object."""
 
 from __future__ import annotations
 

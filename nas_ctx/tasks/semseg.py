@@ -1,4 +1,4 @@
-"""Semantic segmentation, and what it shares with every task whose label is one class per pixel."""
+"""Semantic segmentation, and the base class of tasks with one class per pixel."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Checks for parts of one's own: does my context type, task, data set, space or network do what the package relies on?
+"""Checks for custom components: does a context type, task, data set, space or network do what the package relies on?
 
-Each is a plain function for a test of any framework. It returns nothing, or raises :class:`AssertionError` with what
-was expected, why, and how to mend it::
+Each is a plain function for a test in any framework. It returns nothing, or raises :class:`AssertionError` with what
+was expected, why, and how to fix it::
 
     from nas_ctx.testing import check_context
 
     def test_mean():
         check_context(Mean)
 
-The package's own parts are tested by the same functions.
+The package's own components are tested by the same functions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every context type must do."""
+"""Requirements on every context type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every data set must do."""
+"""Requirements on every data set."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_dataset(
     *,
     samples: int = 5,
 ) -> None:
-    """Check a data set: its files are read as the tasks expect them, and what is missing is told in one line.
+    """Check a data set: its files are read as the tasks expect them, and missing files are reported in one line.
 
     Args:
         dataset: the class, or a name in ``DATASETS``.
@@ -58,7 +58,7 @@ def check_dataset(
             expect(hasattr(kind, key), f"the attribute {key} is missing; see nas_ctx.data.DenseDataset")
         train, val = (_check_split(kind, root, split, by_name, samples) for split in ("train", "val"))
         both = sorted(set(train) & set(val))
-        expect(not both, f"{both[:3]} are in both splits: a validation on training images says nothing")
+        expect(not both, f"{both[:3]} are in both splits: a validation on training images is meaningless")
         _missing_things_are_told(kind, root, by_name)
         _batches_can_be_trained_on(kind, root, by_name)
 
@@ -70,7 +70,7 @@ def _check_split(
     with doing(f"called with ({str(root)!r}, {split!r}, {list(tasks)})"):
         dataset = kind(root, split, tasks)
     expect(len(dataset) > 0, f"the split {split!r} is empty")
-    expect(len(set(dataset.ids)) == len(dataset), f"an id stands twice in the split {split!r}")
+    expect(len(set(dataset.ids)) == len(dataset), f"an id is listed twice in the split {split!r}")
     for index in range(min(samples, len(dataset))):
         what = f"[{index}] of {split!r}"
         with doing(what):

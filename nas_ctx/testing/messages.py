@@ -1,4 +1,4 @@
-"""How a check reports a fault: one message with the part's name, what was expected, why, and how to fix it."""
+"""How a check reports a fault: one message with the component's name, what was expected, why, and how to fix it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def close(actual: Tensor, expected: Tensor, message: str, *, tolerance: float = 
 
 @contextmanager
 def doing(what: str, hint: str = "") -> Iterator[None]:
-    """Turn whatever a part raises while the block runs into a message that says what it was asked for."""
+    """Turn an exception raised while the block runs into a message that says what was being done."""
     try:
         yield
     except AssertionError:
@@ -46,7 +46,7 @@ def doing(what: str, hint: str = "") -> Iterator[None]:
 
 @contextmanager
 def about(prefix: str) -> Iterator[None]:
-    """Begin the messages about faults that are found while the block runs with ``prefix``, the name of the part."""
+    """Prefix the messages of failures in the block, usually with the name of the component."""
     try:
         yield
     except AssertionError as error:
@@ -55,9 +55,9 @@ def about(prefix: str) -> Iterator[None]:
 
 
 def run_all(checks: Iterable[Check[T]], part: T) -> None:
-    """Run each check of a part, and leave torch's random numbers as they were.
+    """Run each check of a component, and restore torch's random state.
 
-    Messages begin with the ``prefix`` of the part if it has one, otherwise with its name.
+    Messages begin with the ``prefix`` of the component if it has one, otherwise with its name.
     """
     with torch.random.fork_rng(devices=[]), about(getattr(part, "prefix", f"{name_of(part)}: ")):
         for check in checks:

@@ -1,4 +1,4 @@
-"""What every part that is a torch module must do, whatever it computes."""
+"""Requirements on every component that is a torch module."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def every_parameter_learns(module: nn.Module, outputs: Sequence[Tensor]) -> None
 
 
 def images_are_independent(run: Callable[..., Outputs], inputs: Sequence[Tensor], tolerance: float = 1e-4) -> None:
-    """Expect ``run`` of a module in evaluation to give an image's outputs whatever else is in its batch."""
+    """Expect that, in evaluation, an image's outputs do not depend on the other images of its batch."""
     with torch.no_grad():
         batch, alone = run(*inputs), run(*(x[1:] for x in inputs))
     for name, x in alone.items():
@@ -52,7 +52,7 @@ def shapes_of(outputs: Tensor | Outputs) -> Shapes:
 
 
 def wake(module: nn.Module) -> None:
-    """Change parameters that start at zero on purpose: they would hide what lies before them."""
+    """Randomise parameters that are zero initially: they would block the gradients of earlier layers."""
     for name, parameter in module.named_parameters():
         if not name.endswith("alpha") and not bool(parameter.any()):
             nn.init.normal_(parameter, std=0.1)

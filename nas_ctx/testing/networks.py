@@ -1,4 +1,4 @@
-"""What every backbone, head, distillation module and network must do."""
+"""Requirements on every backbone, head, distillation module and network."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nas_ctx.testing.messages import about, doing, expect, name_of
 from nas_ctx.testing.modules import Shapes, every_parameter_learns, images_are_independent, shapes_of, wake
 
 SMALL = "test_efficientnet"
-"""A backbone of timm's that is made for tests."""
+"""A timm backbone for tests."""
 SIZE = (37, 50)
-"""No multiple of any stride."""
+"""Height and width of images: not a multiple of any stride."""
 
 
 @dataclass

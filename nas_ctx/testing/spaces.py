@@ -1,4 +1,4 @@
-"""What every search space must do."""
+"""Requirements on every search space."""
 
 from __future__ import annotations
 

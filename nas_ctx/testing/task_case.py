@@ -1,4 +1,4 @@
-"""A task with labels to try it on, and logits for them."""
+"""A task with test labels, and logits for them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def random_classes(task: Task, generator: torch.Generator, size: Size) -> Tensor
 
 
 def sure_classes(task: Task, label: Tensor) -> Tensor:
-    """Logits that predict a label of classes, however sure one wants to be."""
+    """Logits that predict a label of classes with near certainty."""
     classes = torch.where(label == IGNORE, 0, label)
     return LARGE * F.one_hot(classes, task.channels).movedim(-1, 1).float()
 
@@ -49,7 +49,7 @@ def as_read(task: Task, label: Tensor) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class TaskCase:
-    """A task with labels to try it on; see :func:`check_task` for the arguments."""
+    """A task with test labels; see :func:`check_task` for the arguments."""
 
     task: Task
     draw: Draw = random_classes

@@ -1,4 +1,4 @@
-"""What both losses of every task must do."""
+"""Requirements on both losses of every task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metric of every task must do."""
+"""Requirements on the metric of every task."""
 
 from __future__ import annotations
 

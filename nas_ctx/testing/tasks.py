@@ -1,4 +1,4 @@
-"""What every task must do, whatever it predicts."""
+"""Requirements on every task."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def check_task(
     best: float | None = None,
     raw: AsRead = as_read,
 ) -> None:
-    """Check a task: losses, label partition, prediction, metric, drawing, and how its labels move.
+    """Check a task: losses, label partition, prediction, metric, rendering, and the transforms of its labels.
 
     Args:
         task: the task, its class, or a name in ``TASKS``; a class is made without options.

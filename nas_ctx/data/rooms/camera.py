@@ -1,4 +1,4 @@
-"""Renders a scene: exact labels from one ray through each pixel's centre, and a picture as a camera would take it."""
+"""Renders a scene: exact labels from one ray through each pixel's centre, and an image as a camera would take it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WITHIN_PIXEL = np.array([[-0.35, -0.15], [0.15, -0.35], [0.2, 0.35]], dtype=np.
 
 @dataclass(frozen=True)
 class Shot:
-    """What :func:`render` gives, all of one size H x W.
+    """The result of :func:`render`, all of one size H x W.
 
     Camera frame: x to the right, y down, z forwards. Normals point to the side that is seen, so
     ``normal . ray < 0`` everywhere.
@@ -45,7 +45,7 @@ class Shot:
 
 @dataclass(frozen=True)
 class Surface:
-    """What n rays meet: world points (3, n), world normals (3, n), linear colours (3, n), and (n,) of the rest."""
+    """What n rays hit: world points (3, n), world normals (3, n), linear colours (3, n), and (n,) of the rest."""
 
     points: Floats
     normals: Floats
@@ -72,7 +72,7 @@ def render(scene: Scene, size: tuple[int, int], rng: Generator) -> Shot:
     surface = _surfaces(scene, u, v, depth.ravel(), hit.ravel(), pixel)
     light = _light(scene, surface)
 
-    # More rays where the picture would show stairs: at the outlines of parts.
+    # More rays at the outlines of parts, against aliasing.
     where = np.flatnonzero(_outline(hit, light.reshape(3, height, width)))
     a = (u[where] + pixel * _WITHIN_PIXEL[:, :1]).ravel().astype(np.float32)
     b = (v[where] + pixel * _WITHIN_PIXEL[:, 1:]).ravel().astype(np.float32)
@@ -123,7 +123,7 @@ def _cast_grid(scene: Scene, columns: Floats, rows: Floats) -> tuple[Floats, NDA
 
 
 def _extent(corners: NDArray[np.float64], columns: Floats, rows: Floats) -> tuple[slice, slice] | None:
-    """The rows and columns of pixels that corners (3, 8) in the camera frame can cover; None outside of the picture."""
+    """The rows and columns of pixels that corners (3, 8) in the camera frame can cover; None outside the image."""
     ahead = corners[2] > 0.02
     if not ahead.any():
         return None
@@ -157,7 +157,7 @@ def _rays(scene: Scene, u: Floats, v: Floats) -> tuple[Floats, Floats]:
 
 
 def _surfaces(scene: Scene, u: Floats, v: Floats, depth: Floats, hit: NDArray[np.int16], pixel: float) -> Surface:
-    """Where rays through (u, v) hit, and what the surface is like there. All points of one part are worked together."""
+    """Where rays through (u, v) hit, and the surface there; the points of each part are processed together."""
     origin, direction = _rays(scene, u, v)
     order = np.argsort(hit, kind="stable")
     numbers, starts = np.unique(hit[order], return_index=True)
@@ -192,7 +192,7 @@ def _surfaces(scene: Scene, u: Floats, v: Floats, depth: Floats, hit: NDArray[np
 
 
 def _light(scene: Scene, surface: Surface) -> Floats:
-    """Linear light (3, n) that the surface sends to the camera: ambient, diffuse and highlights of every light."""
+    """Linear light (3, n) from the surface to the camera: ambient, diffuse and highlights of every light."""
     points, normals = surface.points, surface.normals
     sky = np.float32(0.75) + np.float32(0.25) * normals[2]
     received = np.float32(0.42) * sky * _openness(scene, points, normals) * _column(scene.ambient)
@@ -222,13 +222,13 @@ def _column(values: Sequence[float]) -> Floats:
 
 
 def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
-    """How much of the surroundings a point sees, 0..1: less in the corners of the room and close to other things."""
+    """Ambient visibility of each point, 0..1: less in the corners of the room and close to other things."""
     opened = np.ones_like(points[0])
     for axis, side in enumerate(scene.extent):
         for gap, away in ((points[axis], normals[axis]), (np.float32(side) - points[axis], -normals[axis])):
             # A face hides nothing from the points on itself, which look away from it.
             opened *= 1 - np.float32(0.35) * (away < 0.9) * np.exp(np.float32(-4) * np.maximum(gap, 0))
-    # Each thing, as a ball around its middle, hides the share of the hemisphere that its disc covers.
+    # Each thing, as a ball around its centre, hides the share of the hemisphere that its disc covers.
     for centre, radius in scene.blobs:
         to_thing = centre - points
         square = np.maximum(dot(to_thing, to_thing), radius * radius)
@@ -238,7 +238,7 @@ def _openness(scene: Scene, points: Floats, normals: Floats) -> Floats:
 
 
 def _outline(hit: NDArray[np.int16], light: Floats) -> NDArray[np.bool_]:
-    """Pixels beside which another part is seen that is clearly lighter or darker. Both arrays end in (H, W)."""
+    """Pixels next to another part that is clearly lighter or darker. Both arrays end in (H, W)."""
     level = light.sum(0)
     outline = np.zeros(hit.shape, dtype=bool)
     for one, two in ((np.s_[:, 1:], np.s_[:, :-1]), (np.s_[1:], np.s_[:-1])):
@@ -250,7 +250,7 @@ def _outline(hit: NDArray[np.int16], light: Floats) -> NDArray[np.bool_]:
 
 
 def _develop(light: Floats, rng: Generator) -> NDArray[np.uint8]:
-    """Linear light to an sRGB picture: exposure, colour cast, vignette, film curve, noise."""
+    """Linear light to an sRGB image: exposure, colour cast, vignette, film curve, noise."""
     height, width, _ = light.shape
     level = np.quantile(light[::2, ::2].mean(2), 0.6)
     cast = rng.uniform(0.92, 1.08, 3).astype(np.float32)

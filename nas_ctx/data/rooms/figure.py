@@ -1,4 +1,4 @@
-"""An articulated figure: limbs with joints, each part knowing which class of human parts it belongs to."""
+"""An articulated figure: limbs with joints, each part with its class of human parts."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def figure(at: Frame, rng: Generator) -> None:
 def _limb(
     at: Frame, joint: NDArray, length: float, swing: float, spread: float, thick: float, material: Material, role: int
 ) -> NDArray:
-    """Hang a limb on ``joint``: swing forwards about x, spread sideways about y. Returns its other end."""
+    """Attach a limb to ``joint``, swung forwards about x and spread sideways about y; returns its other end."""
     axes = rotation(0.0, -swing, spread)
     end = joint - length * axes[2]
     at.add("cylinder", (joint + end) / 2, (thick, thick, length / 2), material, axes, role)

@@ -1,4 +1,4 @@
-"""Composes a scene: a room, wall-side furniture, a table group, what stands and lies about, lights and a camera."""
+"""Composes a scene: a room, furniture along its walls, a table group, other things, lights and a camera."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from nas_ctx.data.rooms.textures import Material
 
 @dataclass
 class Plan:
-    """The floor plan: which circles of the floor are taken."""
+    """The floor plan: which circles of the floor are occupied."""
 
     width: float
     length: float
     circles: list[tuple[float, float, float]] = field(default_factory=list)
 
     def free(self, x: float, y: float, radius: float) -> bool:
-        """Is a circle inside the room and clear of all taken ones?"""
+        """Whether a circle is inside the room and overlaps no occupied one."""
         inside = radius <= x <= self.width - radius and radius <= y <= self.length - radius
         return inside and all(np.hypot(x - a, y - b) > radius + r for a, b, r in self.circles)
 
     def place(self, rng: Generator, radius: float, tries: int = 12) -> tuple[float, float] | None:
-        """Take a free circle, if one is found in the part of the room that the camera sees."""
+        """Occupy a free circle in the part of the room that the camera sees; None if none was found."""
         for _ in range(tries):
             x = rng.uniform(radius, max(self.width - radius, radius + 0.01))
             y = rng.uniform(min(1.2 + radius, self.length - radius - 0.01), self.length - radius)
@@ -38,7 +38,7 @@ class Plan:
         return None
 
     def along_wall(self, rng: Generator, half_width: float, half_depth: float) -> tuple[float, float, float] | None:
-        """Take a place with the back to the far, left or right wall: x, y and yaw."""
+        """Occupy a place along the far, left or right wall: x, y and yaw; None if none was found."""
         steps = np.linspace(-half_width + half_depth, half_width - half_depth, 2 + int(half_width / half_depth))
         for _ in range(8):
             wall = int(rng.choice(3, p=[0.5, 0.25, 0.25]))
@@ -60,7 +60,7 @@ class Plan:
 
 
 def compose(rng: Generator, figures: bool = False) -> Scene:
-    """A random furnished room. All randomness comes from ``rng``; with ``figures`` people stand in most rooms.
+    """A random furnished room. All randomness comes from ``rng``; with ``figures`` there are people in most rooms.
 
     >>> scene = compose(np.random.default_rng(3))
     >>> scene.items[:3]
@@ -181,7 +181,7 @@ def _table_group(builder: Builder, rng: Generator, plan: Plan) -> None:
 
 
 def _set_upon(builder: Builder, rng: Generator, frame: Frame, height: float, wide: float, deep: float) -> None:
-    """Put small things on a surface of ``frame`` at ``height``, at most one in each of three places."""
+    """Put small things on a surface of ``frame`` at ``height``, at most one at each of three positions."""
     for place in rng.permutation([-0.7, 0.0, 0.7])[: rng.integers(0, 4)]:
         x, y, z = frame.point(float(place) * wide, rng.uniform(-deep, deep), height)
         yaw, kind = frame.yaw + rng.normal(0, 0.5), rng.random()
@@ -213,7 +213,7 @@ def _stand_about(builder: Builder, rng: Generator, plan: Plan) -> None:
 
 
 def _hang_up(builder: Builder, rng: Generator, extent: tuple[float, float, float]) -> None:
-    """Pictures, windows and the ceiling lamp. Walls are divided into stretches, so that nothing overlaps."""
+    """Pictures, windows and the ceiling lamp. Walls are divided into sections, so that nothing overlaps."""
     width, length, height = extent
     for wall, (start, end) in enumerate(((0.0, width), (1.2, length), (1.2, length))):
         count = int((end - start) / 1.7)

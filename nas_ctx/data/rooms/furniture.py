@@ -12,7 +12,7 @@ from nas_ctx.data.rooms.textures import Material
 
 
 def seed(rng: Generator) -> int:
-    """A seed for a material's own waves."""
+    """A seed for the random pattern of a material."""
     return int(rng.integers(2**31))
 
 
@@ -26,7 +26,7 @@ def timber(rng: Generator) -> Material:
 
 
 def fabric(rng: Generator) -> Material:
-    """Woven stuff in any colour, sometimes striped or checked."""
+    """Fabric in any colour, sometimes striped or checked."""
     hue, saturation, value = rng.uniform(), rng.uniform(0.25, 0.75), rng.uniform(0.35, 0.8)
     texture = str(rng.choice(["plaster", "plaster", "stripes", "checker"]))
     size = {"plaster": 0.05, "stripes": 0.12, "checker": 0.14}[texture] * rng.uniform(0.8, 1.4)

@@ -1,7 +1,7 @@
 """Ray casting against convex parts: boxes, cylinders and ellipsoids, each a unit shape under an affine map.
 
 World frame: x and y along the floor, z up, metres. A ray is ``origin + t * direction``. A convex shape meets a ray in
-one interval of t, so all shapes answer with the two ends of it; affine maps leave t as it is.
+one interval of t, so every shape returns the two ends of it; affine maps do not change t.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from nas_ctx.data.rooms.textures import Floats, Material
 
-# Vectors are arrays whose first axis is x, y, z: (3,), (3, n) or (3, H, W). So sums over components stay fast.
+# Vectors are arrays whose first axis is x, y, z: (3,), (3, n) or (3, H, W). Sums over components are fast that way.
 
 Vector = Sequence[float] | NDArray[np.float64]
 """Three numbers: a point, or half widths."""
@@ -51,8 +51,8 @@ class Part:
         axes: (3, 3), rows are its own axes in the world.
         material: how its surface looks.
         item: index of the thing that it is a part of; parts of one item have no boundary between them.
-        role: what it is within its item (a class of human parts; 0 where that means nothing).
-        shadow: whether it keeps light from other parts.
+        role: its role within its item (a class of human parts; 0 elsewhere).
+        shadow: whether it casts shadows.
     """
 
     shape: str
@@ -156,9 +156,9 @@ def part_interval(part: Part, origin: Floats, direction: Floats) -> tuple[Floats
 
 
 def shaded_from(light: Sequence[float], points: Floats, parts: Sequence[Part]) -> NDArray[np.bool_]:
-    """For points (3, n): does one of ``parts`` stand between the point and the light?
+    """Whether one of ``parts`` is between each of the points (3, n) and the light: bool (n,).
 
-    A part can only darken points that the light sees within the cone around the part's ball; few points are.
+    A part can only shade points within the cone from the light around the part's bounding ball: few points.
     """
     source = np.asarray(light, dtype=np.float32)[:, None]
     dark = np.zeros(points.shape[1], dtype=bool)
@@ -178,6 +178,6 @@ def shaded_from(light: Sequence[float], points: Floats, parts: Sequence[Part]) -
             matrix, offset = part.to_unit
             origin = matrix @ points[:, where] + offset
             enter, leave = SHAPES[part.shape][0](origin, matrix @ source + offset - origin)
-            # The surface's own part ends at t = 0; what begins behind the light (t = 1) throws no shadow here.
+            # The surface's own part ends at t = 0; a part that begins behind the light (t = 1) casts no shadow here.
             dark[where[(enter < leave) & (leave > NEAR) & (enter < 1)]] = True
     return dark

@@ -1,4 +1,4 @@
-"""Labels that follow from which item each pixel shows: semantic classes and the outlines of things."""
+"""Labels derived from the item that each pixel shows: semantic classes, outlines and saliency."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def class_map(items: NDArray[np.int32], names: tuple[str, ...], values: dict[str
 def outlines(items: NDArray[np.int32], depth: Floats) -> NDArray[np.uint8]:
     """1 where a thing ends: of two neighbours (4-connected) that show different items, the nearer pixel.
 
-    So a line is one pixel wide and belongs to the thing in front, whichever way the picture is mirrored. Where both
-    are equally near, both are marked.
+    A line is one pixel wide and belongs to the thing in front, also in a mirrored image. Where both pixels are equally
+    near, both are marked.
 
     >>> outlines(np.array([[0, 0, 1, 1]]), np.array([[5.0, 5.0, 2.0, 2.0]])).tolist()
     [[0, 0, 1, 0]]
@@ -42,9 +42,9 @@ def outlines(items: NDArray[np.int32], depth: Floats) -> NDArray[np.uint8]:
 
 
 def salient_item(items: NDArray[np.int32], names: tuple[str, ...]) -> int:
-    """The item of ``items`` (H, W) that catches the eye: the largest person, else the largest thing near the middle.
+    """The salient item of ``items`` (H, W): the largest person, else the largest thing near the centre.
 
-    Walls, floor, ceiling and what is flat against them never do; -1 where nothing else is seen.
+    Walls, floor, ceiling and flat things on them are never salient; -1 where nothing else is visible.
 
     >>> salient_item(np.array([[0, 3], [0, 3]]), ("wall", "floor", "ceiling", "ball"))
     3

@@ -1,4 +1,4 @@
-"""The layouts that rooms are written in: one file per sample and label, as the real archives have them."""
+"""The layouts that rooms are written in: one file per sample and label, as in the real archives."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Layout:
     Args:
         folders: to make.
         classes: names of the semantic classes, for the manifest.
-        figures: whether people stand in the rooms.
-        write: writes a sample's files; what it returns is given to ``finish``.
+        figures: whether there are people in the rooms.
+        write: writes a sample's files; its result is passed to ``finish``.
         finish: writes the lists of a split, from its name, its ids and what ``write`` returned for each.
     """
 
@@ -73,7 +73,7 @@ def _write_pascal(root: Path, name: str, scene: Scene, shot: Shot) -> list[int]:
 
     Image.fromarray(shot.image).save(root / "JPEGImages" / f"{name}.jpg", quality=95)
     semantic = class_map(shot.items, scene.items, _VOC_VALUES)
-    # The archives have an image's classes in one of two places; rooms use both in turn.
+    # The archives store an image's classes in one of two folders; rooms alternate between them.
     place = "VOC12" if int(name[-1]) % 2 == 0 else "pascal-context"
     Image.fromarray(semantic).save(root / "semseg" / place / f"{name}.png")
     context = np.array([_CONTEXT_VALUES[item] for item in scene.items], dtype=np.uint16)[shot.items]

@@ -1,7 +1,7 @@
-"""What a room holds: its surfaces, its things, its lights, and the camera that looks at it.
+"""The content of a room: surfaces, things, lights and the camera.
 
-:class:`Builder` collects parts; :class:`Frame` lets furniture be described where it stands, so that a chair knows
-nothing about where in the room it will be.
+:class:`Builder` collects parts; :class:`Frame` describes furniture in local coordinates, independent
+of its place in the room.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOMS_CLASSES = (
     "ball",
 )  # fmt: skip
 UNLABELLED = "unlabelled"  # small things on tables and cabinets; they get the ignore value
-PERSON = "person"  # stands only in scenes with figures, which only the PASCAL layout asks for
+PERSON = "person"  # only in scenes with figures, which only the PASCAL layout uses
 
 WALL, FLOOR, CEILING = range(3)  # the items that every room has
 
@@ -60,7 +60,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Scene:
-    """A room from 0 to ``extent`` along x, y and z, and all that is in it.
+    """A room from 0 to ``extent`` along x, y and z, and its content.
 
     Args:
         extent: width, length and height of the room, metres.
@@ -68,7 +68,7 @@ class Scene:
         parts: all convex shapes in the room.
         items: class name of every item; the first three are wall, floor and ceiling.
         lights: the lights; ``ambient`` is the linear colour of light from everywhere.
-        camera: where it is seen from.
+        camera: the view.
     """
 
     extent: tuple[float, float, float]
@@ -81,7 +81,7 @@ class Scene:
 
     @cached_property
     def room(self) -> Part:
-        """The room as a box, which is seen from inside."""
+        """The room as a box, seen from inside."""
         half = [side / 2 for side in self.extent]
         return Part("box", half, half, material=self.faces[0], item=WALL)
 
@@ -100,7 +100,7 @@ class Scene:
 
 @dataclass
 class Builder:
-    """Collects what is in a room while it is furnished."""
+    """Collects the content of a room while it is furnished."""
 
     parts: list[Part] = field(default_factory=list)
     items: list[str] = field(default_factory=lambda: list(ROOMS_CLASSES[:3]))
@@ -114,7 +114,7 @@ class Builder:
 
 @dataclass(frozen=True)
 class Frame:
-    """A place to build at: x, y, height z and direction in the room; local y points away from the thing's front."""
+    """A local coordinate frame in the room: position and yaw; local y points away from the thing's front."""
 
     builder: Builder
     item: int
@@ -168,7 +168,7 @@ class Frame:
 
 
 def paint(hue: float, saturation: float, value: float) -> Colour:
-    """Linear RGB of a colour that is given as people choose colours: hue, saturation and value of sRGB, all 0..1.
+    """Linear RGB of a colour given by hue, saturation and value of sRGB, all 0..1.
 
     >>> paint(0.3, 0.0, 1.0)
     (1.0, 1.0, 1.0)

@@ -1,7 +1,7 @@
 """Solid textures: how far a surface is from its first colour to its second, as a function of the point in metres.
 
-Points are in the coordinates of the part that they lie on, so a pattern sticks to its object. ``footprint`` is the
-width of a pixel on the surface: a pattern fades into its mean where it is finer than that, or it would flicker.
+Points are in the local coordinates of their part, so that a pattern moves with its object. ``footprint`` is the width
+of a pixel on the surface: a pattern finer than that fades into its mean, against aliasing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Material:
         size: width of one element of the pattern, metres.
         seed: of the pattern's random waves and shifts.
         gloss: strength of the highlight, 0 matt .. 1.
-        glow: light that the surface gives off itself, in multiples of its colour.
+        glow: light that the surface emits, in multiples of its colour.
     """
 
     first: Colour
@@ -63,14 +63,14 @@ def _sharp(footprint: Floats, size: float) -> Floats:
 
 
 def _cell(points: Floats, sizes: tuple[float, ...], material: Material) -> tuple[NDArray[np.int64], Floats]:
-    """Which cell of a grid a point is in, and where in it (0..1). The shift keeps flat faces off the grid's planes."""
+    """The grid cell of each point, and the position in it (0..1); a shift keeps flat faces off the grid's planes."""
     scaled = points[: len(sizes)] / np.asarray(sizes, dtype=np.float32)[:, None] + material.phases[: len(sizes), None]
     cell = np.floor(scaled)
     return cell.astype(np.int64), scaled - cell
 
 
 def _tone(cell: NDArray[np.int64]) -> Floats:
-    """A fixed, well mixed number in 0..1 per cell (columns of integers)."""
+    """A hash of each cell (columns of integers), 0..1."""
     mixed = (cell * np.array([73856093, 19349663, 83492791])[: len(cell), None]).sum(0)
     return ((mixed * 2654435761 >> 7) & 1023).astype(np.float32) / 1023
 

@@ -18,7 +18,7 @@ from nas_ctx.data.rooms.layouts import LAYOUTS
 from nas_ctx.data.rooms.scene import Scene
 from nas_ctx.errors import InputError, unknown_name
 
-# Rises whenever the same parameters would give other files.
+# Raised whenever the same parameters would give different files.
 VERSION = 1
 MANIFEST = "rooms.json"
 SPLITS = ("train", "val")
@@ -39,15 +39,15 @@ def write_rooms(
     parameters is reused at once; anything else in ``root`` is left alone.
 
     Args:
-        root: folder to make; its parents are made too.
+        root: folder to create, with its parents.
         train, val: how many scenes of each split.
         size: height and width of the pictures.
         seed: of all randomness.
-        layout: "nyud", or "pascal": then people stand in the rooms, and there are saliency and human parts.
+        layout: "nyud", or "pascal", with people in the rooms, saliency and human parts.
         progress: show a progress bar on standard error.
 
     Returns:
-        True when the data set was written, False when it was there already.
+        True if the data set was written, False if it existed already.
 
     Raises:
         InputError: a number is out of range, or ``root`` holds something else or cannot be written.

@@ -1,4 +1,4 @@
-"""Codebooks of surface normals: the default one, those learned from data, and the files they live in."""
+"""Codebooks of surface normals: learned from data, saved and loaded."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class DepthBins:
         self.width = math.log(maximum / minimum) / count
         """Width of a bin in log(metres); a depth within range lies within a factor exp(width / 2) of its bin's mean."""
         self.log_means = math.log(minimum) + (torch.arange(count) + 0.5) * self.width
-        """What each bin stands for: its mean in log space, float32 (count,)."""
+        """The mean of each bin in log space, float32 (count,)."""
 
     def encode(self, depth: Tensor) -> Tensor:
         """The bin of every depth in metres, int64 of the same shape; out of range goes to the end bins, 255 stays."""

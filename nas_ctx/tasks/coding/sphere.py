@@ -1,4 +1,4 @@
-"""Points on the unit sphere that stand for directions."""
+"""Codewords: points on the unit sphere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 1 << 13
-"""Directions handled at once, so that a table of them by triangles stays in the processor's cache."""
+"""Directions per chunk, so that a table of directions by triangles fits the processor's cache."""
 
 
 def fibonacci_sphere(count: int) -> Tensor:
