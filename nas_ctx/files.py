@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever sees half of one: to a temporary name beside the target, then renamed."""
+"""Atomic writes (to a temporary name beside the target, then renamed), and what is not overwritten."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nas_ctx.compat.renamed import former_names
 from nas_ctx.errors import InputError
+
+__getattr__ = former_names(__name__, {"written_whole": "atomic_write", "inert": "escape_csv_formula"})
 
 
 @contextmanager
-def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; on a clean exit it becomes ``path``, on an error it is removed.
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary path beside ``path``; on a clean exit it is renamed to ``path``, on an error it is removed.
 
     The folder of ``path`` is made when it is missing. The temporary name keeps the suffix, since some writers
     choose their format by it. File and name are on the disk when the block has ended.
@@ -22,7 +25,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     target = Path(folder) / "a" / "x.txt"
-    ...     with written_whole(target) as temporary:
+    ...     with atomic_write(target) as temporary:
     ...         _ = temporary.write_text("whole")
     ...     target.read_text(), len(list(target.parent.iterdir()))
     ('whole', 1)
@@ -40,8 +43,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` as UTF-8, whole or not at all."""
-    with written_whole(path) as temporary:
+    """Write ``text`` as UTF-8, atomically."""
+    with atomic_write(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

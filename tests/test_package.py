@@ -11,7 +11,7 @@ import pytest
 
 from nas_ctx import __version__
 from nas_ctx.cli import COMMANDS, main
-from nas_ctx.files import written_whole
+from nas_ctx.files import atomic_write
 from nas_ctx.genotype import Genotype
 
 
@@ -89,7 +89,7 @@ def test_wrong_words_end_with_exit_code_2(arguments: list[str], capsys: pytest.C
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     target = tmp_path / "a.json"
     target.write_text("old")
-    with contextlib.suppress(RuntimeError), written_whole(target) as temporary:
+    with contextlib.suppress(RuntimeError), atomic_write(target) as temporary:
         temporary.write_text("ne")
         raise RuntimeError("disk full")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

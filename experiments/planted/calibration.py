@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.files import written_whole
+from nas_ctx.files import atomic_write
 
 _RECOVERY, _PLANTED, _KAPPA = "#0060a8", "#6fa8d6", "#c2571a"
 
@@ -27,7 +27,7 @@ def draw(table: Mapping[str, dict[str, Any]], path: Path) -> None:
         axes.grid(alpha=0.2)
         axes.set_axisbelow(True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=130, format=path.suffix[1:])
     plt.close(figure)
 

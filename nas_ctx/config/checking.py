@@ -1,4 +1,4 @@
-"""Check nested mappings against a section of the schema; what is wrong is said in one line that names the key."""
+"""Check nested mappings against a section of the schema; an error is one line that names the key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nested mappings, as configurations are before anybody checks their keys: read from YAML, put together, changed.
+"""Nested mappings, as configurations are before their keys are checked: read from YAML, merged, overridden.
 
 A key with dots, ``training.lr``, leads into a mapping.
 """

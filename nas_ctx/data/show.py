@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from nas_ctx.data.base import DenseDataset
 from nas_ctx.errors import InputError
-from nas_ctx.files import written_whole
+from nas_ctx.files import atomic_write
 
 if TYPE_CHECKING:
     from nas_ctx.tasks import Task
@@ -88,5 +88,5 @@ def write_sheet(dataset: DenseDataset, tasks: Mapping[str, Task], rows: int, pat
 
 def write_png(picture: NDArray[np.uint8], path: str | os.PathLike[str]) -> None:
     """Write an image, uint8 (H, W, 3), as a PNG file, whatever its suffix."""
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         Image.fromarray(picture).save(temporary, format="PNG")

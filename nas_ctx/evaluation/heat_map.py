@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nas_ctx.evaluation.importance import Drop, Importance
-from nas_ctx.files import write_text, written_whole
+from nas_ctx.files import atomic_write, write_text
 from nas_ctx.models.grid import label
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ DARKEST = 0.6  # of the colour map: darker colours hide the numbers
 def write_importance(importance: Importance, folder: Path) -> list[Path]:
     """Write importance.png (permuted and left out, side by side), importance.csv and importance.json."""
     paths = [folder / f"importance.{suffix}" for suffix in ("png", "csv", "json")]
-    with written_whole(paths[0]) as temporary:
+    with atomic_write(paths[0]) as temporary:
         _draw(importance, temporary)
     write_text(paths[1], as_csv(importance))
     write_text(paths[2], as_json(importance))

@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from nas_ctx.evaluation.table import ResultTable
-from nas_ctx.files import written_whole
+from nas_ctx.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
     if table.reference is not None:
         legend += f"; line: mean of {table.reference!r}"
     figure.suptitle(legend, fontsize=8, color="#4d4d4d")
-    with written_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, format=os.path.splitext(path)[1].lstrip(".").lower() or "png")
 
 

@@ -1,6 +1,7 @@
-"""What would refuse a run, found out without writing anything: the run, its dry run and its command all ask here.
+"""Admission of a run: everything in files and folders that would refuse it, checked without writing anything.
 
-Neither torch nor NNI is loaded, so that a command answers at once.
+The run, its dry run and its command ask the same function. It loads neither torch nor NNI, so that a command answers at
+once.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def refusals(config: Config, tasks: Mapping[str, Task] = MappingProxyType({})) -> dict[str, InputError]:
-    """What would refuse a run of ``config``: the section or key that it is about -> why.
+    """Why a run of ``config`` would be refused: section or key -> error.
 
     Args:
         tasks: those whose labels the data must have.
 
     Raises:
-        InputError: a plugin cannot be loaded, so that nothing can be said.
+        InputError: a plugin cannot be loaded.
     """
     load_plugins(config)
     checks: dict[str, Callable[[], object]] = {

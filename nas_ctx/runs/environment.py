@@ -1,4 +1,4 @@
-"""What a run ran with: versions, seed, commit and machine, as ``environment.json`` holds them."""
+"""The environment of a run, as ``environment.json`` records it: versions, seed, commit, machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a run: what was asked for, with what, and what came out."""
+"""The folder of a run: its configuration, its environment, and its results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
-from nas_ctx.files import check_entry, sync, write_text, written_whole
+from nas_ctx.files import atomic_write, check_entry, sync, write_text
 from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.environment import environment
 from nas_ctx.runs.lock import NAME as LOCK
@@ -30,7 +30,7 @@ WRITTEN = (
 
 
 class RunFolder:
-    """Names the files of a run and writes them whole.
+    """The files of a run: their names, and how they are written, atomically.
 
     Args:
         path: the folder; made when :meth:`begin` is called.
@@ -48,7 +48,7 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether the run came to its end: its metrics are written last. Half a file of them is none."""
+        """Whether the run has ended: its metrics are written last. A file that is cut off does not count."""
         try:
             return bool(json.loads(self.metrics.read_text(encoding="utf-8")))
         except (OSError, ValueError, RecursionError):
@@ -84,7 +84,7 @@ class RunFolder:
                 )
 
     def _check_entries(self) -> None:
-        """Refuse a file, a folder of other things, and links, pipes and the like in place of what a run writes."""
+        """Refuse a file, a folder with other content, and links, pipes and the like where a run writes."""
         if not self.path.exists():
             return
         if not self.path.is_dir():
@@ -95,7 +95,7 @@ class RunFolder:
             raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
 
     def begin(self, config: Config, command: str, weights: WeightsFile | None = None) -> None:
-        """Take the folder for a run of ``config``, new or resumed; ``weights`` are those that its backbone began with.
+        """Prepare the folder for a run of ``config``, new or resumed; ``weights`` are those of its backbone.
 
         Raises:
             InputError: as :meth:`admit`, or the folder cannot be written to.
@@ -140,7 +140,7 @@ class RunFolder:
             yield
 
     def check_there(self) -> None:
-        """Refuse to write on where the folder that is :meth:`held` was removed, or another took its place."""
+        """Refuse to write where the folder that is :meth:`held` was removed, or replaced by another."""
         try:
             facts = self.path.stat()
         except OSError as error:
@@ -149,13 +149,13 @@ class RunFolder:
             raise InputError(f"output: {self.path}: another folder has taken its place while the run was at work")
 
     def put_row(self, name: str, row: Mapping[str, Any]) -> None:
-        """Put the row of ``row["step"]`` at the end of a CSV file of the folder, whole or not at all.
+        """Append the row of ``row["step"]`` to a CSV file of the folder, atomically.
 
-        Rows of that step and later ones, left by a run that got further before it was resumed, give way.
+        Rows of that step and later ones, left by a run that got further before it was resumed, are removed.
         """
         self.check_there()
         kept = [old for old in self.rows(name) if int(old["step"]) < int(row["step"])]
-        with written_whole(self.path / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self.path / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
             writer.writeheader()
             writer.writerows([*kept, row])
@@ -170,14 +170,14 @@ class RunFolder:
 
 
 def _is_ours(entry: Path) -> bool:
-    """Whether an entry of a folder is what a run leaves that was killed before it wrote its configuration."""
+    """Whether a run that was killed before it wrote its configuration may have left an entry of a folder."""
     if entry.is_dir():
         return entry.name == "checkpoints" and not any(entry.iterdir())
     return entry.name == LOCK or _is_temporary(entry)
 
 
 def _is_temporary(entry: Path) -> bool:
-    """Whether a file has the temporary name of one that was killed on its way to being whole (`nas_ctx.files`)."""
+    """Whether a file is the temporary one of an atomic write that was interrupted."""
     return (
         re.fullmatch(r"\.(config|environment|genotype|history|metrics|validation)-[0-9a-f]{8}\.\w+", entry.name)
         is not None

@@ -97,7 +97,7 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
 
 @dataclass
 class _Run(Generic[Network]):
-    """A run that has begun: its folder, locked, its tasks, data and network, and what was asked of it by signals."""
+    """A run that has begun: its folder, locked, its tasks, data and network, and whether it was asked to stop."""
 
     folder: RunFolder
     tasks: dict[str, Task]
@@ -108,7 +108,7 @@ class _Run(Generic[Network]):
 
 @contextmanager
 def _begun(config: Config, command: str, make: Callable[[Mapping[str, Task]], Network]) -> Iterator[_Run[Network]]:
-    """Check what the run needs, make its network, take the folder, and take signals while the block runs.
+    """Admit the run, make its network, lock its folder, and handle signals while the block runs.
 
     The folder comes last, so that a run that is refused leaves none behind, and a taken folder hides no mistake.
     """

@@ -38,7 +38,7 @@ class StopRun(Exception):
 
 
 class StopRequest:
-    """What was asked of a run so far: ``number`` is the signal, or None.
+    """Whether a run was asked to stop: ``number`` is the signal, or None.
 
     Attributes:
         learning: whether the run is inside its loop, which looks at ``number`` after every step. Outside of it there
@@ -101,7 +101,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
     except InputError:
         raise
     except Exception:
-        # A library in whose midst the signal struck may have wrapped our exception into one of its own.
+        # A library that the signal interrupted may have wrapped our exception into one of its own.
         if request.number is not None:
             raise request.end() from None
         raise

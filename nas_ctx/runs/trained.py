@@ -27,7 +27,7 @@ _SEARCH_PREFIX = "training_module._model.network."  # and where it stands inside
 
 @dataclass
 class Trained:
-    """What ``nas-ctx train`` left behind, ready to be used.
+    """A trained network, ready to be used.
 
     Attributes:
         config: of the run.
@@ -57,7 +57,7 @@ def load_trained(run: str | os.PathLike[str]) -> Trained:
     load_plugins(config)
     checkpoint, weights = trained_weights(folder)
     tasks = make_tasks(config.tasks)
-    # A run keeps its choices itself: the file that its configuration names may have moved.
+    # The run has a copy of its choices: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
     with without_weights():  # the checkpoint's follow
         model = build_network(config.model.model_copy(update={"blocks": blocks}), tasks)
@@ -83,8 +83,8 @@ def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
 def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
     """Give ``network`` the weights of a run wherever name and shape are the same.
 
-    So a search or a training begins where another one, of the same backbone, has got to. From a search its candidates'
-    weights are taken, not what it found. What is not in the run (blocks, say, where it trained a baseline) keeps its
+    A search or a training then begins where another one, with the same backbone, has ended. From a search the weights
+    of its candidates are taken, not its choices. What the run does not have (the blocks, for a baseline) keeps its
     initial values.
 
     Raises:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from nas_ctx.files import unlinked, written_whole
+from nas_ctx.files import atomic_write, unlinked
 
 if TYPE_CHECKING:
     from nas_ctx.search.choice import Choices
@@ -41,7 +41,7 @@ class HistoryWriter:
             if rows and rows[0] == self.columns:
                 complete = [row for row in rows[1:] if len(row) == len(self.columns)]
                 kept = [row for row in complete if int(row[0]) <= steps_done]
-        with written_whole(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with atomic_write(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([self.columns, *kept])
         self._file = os.fdopen(unlinked(str(self.path), os.O_WRONLY | os.O_APPEND), "a", newline="", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""How a network is computed while it learns. Nothing here changes what it computes, or the names of its parameters."""
+"""How a network is computed in training. Neither its results nor the names of its parameters change."""
 
 from __future__ import annotations
 

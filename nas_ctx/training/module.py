@@ -1,4 +1,4 @@
-"""One Lightning module for all that learns here: the search's supernet, baselines, and retrained networks."""
+"""The Lightning module that trains a search's supernet, baselines, and networks of a genotype alike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the ``model`` section of a configuration to a network: by name, of one context everywhere, or of a genotype."""
+"""From the section ``model`` of a configuration to a network: by name, of one context type, or of a genotype."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def build_network(model: ModelConfig, tasks: Mapping[str, Task], seed: int = 0) 
     """The network that ``model.blocks`` asks for; of random blocks the one of ``seed``.
 
     Raises:
-        InputError: nothing goes by that name, or a genotype file does not fit the tasks.
+        InputError: an unknown name, or a genotype file that does not fit the tasks.
     """
     return network_of(model, tasks, block_choices(model, tasks, seed))
 
 
 def network_of(model: ModelConfig, tasks: Mapping[str, Task], choices: Mapping[str, Any] | None) -> nn.Module:
-    """The network with ``choices`` in its blocks, or, without choices, the one of that name."""
+    """The network with ``choices`` in its blocks; without choices, the one that ``model.blocks`` names."""
     if choices is not None and model.space != PAPER_SPACE:
         space = make_search_space(model, tasks, affine=True, dropout=model.dropout)
         return freeze(space, choices, f"model.blocks: {model.blocks}")
@@ -111,14 +111,14 @@ def block_choices(model: ModelConfig, tasks: Mapping[str, Task], seed: int = 0) 
         choices = choices | {label(task, task): "none" for task in tasks}
     for block, name in choices.items():
         try:
-            CONTEXTS[name]  # which imports nothing that only the genotype names
+            CONTEXTS[name]  # imports nothing that only the genotype names
         except InputError as error:
             raise InputError(f"model.blocks: {blocks}: block {block!r}: {error}") from None
     return Genotype(choices)
 
 
 def random_blocks(tasks: Iterable[str], contexts: Sequence[str], seed: int) -> dict[str, str]:
-    """A genotype in which every candidate of a block is equally likely: what a search has to be better than.
+    """A genotype in which every candidate of a block is equally likely: the baseline of a search.
 
     >>> random_blocks(["depth", "edge"], ["none", "local"], seed=3)
     {'depth/depth': 'local', 'depth/edge': 'none', 'edge/depth': 'none', 'edge/edge': 'none'}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from nas_ctx import plugins
@@ -24,3 +26,11 @@ def test_former_keywords_are_passed_on() -> None:
         kinds.register("text")(str)
     with pytest.warns(DeprecationWarning, match="made is now base"):
         assert called_with("x", made=str)(int) is not None  # type: ignore[call-arg]
+
+
+def test_atomic_writes_under_their_former_name(tmp_path: Path) -> None:
+    with pytest.warns(DeprecationWarning, match="written_whole is now atomic_write"):
+        from nas_ctx.files import written_whole
+    with written_whole(tmp_path / "x.txt") as temporary:
+        temporary.write_text("whole")
+    assert (tmp_path / "x.txt").read_text() == "whole"

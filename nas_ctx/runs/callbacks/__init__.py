@@ -1,1 +1,1 @@
-"""What a run does beside learning: its log, its progress bar, its rows of scores, its random numbers step by step."""
+"""Callbacks of a run: its checkpoints, its log, its progress bar, its scores, the random numbers of its steps."""

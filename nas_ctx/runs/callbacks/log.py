@@ -1,4 +1,4 @@
-"""The log of a run, ``run.log`` in its folder: what happened, and when. A resumed run writes on at its end."""
+"""The log of a run, ``run.log`` in its folder: what happened, and when. A resumed run appends to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger("nas_ctx")
 
 
 class _File(logging.FileHandler):
-    """A log that cannot be written, on a full disk say, is no reason to disturb a run."""
+    """A log that cannot be written, on a full disk for example, does not disturb the run."""
 
     def _open(self) -> TextIOWrapper:
         return open(self.baseFilename, "a", encoding=self.encoding, opener=unlinked)
@@ -39,7 +39,7 @@ class _File(logging.FileHandler):
 
 @contextlib.contextmanager
 def logged(folder: Path, command: str) -> Iterator[None]:
-    """Write down what the package logs while the block runs, how the run began, and how it ended."""
+    """Log what the package reports while the block runs, how the run began, and how it ended."""
     file = _File(folder / NAME, encoding="utf-8")
     file.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S%z"))
     added: list[logging.Handler] = [file]
@@ -71,7 +71,7 @@ def _described(error: BaseException) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time span for people.
+    """A time span in words.
 
     >>> duration(7.24), duration(3700)
     ('7.2 s', '1 h 2 min')
@@ -83,7 +83,7 @@ def duration(seconds: float) -> str:
 
 
 class RunLog(Callback):
-    """Writes of the start, of every block that is decided, of every validation, and how long a step took."""
+    """Logs the start, every block that is decided, every validation, and the time of a step."""
 
     def __init__(self) -> None:
         self._since = (0, 0.0)

@@ -1,4 +1,4 @@
-"""What a run tells while it goes: a line per validation in a CSV file, and to whoever asked to be told."""
+"""The scores of each validation, as rows of a CSV file and calls of a function; and the random numbers of a step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Progress(Callback):
         self.folder, self.report = folder, report
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Make up for a validation that a run which is resumed had begun, and not come to the end of."""
+        """Repeat a validation that the run had begun, but not ended, before it was resumed."""
         step = trainer.global_step
         missing = validates_at(trainer, step) and str(step) not in [row["step"] for row in self.folder.rows(NAME)]
         if trainer.strategy.broadcast(missing):
@@ -52,10 +52,10 @@ class Progress(Callback):
 
 
 class StepSeeds(Callback):
-    """Makes the random numbers of a step, those of dropout, say, depend on ``(seed, step, process)`` alone.
+    """Makes the random numbers of a step (of dropout, for example) depend on ``(seed, step, process)`` alone.
 
-    So a resumed run draws what the uninterrupted one would have drawn, and no state of a generator has to be kept. The
-    order of the data, its augmentation and the Gumbel noise of a search are tied to the step in the same way.
+    A resumed run therefore draws what the uninterrupted one would have drawn, without the state of a generator. The
+    order of the data, its augmentation and the Gumbel noise of a search depend on the step in the same way.
     """
 
     def __init__(self, seed: int) -> None:
@@ -65,7 +65,7 @@ class StepSeeds(Callback):
         entropy = (self.seed, trainer.global_step, trainer.global_rank)
         number = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         torch.manual_seed(number)
-        np.random.seed(number)  # noqa: NPY002 (for whatever still draws from the global generator)
+        np.random.seed(number)  # noqa: NPY002 (for code that draws from the global generator)
         random.seed(number)
 
 

@@ -1,4 +1,4 @@
-"""How far a run is, for the person who waits for it."""
+"""A progress bar over the steps of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nas_ctx.search import GumbelSearchModule
 
 
 class StepBar(Callback):
-    """On a terminal one bar over all steps; elsewhere, in a log say, a line after every validation.
+    """On a terminal one bar over all steps; elsewhere a line after every validation.
 
     Lightning's own bar is one per epoch, and epochs mean nothing where a run is counted in steps.
     """
@@ -41,8 +41,8 @@ class StepBar(Callback):
         if self._bar is not None:
             self._bar.set_postfix(words)
         else:
-            said = ", ".join(f"{name} {value}" for name, value in words.items())
-            print(f"  step {trainer.global_step} of {int(trainer.estimated_stepping_batches)}: {said}", flush=True)
+            line = ", ".join(f"{name} {value}" for name, value in words.items())
+            print(f"  step {trainer.global_step} of {int(trainer.estimated_stepping_batches)}: {line}", flush=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if self._bar is not None:

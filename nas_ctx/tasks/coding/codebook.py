@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nas_ctx.errors import InputError
-from nas_ctx.files import written_whole
+from nas_ctx.files import atomic_write
 from nas_ctx.tasks.coding.sphere import nearest_codeword
 
 
@@ -64,7 +64,7 @@ def spread_start(points: Tensor, count: int, seed: int) -> Tensor:
 
 def save_codebook(path: str | os.PathLike[str], codewords: Tensor) -> None:
     """Write a codebook as an ``.npy`` file of float32 (K, 3)."""
-    with written_whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.save(file, codewords.float().numpy())
 
 

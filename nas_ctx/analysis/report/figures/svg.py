@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from nas_ctx.analysis.report.figures.canvas import FONT, Canvas, settings
 from nas_ctx.analysis.report.palette import THEME
 from nas_ctx.errors import InputError
-from nas_ctx.files import write_text, written_whole
+from nas_ctx.files import atomic_write, write_text
 
 _SVG, _HREF = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
 
@@ -48,7 +48,7 @@ def write_figure(canvas: Canvas, path: Path, name: str = "figure") -> None:
         root.insert(0, _title(canvas.label))
         write_text(path, ElementTree.tostring(root, encoding="unicode") + "\n")
         return
-    with settings(), written_whole(path) as temporary:
+    with settings(), atomic_write(path) as temporary:
         if suffix == ".png":
             canvas.figure.savefig(temporary, facecolor="white", dpi=200, pil_kwargs={"compress_level": 4})
             return
