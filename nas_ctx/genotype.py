@@ -70,6 +70,21 @@ class Genotype(Mapping[str, Choice]):
         """What travels along with the choices, read-only."""
         return MappingProxyType(self._meta)
 
+    @property
+    def candidates(self) -> Mapping[str, tuple[Choice, ...]]:
+        """What each block could choose from, where the search recorded it (``meta["candidates"]``); else empty.
+
+        >>> Genotype({"a/b": "none"}, {"candidates": {"a/b": ["none", "local"]}}).candidates
+        {'a/b': ('none', 'local')}
+        """
+        recorded = self._meta.get("candidates", {})
+        if not isinstance(recorded, Mapping) or not all(isinstance(of, list | tuple) for of in recorded.values()):
+            raise InputError(f"meta: candidates: expected an object of blocks and lists, got {recorded!r}")
+        return {
+            block: tuple(tuple(value) if isinstance(value, list) else value for value in values)
+            for block, values in recorded.items()
+        }
+
     def __getitem__(self, label: str) -> Choice:
         return self._choices[label]
 

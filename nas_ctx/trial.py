@@ -85,7 +85,9 @@ def run(kind: str, config: Config) -> dict[str, Any]:
     facts = json.loads(folder.environment.read_text(encoding="utf-8"))
     result["versions"] = {"python": facts["python"], **facts["versions"]}  # a report elsewhere has but this record
     if kind == "search":
-        result["genotype"] = runs.describe(Genotype.load(folder.genotype))
+        genotype = Genotype.load(folder.genotype)
+        result["genotype"] = runs.describe(genotype)
+        result["candidates"] = genotype.candidates
     return result
 
 

@@ -7,8 +7,9 @@ figures) matplotlib are used: importing this loads neither torch nor NNI.
 
 from typing import TYPE_CHECKING
 
+from nas_ctx.analysis.candidates import KnownCandidates, read_candidates
 from nas_ctx.analysis.choice_table import ChoiceTable
-from nas_ctx.analysis.comparison import Difference, RunSetComparison, compare
+from nas_ctx.analysis.comparison import RunSetComparison, compare
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
 from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.loading import load_runs
@@ -49,6 +50,7 @@ from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
 from nas_ctx.analysis.stats.rank_correlation import RankCorrelation, agreement_with_others, rank_correlation
 from nas_ctx.analysis.stats.ratings import Candidates, RatingMatrix
 from nas_ctx.analysis.stats.stability import VoteStability, extrapolate_stability, plurality_probability, vote_stability
+from nas_ctx.analysis.stats.two_sets import Difference, RunsTest, set_difference
 from nas_ctx.analysis.stats.votes import BlockVote, vote
 from nas_ctx.analysis.trajectory import Trajectory
 from nas_ctx.analysis.wording import comparison_verdict, verdict
@@ -56,14 +58,14 @@ from nas_ctx.analysis.wording import comparison_verdict, verdict
 __all__ = [
     "BRENNAN_PREDIGER", "CONGER", "FLEISS", "FLEISS_WITHIN", "GWET", "GWET_WITHIN", "KRIPPENDORFF", "LIGHT",
     "LIGHT_WITHIN", "PERCENTAGE", "STATISTICS", "BlockVote", "Candidates", "ChanceTest", "ChoiceTable", "Difference",
-    "Grid", "Interval", "Note", "Parts", "RandomPolicy", "RankCorrelation", "RatingMatrix", "Reliability", "Run",
-    "RunScores", "RunSet", "RunSetComparison", "SearchHistory", "Statistic", "StatisticResult", "TaskAgreement",
-    "Trajectory", "VoteStability", "agreement_with_others", "block_interval", "brennan_prediger", "chance_test",
-    "cohens_kappa", "compare", "comparison_verdict", "congers_kappa", "extrapolate_stability", "fleiss_kappa",
-    "fleiss_kappa_within", "grid_of", "gwets_ac1", "jackknife_interval", "krippendorff_alpha", "landis_koch",
-    "lights_kappa", "lights_kappa_within", "load_runs", "percentage_agreement", "plurality_probability",
-    "random_policy", "rank_correlation", "reliability", "task_agreements", "verdict", "vote", "vote_stability",
-    "write_comparison", "write_report",
+    "Grid", "Interval", "KnownCandidates", "Note", "Parts", "RandomPolicy", "RankCorrelation", "RatingMatrix",
+    "Reliability", "Run", "RunScores", "RunSet", "RunSetComparison", "RunsTest", "SearchHistory", "Statistic",
+    "StatisticResult", "TaskAgreement", "Trajectory", "VoteStability", "agreement_with_others", "block_interval",
+    "brennan_prediger", "chance_test", "cohens_kappa", "compare", "comparison_verdict", "congers_kappa",
+    "extrapolate_stability", "fleiss_kappa", "fleiss_kappa_within", "grid_of", "gwets_ac1", "jackknife_interval",
+    "krippendorff_alpha", "landis_koch", "lights_kappa", "lights_kappa_within", "load_runs", "percentage_agreement",
+    "plurality_probability", "random_policy", "rank_correlation", "read_candidates", "reliability", "set_difference",
+    "task_agreements", "verdict", "vote", "vote_stability", "write_comparison", "write_report",
 ]  # fmt: skip
 
 

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
+from nas_ctx.analysis.candidates import Given, KnownCandidates, candidates_of
 from nas_ctx.analysis.io.runs import Note, Run
-from nas_ctx.analysis.stats.ratings import Label, RatingMatrix, rating_matrix
+from nas_ctx.analysis.stats.labels import NULL, key_of, label_of
+from nas_ctx.analysis.stats.ratings import Candidates, Label, RatingMatrix, rating_matrix
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.genotype import CONTEXT_NAMES, Choice
-
-
-class _Null:
-    """The choice that JSON writes as null; a rating of None would be a missing one."""
-
-    def __repr__(self) -> str:
-        return "null"
-
-
-NULL = _Null()
 
 
 @dataclass(frozen=True)
@@ -30,7 +23,9 @@ class ChoiceTable:
     """The ratings of runs on the ``blocks`` that all of them have, and on ``all_blocks`` with gaps.
 
     ``texts`` are the words for the labels, in the order in which they are shown, which is also the order of
-    ``common.labels`` and ``whole.labels``.
+    ``common.labels`` and ``whole.labels``. In ``categories``, on the common blocks, a value of blocks with other
+    candidates is another label: figures whose chance level pools labels over the blocks are made of it.
+    ``all_categories`` is the same on all blocks.
     """
 
     blocks: tuple[str, ...]
@@ -39,6 +34,24 @@ class ChoiceTable:
     whole: RatingMatrix
     texts: tuple[str, ...]
     notes: tuple[Note, ...]
+    candidates: KnownCandidates
+    all_categories: RatingMatrix
+
+    @cached_property
+    def categories(self) -> RatingMatrix:
+        return self.all_categories.of_blocks([self.all_blocks.index(block) for block in self.blocks])
+
+    @property
+    def counts(self) -> tuple[int, ...] | None:
+        """How many candidates each of the ``blocks`` has; None where that is not known."""
+        known = self.categories.candidates
+        return None if known is None else tuple(known.counts.tolist())
+
+    @property
+    def one_family(self) -> bool:
+        """Whether a value is the same choice in all blocks, so that pooling over them makes sense."""
+        known = self.candidates
+        return len({known.family(block) for block in self.blocks}) < 2 if known.by_block else True
 
     def choice(self, label: Label) -> Choice:
         """The choice that stands behind a label, as a genotype holds it."""
@@ -47,12 +60,24 @@ class ChoiceTable:
     def text(self, label: Label) -> str:
         return self.texts[self.common.labels.index(label)]
 
+    def of_runs(self, chosen: Sequence[int]) -> ChoiceTable:
+        """The common blocks of some of the runs, without the choices that none of these made."""
+        codes = self.common.codes[np.asarray(chosen)]
+        used = np.unique(codes)
+        renumbered = np.searchsorted(used, codes)
+        labels = tuple(self.common.labels[code] for code in used.tolist())
+        common = replace(self.common, codes=renumbered, labels=labels)
+        return ChoiceTable(
+            self.blocks, self.blocks, common, common, tuple(self.texts[code] for code in used.tolist()), (),
+            self.candidates, self.categories.of_runs(chosen) if self.candidates.by_block else common,
+        )  # fmt: skip
 
-def table_of(runs: Sequence[Run], order: Sequence[str] | None = None) -> ChoiceTable:
+
+def table_of(runs: Sequence[Run], order: Sequence[str] | None = None, candidates: Given | None = None) -> ChoiceTable:
     """Ratings of ``runs`` on their common blocks; ``order`` names the choices to be shown first, in that order.
 
-    Blocks that not all runs have are named in the notes. No common block raises
-    :class:`~nas_ctx.errors.InputError`.
+    ``candidates`` are those of the blocks, by default as the runs recorded them. Blocks that not all runs have are
+    named in the notes. No common block raises :class:`~nas_ctx.errors.InputError`.
     """
     all_blocks = tuple(dict.fromkeys(label for run in runs for label in run.genotype))
     lacking = {block: [run.name for run in runs if block not in run.genotype] for block in all_blocks}
@@ -64,33 +89,54 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None) -> ChoiceT
             f"the {len(runs)} runs have no block in common: {few.name} has {_some(few.genotype)}, "
             f"{other.name} has {_some(other.genotype)}"
         )
-    rows = [[_label(run.genotype.get(block), block in run.genotype) for block in all_blocks] for run in runs]
-    numbered = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
-    texts = _texts(numbered.labels)
-    ranks = _ranks(texts, numbered.labels, order)
+    known = candidates_of(runs, all_blocks, candidates)
+    rows = [[label_of(run.genotype[b]) if b in run.genotype else None for b in all_blocks] for run in runs]
+    found = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
+    texts = _texts(found.labels)
+    possible = {key_of(label): label for of in known.by_block.values() for label in of}
+    ranks = _ranks(texts, found.labels, order, _texts(list(possible.values())))
     moved = sorted(range(len(texts)), key=ranks.__getitem__)
     renumbered = np.array([*np.argsort(moved), -1], dtype=np.int64)  # the -1 of a missing rating finds the last
-    whole = RatingMatrix(renumbered[numbered.codes], tuple(numbered.labels[old] for old in moved))
-    index = {block: i for i, block in enumerate(all_blocks)}
+    whole = RatingMatrix(renumbered[found.codes], tuple(found.labels[old] for old in moved))
+    if known.by_block:
+        whole = replace(whole, candidates=Candidates.of(known.by_block[block] for block in all_blocks))
     return ChoiceTable(
         blocks=blocks,
         all_blocks=all_blocks,
-        common=whole.of_blocks([index[block] for block in blocks]),
+        common=whole.of_blocks([i for i, block in enumerate(all_blocks) if block in set(blocks)]),
         whole=whole,
         texts=tuple(texts[old] for old in moved),
-        notes=tuple(
-            Note(
-                "block missing",
-                f"Block {block!r} is missing in {_some(names)}; only Krippendorff's alpha over all blocks uses it.",
-            )
-            for block, names in lacking.items()
-            if names
-        ),
+        notes=tuple(_gaps(lacking, len(runs))),
+        candidates=known,
+        all_categories=_categories(whole, all_blocks, known),
     )
 
 
-def _label(choice: Choice, present: bool) -> Label:
-    return (NULL if choice is None else choice) if present else None
+def _categories(whole: RatingMatrix, blocks: Sequence[str], known: KnownCandidates) -> RatingMatrix:
+    """``whole`` with a label of its own for each pair of (family of candidates, value)."""
+    if not known.by_block:
+        return whole
+    families = [known.family(block) for block in blocks]
+    number = {family: i for i, family in enumerate(dict.fromkeys(families))}
+    of_block = np.array([number[family] for family in families])
+    pairs = of_block * whole.n_labels + whole.codes
+    used = np.unique(pairs[whole.codes >= 0])
+    codes = np.where(whole.codes < 0, -1, np.searchsorted(used, pairs))
+    labels = tuple((pair // whole.n_labels, whole.labels[pair % whole.n_labels]) for pair in used.tolist())
+    return RatingMatrix(codes, labels, whole.candidates, sum(map(len, number)))
+
+
+def _gaps(lacking: Mapping[str, Sequence[str]], n_runs: int) -> Iterator[Note]:
+    """One note on all blocks that some runs lack."""
+    gaps = {block: names for block, names in lacking.items() if names}
+    if len(gaps) == 1:
+        ((block, names),) = gaps.items()
+        text = f"Block {block!r} is missing in {_some(names)}"
+    else:
+        runs = list(dict.fromkeys(name for names in gaps.values() for name in names))
+        text = f"{len(gaps)} blocks ({_some(map(repr, gaps))}) are missing in some of the {n_runs} runs ({_some(runs)})"
+    if gaps:
+        yield Note("block missing", f"{text}; only Krippendorff's alpha over all blocks uses what is there.")
 
 
 def _texts(labels: Sequence[Label]) -> list[str]:
@@ -103,13 +149,18 @@ def _json(label: Label) -> str:
     return "null" if label is NULL else json.dumps(label, ensure_ascii=False)
 
 
-def _ranks(texts: Sequence[str], labels: Sequence[Label], order: Sequence[str] | None) -> list[tuple[object, ...]]:
-    """Sort keys: the user's order, then the contexts in theirs, then numbers by size, then words, digits by value."""
+def _ranks(
+    texts: Sequence[str], labels: Sequence[Label], order: Sequence[str] | None, possible: Sequence[str]
+) -> list[tuple[object, ...]]:
+    """Sort keys: the user's order, then the contexts in theirs, then numbers by size, then words, digits by value.
+
+    The order may also name what is ``possible`` and was never chosen.
+    """
     named = list(order or [])
     for name in named:
         if named.count(name) > 1:
             raise InputError(f"the order of choices names {name!r} twice")
-        if name not in texts:
+        if name not in texts and name not in possible:
             raise InputError(
                 f"the order of choices names {name!r}, but no choice is called so; known: {_some(texts)}"
                 f"{suggestion(name, texts)}"

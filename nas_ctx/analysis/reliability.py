@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 
 from nas_ctx import __version__
-from nas_ctx.analysis.candidates import candidates_of
+from nas_ctx.analysis.candidates import Given
 from nas_ctx.analysis.choice_table import ChoiceTable, table_of
 from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
@@ -20,7 +20,7 @@ from nas_ctx.analysis.io.runs import Note, Run, RunSet
 from nas_ctx.analysis.results import StatisticResult, statistic_results
 from nas_ctx.analysis.scores import RunScores, run_scores
 from nas_ctx.analysis.stats.agreement import cohens_kappa, pair_counts
-from nas_ctx.analysis.stats.catalogue import KRIPPENDORFF, Statistic
+from nas_ctx.analysis.stats.catalogue import KRIPPENDORFF, Statistic, leading
 from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test, check_draws
 from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
 from nas_ctx.analysis.stats.rank_correlation import agreement_with_others
@@ -41,11 +41,9 @@ class Reliability:
     table: ChoiceTable
     votes: tuple[BlockVote, ...]
     ties: str | None
-    candidates: tuple[int, ...]
-    candidates_from: str
     results: tuple[StatisticResult, ...]
     test: ChanceTest
-    policy: RandomPolicy
+    policy: RandomPolicy | None
     stability: tuple[VoteStability, ...]
     trajectory: Trajectory | None
     scores: RunScores | None
@@ -55,6 +53,21 @@ class Reliability:
     @property
     def blocks(self) -> tuple[str, ...]:
         return self.table.blocks
+
+    @property
+    def candidates(self) -> tuple[int, ...] | None:
+        """How many candidates each block had; None where that is not known."""
+        return self.table.counts
+
+    @property
+    def candidates_from(self) -> str:
+        """What says so, in words."""
+        return self.table.candidates.known_from
+
+    @property
+    def leading(self) -> StatisticResult:
+        """The kappa that the report rests on; see :func:`~nas_ctx.analysis.stats.catalogue.leading`."""
+        return self.result(leading(self.table.categories))
 
     @property
     def versions(self) -> dict[str, str]:
@@ -68,7 +81,7 @@ class Reliability:
 
     @cached_property
     def pair_kappa(self) -> Floats:
-        return cohens_kappa(self.table.common)
+        return cohens_kappa(self.table.categories)
 
     @cached_property
     def with_others(self) -> Floats:
@@ -81,13 +94,13 @@ class Reliability:
 
     @cached_property
     def tasks(self) -> tuple[TaskAgreement, ...]:
-        return tuple(task_agreements(self.table.common, self.grid)) if self.grid else ()
+        return tuple(task_agreements(self.table.categories, self.grid)) if self.grid else ()
 
     @property
     def alpha_over_all(self) -> float | None:
         """Krippendorff's alpha over all blocks, where some runs lack some of them."""
         complete = len(self.blocks) == len(self.table.all_blocks)
-        return None if complete else float(KRIPPENDORFF.values(self.table.whole)[0])
+        return None if complete else float(KRIPPENDORFF.values(self.table.all_categories)[0])
 
     @property
     def needed(self) -> int | None:
@@ -137,6 +150,7 @@ def reliability(
     seed: int = 0,
     metric: str | None = None,
     random_runs: RunSet | None = None,
+    candidates: Given | None = None,
     title: str = "Reliability of repeated searches",
 ) -> Reliability:
     """Analyse at least two ``runs`` (a set from :func:`load_runs`, or genotypes).
@@ -144,7 +158,8 @@ def reliability(
     ``ties`` is the rule that breaks ties ("probability", "order", "refuse"; None lets them stand), ``order`` the order
     of the choices, ``draws`` and ``seed`` those of Monte Carlo, ``level`` that of the intervals. ``metric`` names the
     number of each run's metrics to compare agreement with (by default "default", "score" or "delta_m", the first that
-    all runs have); ``random_runs`` are runs with uniformly drawn genotypes, for comparison.
+    all runs have); ``random_runs`` are runs with uniformly drawn genotypes, for comparison. ``candidates`` are those of
+    each block, or one list for all blocks; by default what the runs recorded.
 
     >>> from nas_ctx.analysis import PERCENTAGE
     >>> record = reliability([{"a/a": "none", "a/b": "local"}, {"a/a": "none", "a/b": "global"}], draws=200)
@@ -153,30 +168,46 @@ def reliability(
     """
     check_draws(draws)
     run_set = as_run_set(runs)
-    table = _table(run_set, order)
-    matrix, candidates = table.common, candidates_of(run_set.runs, table)
-    votes = _votes(run_set.runs, table, ties, candidates.counts)
-    results = tuple(statistic_results(matrix, level))
-    return Reliability(
-        title, run_set.runs, table, votes, ties, candidates.counts, candidates.known_from, results,
-        test=chance_test(matrix, draws=draws, seed=seed),
-        policy=random_policy(matrix.n_runs, candidates.counts, results[0].value, draws=draws, seed=seed),
-        stability=_stability(matrix, seed),
-        trajectory=trajectory_of(run_set.runs, table.blocks),
-        scores=run_scores(run_set.runs, agreement_with_others(matrix), metric, random_runs, draws, seed),
-        notes=(*run_set.notes, *table.notes),
-        settings={"draws": draws, "level": level, "seed": seed, "ties": ties, "metric": metric},
+    if len(run_set) < 2:
+        names = ", ".join(run.name for run in run_set)
+        raise InputError(f"agreement needs at least two runs, got {len(run_set)} ({names})")
+    table = table_of(run_set.runs, order, candidates)
+    return record_of(
+        run_set, table, ties=ties, draws=draws, level=level, seed=seed, metric=metric, random_runs=random_runs,
+        title=title,
     )  # fmt: skip
 
 
-def _table(runs: RunSet, order: Sequence[str] | None) -> ChoiceTable:
-    """The choices of at least two runs on at least two common blocks."""
-    if len(runs) < 2:
-        raise InputError(f"agreement needs at least two runs, got {len(runs)} ({', '.join(run.name for run in runs)})")
-    table = table_of(runs.runs, order)
+def record_of(
+    runs: RunSet,
+    table: ChoiceTable,
+    *,
+    ties: str | None,
+    draws: int,
+    level: float,
+    seed: int,
+    title: str,
+    metric: str | None = None,
+    random_runs: RunSet | None = None,
+) -> Reliability:
+    """The record of ``runs`` whose choices are in ``table``; the rest as for :func:`reliability`."""
     if len(table.blocks) < 2:
         raise InputError(f"agreement needs at least two blocks that all runs have, got only {table.blocks[0]!r}")
-    return table
+    matrix = table.categories
+    results = tuple(statistic_results(matrix, level))
+    policy = None
+    if table.counts is not None:
+        policy = random_policy(matrix.n_runs, table.counts, results[0].value, draws=draws, seed=seed)
+    return Reliability(
+        title, runs.runs, table, _votes(runs.runs, table, ties), ties, results,
+        test=chance_test(matrix, draws=draws, seed=seed),
+        policy=policy,
+        stability=_stability(table.common, seed),
+        trajectory=trajectory_of(runs.runs, table.blocks),
+        scores=run_scores(runs.runs, agreement_with_others(matrix), metric, random_runs, draws, seed),
+        notes=(*runs.notes, *table.notes),
+        settings={"draws": draws, "level": level, "seed": seed, "ties": ties, "metric": metric},
+    )  # fmt: skip
 
 
 def _stability(matrix: RatingMatrix, seed: int) -> tuple[VoteStability, ...]:
@@ -186,7 +217,8 @@ def _stability(matrix: RatingMatrix, seed: int) -> tuple[VoteStability, ...]:
     return (*vote_stability(matrix, seed=seed), *extrapolate_stability(matrix, sorted(set(further.tolist()))))
 
 
-def _votes(runs: Sequence[Run], table: ChoiceTable, ties: str | None, counts: Sequence[int]) -> tuple[BlockVote, ...]:
+def _votes(runs: Sequence[Run], table: ChoiceTable, ties: str | None) -> tuple[BlockVote, ...]:
+    counts = table.counts or (table.common.n_labels,) * len(table.blocks)
     probabilities = [_final_probabilities(runs, table, block) for block in table.blocks]
     return tuple(
         vote(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.agreement import cohens_kappa, light_parts, once, pair_indices
-from nas_ctx.analysis.stats.catalogue import LIGHT, STATISTICS, Statistic
+from nas_ctx.analysis.stats.agreement import light_parts, once, pair_indices
+from nas_ctx.analysis.stats.candidate_sets import light_within_parts, members_of_sets
+from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, Statistic, statistics_for
 from nas_ctx.analysis.stats.intervals import Interval, block_interval
 from nas_ctx.analysis.stats.ratings import RatingMatrix
 
@@ -32,32 +33,51 @@ class StatisticResult:
 
 
 def statistic_results(matrix: RatingMatrix, level: float) -> Iterator[StatisticResult]:
-    """All statistics of ``matrix``, with intervals of confidence ``level``."""
-    for statistic in STATISTICS:
+    """All statistics that say something about ``matrix``, with intervals of confidence ``level``."""
+    for statistic in statistics_for(matrix):
         parts = statistic.parts(matrix, once(matrix))
         value = float(parts.value[0])
-        pairs = matrix.n_runs * (matrix.n_runs - 1) // 2
-        too_many = statistic is LIGHT and pairs * matrix.n_blocks**2 > _MOST_PAIR_WORK
+        over_pairs = statistic in (LIGHT, LIGHT_WITHIN)
+        too_many = over_pairs and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
         interval = None if too_many else block_interval(matrix, statistic, level=level)
-        undefined, defined_value, notes = _undefined_pairs(matrix) if statistic is LIGHT else (0, math.nan, [])
-        if statistic is not LIGHT and math.isnan(value):
+        undefined, defined_value, notes = _undefined_pairs(matrix, statistic) if over_pairs else (0, math.nan, [])
+        if not over_pairs and math.isnan(value):
             notes = ["Undefined (0/0): only one choice occurs."]
         if too_many:
             notes.insert(0, "No interval: there are too many pairs of runs for a jackknife; Conger's kappa has one.")
-        elif interval is None and not math.isnan(value):
-            notes.append("No interval: without one of the blocks it is undefined (0/0), so it depends on that block.")
+        elif not math.isnan(value):
+            notes += _about_the_interval(matrix, value, interval)
         observed, chance = float(parts.observed[0]), float(parts.chance[0])
         yield StatisticResult(statistic, value, observed, chance, interval, undefined, defined_value, " ".join(notes))
 
 
-def _undefined_pairs(matrix: RatingMatrix) -> tuple[int, float, list[str]]:
-    """How many pairs of runs have no Cohen's kappa, the mean over the others, and a note on both."""
-    kappas = cohens_kappa(matrix)[pair_indices(matrix.n_runs)]
-    undefined = int(np.isnan(kappas).sum())
-    mean = float(light_parts(matrix, once(matrix), defined_only=True).value[0])
+def _about_the_interval(matrix: RatingMatrix, value: float, interval: Interval | None) -> list[str]:
+    if interval is not None and interval.one_sided:
+        share = f"{100 * interval.level:g} %"
+        return [f"All {matrix.n_blocks} blocks are unanimous, so there is no more than a bound ({share}, one-sided)."]
+    if interval is not None:
+        return []
+    if value == 1:
+        return ["No interval: all blocks are unanimous, and how many like these are not cannot be told from them."]
+    return ["No interval: without one of the blocks it is undefined (0/0) or all blocks agree alike."]
+
+
+def _undefined_pairs(matrix: RatingMatrix, statistic: Statistic) -> tuple[int, float, list[str]]:
+    """How many pairs of runs have no kappa, the mean over the others, and a note on both."""
+    within = statistic is LIGHT_WITHIN
+    first, second = pair_indices(matrix.n_runs)
+    same = np.ones(len(first), dtype=bool)
+    for members in members_of_sets(matrix) if within else [np.arange(matrix.n_blocks)]:
+        codes = matrix.codes[:, members]
+        constant = np.where((codes == codes[:, :1]).all(axis=1), codes[:, 0], -1 - np.arange(matrix.n_runs))
+        same &= constant[first] == constant[second]
+    undefined = int(same.sum())
+    parts = light_within_parts if within else light_parts
+    mean = float(parts(matrix, once(matrix), defined_only=True).value[0])
     if not undefined:
         return 0, mean, []
-    note = f"{undefined} of {len(kappas)} pairs are undefined (0/0): both runs used the same choice throughout."
-    if undefined < len(kappas):
+    where = "in all blocks of the same candidates" if within else "throughout"
+    note = f"{undefined} of {len(first)} pairs are undefined (0/0): both runs used the same choice {where}."
+    if undefined < len(first):
         note += f" The mean over the other pairs is {mean:.2f}."
     return undefined, mean, [note]

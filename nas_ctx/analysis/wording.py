@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from nas_ctx.analysis.candidates import ASSUMED
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.results import StatisticResult
-from nas_ctx.analysis.stats.catalogue import LIGHT, PERCENTAGE, landis_koch
+from nas_ctx.analysis.stats.catalogue import BRENNAN_PREDIGER, LIGHT, LIGHT_WITHIN, PERCENTAGE, landis_koch
 from nas_ctx.analysis.stats.intervals import Interval
+from nas_ctx.analysis.stats.permutation import SIGNIFICANCE
 
 CAUTION = (
     "Agreement is not correctness: runs that agree show that the search repeats itself, and even a unanimous vote "
     "can be wrong. Low agreement need not be a fault of the search either: where no choice makes a difference, there "
     "is nothing to agree on."
 )
-SIGNIFICANCE = 0.05
 
 
 def percent(share: float) -> str:
@@ -41,8 +42,12 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def span(interval: Interval | None, write: Callable[[float], str] = number) -> str:
-    """An interval as "low to high", or a dash."""
-    return "–" if interval is None else f"{write(interval.low)} to {write(interval.high)}"
+    """An interval as "low to high", a bound as "at least low", or a dash."""
+    if interval is None:
+        return "–"
+    return (
+        f"at least {write(interval.low)}" if interval.one_sided else f"{write(interval.low)} to {write(interval.high)}"
+    )
 
 
 def probability(p: float) -> str:
@@ -55,15 +60,27 @@ def probability(p: float) -> str:
 
 
 def beyond_chance(record: Reliability) -> bool:
-    """Whether the runs agree more than chance would: the permutation test and the interval of kappa both say so."""
-    kappa = headline(record)
-    above = kappa.interval is None or kappa.interval.ends[0] > 0
-    return record.test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0
+    """Whether the runs agree more than chance would; see :func:`standing`."""
+    return standing(record) in ("beyond chance", "beyond uniform draws")
 
 
-def headline(record: Reliability) -> StatisticResult:
-    """Light's kappa, which the paper reports."""
-    return record.result(LIGHT)
+def standing(record: Reliability) -> str:
+    """What the runs can show, in one of four ways.
+
+    - "beyond chance": the permutation test, which moves choices among blocks of equal candidates, and the interval of
+      the leading kappa both say so;
+    - "beyond uniform draws": no permutation can tell, since blocks have candidates of their own, but independent draws
+      from each block's candidates would hardly agree so far;
+    - "too few": the permutation test cannot reach its level, however far the runs agree;
+    - "chance": it could, and does not.
+    """
+    kappa, test, policy = record.leading, record.test, record.policy
+    if test.can_tell:
+        above = kappa.interval is None or kappa.interval.low > 0
+        return "beyond chance" if test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0 else "chance"
+    if kappa.statistic is BRENNAN_PREDIGER and policy is not None and policy.p < SIGNIFICANCE:
+        return "beyond uniform draws"
+    return "too few"
 
 
 def kappa_of(result: StatisticResult) -> float:
@@ -72,45 +89,71 @@ def kappa_of(result: StatisticResult) -> float:
 
 def verdict(record: Reliability) -> tuple[str, str]:
     """The verdict in two sentences, plain text."""
-    percentage, kappa = record.result(PERCENTAGE), headline(record)
-    runs, blocks = len(record.runs), len(record.blocks)
+    percentage, kappa = record.result(PERCENTAGE), record.leading
     first = (
-        f"{_count(runs)} runs make the same choice in {percent(percentage.value)} of all pairwise comparisons over "
-        f"{blocks} blocks, where chance alone would give {percent(percentage.chance)}; "
+        f"{_count(len(record.runs))} runs make the same choice in {percent(percentage.value)} of all pairwise "
+        f"comparisons over {len(record.blocks)} blocks, where chance alone would give {percent(kappa.chance)}; "
+        f"{_kappa_words(record, kappa)}."
     )
-    if math.isnan(kappa_of(kappa)):
-        first += "Light's kappa is undefined (0/0), since only one choice was ever made."
-        second = (
-            "Whether they agree for a reason cannot be told from these runs: a search that always ends in the same "
-            "place looks just like this."
-        )
-        return first, second
-    if math.isnan(kappa.value):
-        first += (
-            f"Light's kappa is undefined, since {kappa.undefined_pairs} of {runs * (runs - 1) // 2} pairs are 0/0, and "
-            f"{number(kappa.defined_value)} over the others."
-        )
-    else:
-        interval = f", {100 * kappa.interval.level:g} % interval {span(kappa.interval)}" if kappa.interval else ""
-        first += f"Light's kappa is {number(kappa.value)}{interval}."
-    if not beyond_chance(record):
-        contains = kappa.interval is not None and kappa.interval.ends[0] <= 0 <= kappa.interval.ends[1]
-        reason = f"{probability(record.test.p)}{' and the interval contains 0' if contains else ''}"
+    found = standing(record)
+    if found == "beyond chance":
+        return first, f"This is more than chance would give ({probability(record.test.p)}); {_clarity(record)}."
+    if found == "beyond uniform draws":
+        assert record.policy is not None
         return first, (
-            f"This cannot be told from chance ({reason}): {_common_preference(record)}there is no dominating choice, "
-            "and the vote below is not a finding."
+            f"This is more than independent uniform draws would give ({probability(record.policy.p)}); whether it is "
+            "more than preferences that hold whatever the block cannot be told, since blocks have candidates of their "
+            f"own; {_clarity(record)}."
         )
-    return first, f"This is more than chance would give ({probability(record.test.p)}); {_clarity(record)}."
+    if found == "too few":
+        return first, f"This is too little to tell it from chance: {_what_is_lacking(record)}{_preference(record)}."
+    interval = kappa.interval
+    contains = " and the interval contains 0" if interval is not None and interval.contains(0) else ""
+    preference = _preference(record)
+    beyond = f"{preference[2:]}; beyond that " if preference else ""
+    return first, (
+        f"This cannot be told from chance ({probability(record.test.p)}{contains}): {beyond}there is no dominating "
+        "choice, and the vote below is not a finding."
+    )
 
 
-def _common_preference(record: Reliability) -> str:
+def _kappa_words(record: Reliability, kappa: StatisticResult) -> str:
+    name, pairs = kappa.statistic.name, len(record.runs) * (len(record.runs) - 1) // 2
+    if math.isnan(kappa_of(kappa)):
+        return f"{name} is undefined (0/0), since only one choice was ever made"
+    if math.isnan(kappa.value):
+        return (
+            f"{name} is undefined, since {kappa.undefined_pairs} of {pairs} pairs are 0/0, and "
+            f"{number(kappa.defined_value)} over the others"
+        )
+    interval = f", {100 * kappa.interval.level:g} % interval {span(kappa.interval)}" if kappa.interval else ""
+    words = f"{name} is {number(kappa.value)}{interval}"
+    if kappa.statistic is LIGHT_WITHIN and record.table.one_family:
+        words += f" ({number(record.result(LIGHT).value)} pooled over all blocks, as the paper counts it)"
+    return words
+
+
+def _what_is_lacking(record: Reliability) -> str:
+    runs, blocks, least = len(record.runs), len(record.blocks), record.test.least_p
+    if least == 1:
+        return "no arrangement of these choices over the blocks would agree less"
+    return (
+        f"with these {runs} runs over {blocks} blocks and their uses of the choices, p could not be below {least:.2g} "
+        "however far they agreed"
+    )
+
+
+def _preference(record: Reliability) -> str:
     """What most choices are, whatever the block: agreement that chance would give too, and a vote that looks clear."""
     uses = record.table.common.votes.sum(axis=0)
     share = float(uses.max() / uses.sum())
     if share <= 0.5:
         return ""
     name = record.table.texts[int(uses.argmax())]
-    return f"the runs choose {name} whatever the block ({percent(share)} of all choices), and beyond that "
+    words = f"; the runs choose {name} whatever the block ({int(uses.max())} of {int(uses.sum())} choices)"
+    if record.policy is not None and record.policy.p < SIGNIFICANCE:
+        words += f", which independent uniform draws would hardly do ({probability(record.policy.p)})"
+    return words
 
 
 def _clarity(record: Reliability) -> str:
@@ -130,20 +173,36 @@ def _clarity(record: Reliability) -> str:
 def comparison_verdict(comparison: RunSetComparison) -> tuple[str, str]:
     """The two sets in two sentences, plain text."""
     a, b = comparison.names
-    percentage = next(d for d in comparison.differences if d.statistic is PERCENTAGE)
-    kappa = next(d for d in comparison.differences if d.statistic is LIGHT)
+    percentage, kappa = comparison.difference(PERCENTAGE), comparison.difference(comparison.first.leading.statistic)
     first = (
         f"{a} agrees with itself in {percent(percentage.first)} and {b} in {percent(percentage.second)} of all "
-        f"pairwise comparisons; Light's kappa is {number(kappa.first)} and {number(kappa.second)}."
+        f"pairwise comparisons; {kappa.statistic.name} is {number(kappa.first)} and {number(kappa.second)}."
     )
-    if kappa.interval is None:
-        difference = "Whether the difference in kappa is more than chance cannot be told, since a kappa is undefined"
-    else:
-        low, high = kappa.interval.ends
-        apart = low > 0 or high < 0
-        which = f"{b if low > 0 else a} agrees with itself more" if apart else "this does not tell them apart"
-        difference = f"The difference in kappa is {number(kappa.value)} ({span(kappa.interval)}): {which}"
-    return first, f"{difference}; the two votes are the same in {percent(comparison.same_vote)} of the blocks."
+    return first, f"{_difference_words(comparison)}; {_same_votes(comparison)}."
+
+
+def _difference_words(comparison: RunSetComparison) -> str:
+    """Whether the sets differ, on which grounds; what was tested, where that cannot be the leading kappa."""
+    found, test = comparison.deciding, comparison.deciding.test
+    share = found.statistic is PERCENTAGE
+    name = "percentage agreement (a pair of runs has no kappa)" if share else found.statistic.name
+    interval = f"interval over runs and blocks {span(found.interval)}, " if found.interval else ""
+    how = "all divisions" if test.exact else f"{test.divisions} random divisions"
+    words = (
+        f"The difference in {name} is {number(found.value)} ({interval}{probability(test.p)} among {how} of the runs "
+        "into two such sets)"
+    )
+    if not test.can_tell:
+        return (
+            f"{words}: too few runs to tell, for p could not be below {test.least_p:.2g} however far the sets differed"
+        )
+    if not found.apart:
+        return f"{words}: this does not tell them apart"
+    return f"{words}: {comparison.names[1] if found.value > 0 else comparison.names[0]} agrees with itself more"
+
+
+def _same_votes(comparison: RunSetComparison) -> str:
+    return f"the two votes are the same in {percent(comparison.same_vote)} of the blocks"
 
 
 def _count(n: int) -> str:
@@ -151,14 +210,19 @@ def _count(n: int) -> str:
     return words[n - 2] if 2 <= n <= 10 else str(n)
 
 
-def conventional(kappa: float) -> str:
-    """The customary word for a kappa, or nothing where it is undefined."""
-    return "" if math.isnan(kappa) else landis_koch(kappa)
+def conventional(result: StatisticResult) -> str:
+    """The word of Landis and Koch for a kappa, where its whole interval lies in one of their classes; else nothing."""
+    if result.interval is None or math.isnan(result.value):
+        return ""
+    low, high = landis_koch(result.interval.low), landis_koch(result.interval.high)
+    return low if low == high else ""
 
 
 def stability_words(record: Reliability) -> str:
     """How many runs are enough, in a sentence or two."""
     n = len(record.runs)
+    if n < 3:
+        return "Two runs cannot show how many are enough: a vote of two is unanimous or a tie."
     if record.needed is None:
         return (
             "No number of runs looked at, by measurement or by extrapolation, gives 95 % of the blocks the vote of all "
@@ -179,11 +243,18 @@ def stability_words(record: Reliability) -> str:
 def policy_words(record: Reliability) -> str:
     """What uniformly drawn genotypes would agree on."""
     policy = record.policy
+    if policy is None:
+        return (
+            "What each block could choose from is not known, so there is no test against uniform draws and no chance "
+            "level within candidate sets; all blocks are taken to have the same candidates (--candidates FILE says it)."
+        )
     low, high = policy.percentage
+    source = record.candidates_from
+    told = f"assumed to be {source}, since no run says so" if source == ASSUMED else f"known from {source}"
     return (
-        f"Against a random policy: {len(record.runs)} genotypes drawn uniformly among the choices of each block (known "
-        f"from {record.candidates_from}) would agree in {percent(policy.expected)} on average, in 95 % of the "
-        f"{policy.draws} draws between {percent(low)} and {percent(high)}; {probability(policy.p)}."
+        f"Against uniform draws: {len(record.runs)} genotypes drawn uniformly among the candidates of each block "
+        f"({told}) would agree in {percent(policy.expected)} on average, in 95 % of the {policy.draws} draws between "
+        f"{percent(low)} and {percent(high)}; {probability(policy.p)}{', exact' if policy.exact else ''}."
     )
 
 

@@ -64,6 +64,13 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
         "by default ties remain and no consensus.json is written",
     )
     parser.add_argument("--order", metavar="A,B,...", help="order of the choices, for the legend and --ties order")
+    parser.add_argument(
+        "--candidates",
+        type=Path,
+        metavar="FILE",
+        help="JSON of what each block could choose from: {block: list}, one list for all blocks, or the search space "
+        "of NNI; by default what the runs recorded",
+    )
     parser.add_argument("--transposed", action="store_true", help="tables have a row per run and a column per block")
     parser.add_argument("--nni-home", type=Path, metavar="DIR", help="where to look up ids (~/nni-experiments)")
     parser.add_argument("--draws", type=int, default=2000, help="Monte Carlo draws (default: %(default)s)")
@@ -76,4 +83,9 @@ def analysis_settings(options: argparse.Namespace, title: str) -> dict[str, Any]
     """The keyword arguments that ``reliability`` and ``compare`` share; ``title`` is the default heading."""
     order = [word.strip() for word in options.order.split(",")] if options.order else None
     shared = {name: getattr(options, name) for name in ("ties", "draws", "level", "seed")}
-    return {**shared, "order": order, "title": options.title or title}
+    candidates = None
+    if options.candidates:
+        from nas_ctx.analysis import read_candidates
+
+        candidates = read_candidates(options.candidates)
+    return {**shared, "order": order, "candidates": candidates, "title": options.title or title}

@@ -21,7 +21,16 @@ from matplotlib import get_data_path
 from matplotlib.image import imread
 from matplotlib.text import Text
 
-from nas_ctx.analysis import compare, load_runs, reliability, verdict, write_comparison, write_report
+from nas_ctx.analysis import (
+    LIGHT,
+    LIGHT_WITHIN,
+    compare,
+    load_runs,
+    reliability,
+    verdict,
+    write_comparison,
+    write_report,
+)
 from nas_ctx.analysis.report.figures import report_figures
 from nas_ctx.analysis.report.palette import THEME, colours, ink_on, shaded
 from nas_ctx.analysis.wording import beyond_chance, comparison_verdict
@@ -113,7 +122,7 @@ def test_the_schema_explains_every_key_that_is_written(demo):
         if isinstance(value, dict):
             for name, item in value.items():
                 yield name
-                if name not in ("counts", "metrics", "settings", "versions"):
+                if name not in ("counts", "metrics", "settings", "versions", "by_block"):
                     yield from keys(item)
         elif isinstance(value, list):
             for item in value:
@@ -306,10 +315,11 @@ def test_no_text_is_cut_off(demo):
 def test_the_verdict_gives_the_numbers_and_what_chance_would_give():
     record = reliability(drawn_genotypes(5, faithful=0.85), draws=500)
     first, second = (sentence.replace("\u00a0", " ") for sentence in verdict(record))
-    percentage, kappa = record.results[0], record.results[1]
+    percentage, kappa, pooled = record.results[0], record.result(LIGHT_WITHIN), record.result(LIGHT)
     assert f"{100 * percentage.value:.1f} %" in first
-    assert f"chance alone would give {100 * percentage.chance:.1f} %" in first
-    assert f"Light's kappa is {kappa.value:.2f}, 95 % interval" in first
+    assert f"chance alone would give {100 * kappa.chance:.1f} %" in first
+    assert f"Light's kappa within candidate sets is {kappa.value:.2f}, 95 % interval" in first
+    assert f"({pooled.value:.2f} pooled over all blocks, as the paper counts it)" in first
     assert "more than chance" in second
     assert beyond_chance(record)
 
@@ -340,7 +350,8 @@ def test_zero_by_zero_is_explained():
     constant = reliability([{"a": "x", "b": "x"}] * 3, draws=50)
     first, second = verdict(constant)
     assert "undefined (0/0)" in first
-    assert "cannot be told" in second
+    assert "too little to tell it from chance" in second
+    assert "choose x whatever the block (6 of 6 choices)" in second
     some = reliability([{"a": "x", "b": "x", "c": "x"}] * 2 + [{"a": "x", "b": "x", "c": "y"}], draws=50)
     light = some.results[1]
     assert light.undefined_pairs == 1
@@ -439,7 +450,9 @@ def test_difference_is_that_of_two_separate_analyses(tmp_path):
         low, high = difference.interval.ends
         assert low < difference.value < high
     same = compare(a, a, draws=100)
-    assert all(d.value == 0 and d.interval.ends == (0, 0) for d in same.differences)
+    assert all(
+        d.value == 0 and d.test.p == 1 and (d.interval is None or d.interval.contains(0)) for d in same.differences
+    )
     assert same.same_vote == 1
     page = write_comparison(found, tmp_path)
     jsonschema.validate(json.loads((tmp_path / "comparison.json").read_text()), SCHEMA)

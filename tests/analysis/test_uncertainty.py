@@ -21,6 +21,7 @@ from nas_ctx.analysis import (
     reliability,
 )
 from nas_ctx.analysis.stats.ratings import rating_matrix
+from nas_ctx.analysis.wording import span
 from nas_ctx.errors import InputError
 
 from .tables import random_tables
@@ -28,8 +29,26 @@ from .tables import random_tables
 TABLE = random_tables(12)[11]
 
 
-def test_interval_of_full_agreement_is_a_point():
-    assert block_interval([["a", "b", "a", "c"]] * 3, PERCENTAGE).ends == (1.0, 1.0)
+@pytest.mark.parametrize("blocks", [4, 16])
+def test_a_unanimous_table_has_a_bound_and_no_interval_of_no_width(blocks):
+    """Below the bound, so many unanimous blocks would be less probable than 5 %: Clopper and Pearson's, one-sided."""
+    table = [list("abcd") * (blocks // 4)] * 3
+    found = block_interval(table, PERCENTAGE)
+    assert found.one_sided
+    assert found.ends == pytest.approx((stats.beta.ppf(0.05, blocks, 1), 1.0))
+    for statistic in (LIGHT, FLEISS):
+        assert block_interval(table, statistic) is None
+    record = reliability([dict(enumerate_blocks(run)) for run in table])
+    assert span(record.result(PERCENTAGE).interval) == f"at least {found.low:.2f}"
+    assert "all blocks are unanimous" in record.result(LIGHT).note
+
+
+def enumerate_blocks(run):
+    return [(f"block {number}", label) for number, label in enumerate(run)]
+
+
+def test_blocks_that_all_agree_alike_have_no_interval_either():
+    assert block_interval([["a", "b"] * 4, ["a", "b"] * 4, ["b", "a"] * 4], PERCENTAGE) is None
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])

@@ -18,9 +18,14 @@ def as_run_set(runs: RunSet | Iterable[Run | Mapping[str, Choice]]) -> RunSet:
     """Runs given as :class:`Run` or as plain genotypes (then named "run 1", "run 2", ...), as a set."""
     if isinstance(runs, RunSet):
         return runs
-    listed = [run if isinstance(run, Run) else Run(f"run {i}", Genotype(run)) for i, run in enumerate(runs, start=1)]
+    listed = [run if isinstance(run, Run) else _plain_run(i, run) for i, run in enumerate(runs, start=1)]
     named = with_unique_names(listed)
     return RunSet(tuple(named), tuple(doubts(named)))
+
+
+def _plain_run(number: int, choices: Mapping[str, Choice]) -> Run:
+    genotype = choices if isinstance(choices, Genotype) else Genotype(choices)
+    return Run(f"run {number}", genotype, settings=genotype.meta)
 
 
 def with_unique_names(runs: Sequence[Run]) -> list[Run]:

@@ -152,13 +152,12 @@ def _from_experiment(folder: Path) -> tuple[list[Run], list[Note]]:
     notes = [Note("left out", text) for text in problems]
     runs = []
     for trial in trials:
-        run = Run(trial.name, trial.genotype, f"{folder} trial {trial.name}", None, trial.metrics, trial.parameters)
+        settings = {**trial.genotype.meta, **trial.parameters}
+        run = Run(trial.name, trial.genotype, f"{folder} trial {trial.name}", None, trial.metrics, settings)
         if trial.folder is not None:
             own = _from_run_folder(trial.folder)
             if dict(own.genotype) == dict(trial.genotype):
-                run = replace(
-                    run, history=own.history, settings={**own.settings, **trial.parameters}, folder=own.folder
-                )
+                run = replace(run, history=own.history, settings={**own.settings, **settings}, folder=own.folder)
             else:
                 text = f"{trial.folder} holds other choices than trial {trial.name} reported; its history is not used."
                 notes.append(Note("history left out", text))

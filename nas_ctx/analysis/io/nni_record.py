@@ -128,7 +128,10 @@ def _final_result(data: str) -> tuple[Genotype, dict[str, Any]]:
         result = parse_json(result, "its final result")
     if not isinstance(result, dict) or "genotype" not in result:
         raise InputError("its final result holds no genotype")
-    return Genotype.from_json(result["genotype"]), result
+    genotype = Genotype.from_json(result["genotype"])
+    if isinstance(result.get("candidates"), dict):
+        genotype = Genotype(genotype, {**genotype.meta, "candidates": result["candidates"]})
+    return genotype, result
 
 
 def _run_folder(reported: object, log_path: str, trial: str, experiment: Path) -> Path | None:

@@ -15,7 +15,12 @@ from nas_ctx.genotype import Choice
 
 DIFFER = "settings differ"
 """The kind of a note that says that runs are not repetitions of one search; a report has it at its top."""
-_RESULTS = {"decided_at", "probabilities", "configuration"}  # what the search found, or has a note of its own
+_RESULTS = {
+    "decided_at",
+    "probabilities",
+    "candidates",
+    "configuration",
+}  # what the search found, or has a note of its own
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Run:
     """One search: ``genotype`` maps blocks to choices, ``source`` says where it was read, the rest is what came along.
 
     ``metrics`` are numbers by name; ``settings`` is what else is known, such as seed, versions, and of our own searches
-    ``decided_at`` (block -> step) and ``probabilities`` (block -> choice -> final probability).
+    ``candidates`` (block -> choices), ``decided_at`` (block -> step), ``probabilities`` (block -> choice -> final
+    probability) and ``inactive`` (blocks within a candidate that was not taken).
     """
 
     name: str
@@ -33,6 +39,23 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""  # of the run, where it was read from one
+
+    def candidates(self, block: str) -> tuple[list[Any], str] | None:
+        """What ``block`` could choose from, and in words what says so: the genotype, the history, the configuration."""
+        written = self.settings.get("candidates")
+        values = written.get(block) if isinstance(written, Mapping) else None
+        if isinstance(values, list | tuple) and values:
+            return list(values), "the genotypes"
+        choice = self.genotype.get(block)
+        words: Sequence[str] = () if self.history is None else self.history.choices.get(block, ())
+        if words:  # a history has text only; the chosen value is known in its own form
+            return [choice if str(choice) == word else word for word in words], "the histories"
+        configuration = self.settings.get("configuration") or {}
+        contexts, target_source = configuration.get("model.contexts"), block.split("/")
+        if contexts and len(target_source) == 2 and configuration.get("model.space", "relational") == "relational":
+            itself = target_source[0] == target_source[1]
+            return [name for name in contexts if not (itself and name == "s-label")], "the configurations"
+        return None
 
     def decided_at(self, block: str) -> int | None:
         """The step at which ``block`` was decided: as the search wrote it down, else as its history shows it."""

@@ -65,10 +65,17 @@ def comparison_markdown(comparison: RunSetComparison) -> str:
     """The comparison in brief."""
     a, b = comparison.names
     rows = [
-        (d.statistic.name, number(d.first, 3), number(d.second, 3), number(d.value, 3), span(d.interval))
+        (
+            d.statistic.name,
+            number(d.first, 3),
+            number(d.second, 3),
+            number(d.value, 3),
+            span(d.interval),
+            number(d.test.p, 3),
+        )
         for d in comparison.differences
     ]
-    table = _table(("statistic", a, b, f"{b} − {a}", "interval"), rows)
+    table = _table(("statistic", a, b, f"{b} − {a}", "interval", "p"), rows)
     title = f"## {_cell(comparison.title)}"
     return "\n\n".join([title, " ".join(comparison_verdict(comparison)), CAUTION, table]) + "\n"
 

@@ -19,7 +19,7 @@ from nas_ctx.analysis.report.figures.canvas import Canvas
 from nas_ctx.analysis.report.figures.svg import inline_svg
 from nas_ctx.analysis.report.palette import THEME
 from nas_ctx.analysis.results import StatisticResult
-from nas_ctx.analysis.stats.catalogue import LIGHT, PERCENTAGE, SCALE_SOURCE, STATISTICS
+from nas_ctx.analysis.stats.catalogue import PERCENTAGE, SCALE_SOURCE
 from nas_ctx.analysis.wording import (
     CAUTION,
     beyond_chance,
@@ -54,12 +54,12 @@ class Drawing:
 
 def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
     """The whole report of ``record`` with its figures."""
-    kappa = record.result(LIGHT)
+    kappa = record.leading
     facts = f"{len(record.runs)} runs · {len(record.blocks)} blocks · {len(record.table.texts)} choices"
     return _render(
         "report", "Reliability report", record.title, facts, figures,
         record=record, percentage=record.result(PERCENTAGE), kappa=kappa, kappa_value=kappa_of(kappa),
-        beyond_chance=beyond_chance(record), word=conventional(kappa_of(kappa)), verdict=verdict(record),
+        beyond_chance=beyond_chance(record), word=conventional(kappa), verdict=verdict(record),
         majorities=sum(vote.majority() for vote in record.votes),
         broken=[b for b, vote in zip(record.blocks, record.votes, strict=True) if vote.decided_by],
         vote_rows=_vote_rows(record), statistic_rows=[_statistic_row(result) for result in record.results],
@@ -72,18 +72,25 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
 def comparison_page(comparison: RunSetComparison, figures: Mapping[str, Canvas]) -> str:
     """The whole comparison; both sets have reports of their own, which it points to."""
     a, b = comparison.names
-    differences = {d.statistic: d for d in comparison.differences}
     facts = (
         f"{a}: {len(comparison.first.runs)} runs · {b}: {len(comparison.second.runs)} runs · "
         f"{len(comparison.first.blocks)} blocks"
     )
     rows = [
-        (d.statistic.name, number(d.first, 3), number(d.second, 3), number(d.value, 3), span(d.interval))
+        (
+            d.statistic.name,
+            number(d.first, 3),
+            number(d.second, 3),
+            number(d.value, 3),
+            span(d.interval),
+            number(d.test.p, 3),
+        )
         for d in comparison.differences
     ]
     return _render(
         "comparison", "Comparison of two sets of searches", comparison.title, facts, figures,
-        comparison=comparison, kappa=differences[LIGHT], percentage=differences[PERCENTAGE],
+        comparison=comparison, kappa=comparison.difference(comparison.first.leading.statistic),
+        percentage=comparison.difference(PERCENTAGE), deciding=comparison.deciding,
         verdict=comparison_verdict(comparison), difference_rows=rows,
     )  # fmt: skip
 
@@ -106,7 +113,7 @@ def _render(
     style = files("nas_ctx.analysis.report").joinpath("style.css").read_text(encoding="utf-8")
     return environment.get_template(f"{kind}.html.j2").render(
         kind=kind, kind_name=kind_name, title=title, facts=facts, figures=drawings, theme=THEME, style=Markup(style),
-        CAUTION=CAUTION, DIFFER=DIFFER, SCALE_SOURCE=SCALE_SOURCE, STATISTICS=STATISTICS, **content,
+        CAUTION=CAUTION, DIFFER=DIFFER, SCALE_SOURCE=SCALE_SOURCE, **content,
     )  # fmt: skip
 
 
@@ -128,7 +135,7 @@ def _vote_rows(record: Reliability) -> list[tuple[str, ...]]:
 def _statistic_row(result: StatisticResult) -> tuple[str, ...]:
     share = result.statistic is PERCENTAGE
     value, between = (percent(result.value), percent) if share else (number(result.value, 3), number)
-    word = "" if share else conventional(result.value)
+    word = "" if share else conventional(result)
     chance = (percent(result.observed), percent(result.chance))
     return (result.statistic.name, value, span(result.interval, between), *chance, word)
 
@@ -147,7 +154,7 @@ def _facts(record: Reliability) -> dict[str, Any]:
         )
         for run, share, known in zip(record.runs, record.with_others, facts, strict=True)
     ]
-    settings = {**record.settings, "choices per block known from": record.candidates_from, **record.versions}
+    settings = {**record.settings, "candidates known from": record.candidates_from, **record.versions}
     return {
         "own_facts": own,
         "run_rows": rows,

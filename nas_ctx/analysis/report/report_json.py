@@ -32,15 +32,9 @@ def report_json(record: Reliability) -> dict[str, Any]:
         "krippendorff_alpha_over_all_blocks": record.alpha_over_all,
         "pairs": {"percentage_agreement": record.pair_agreement, "cohens_kappa": record.pair_kappa},
         "chance_test": _fields(record.test, expected="expected_agreement", upper="agreement_at_95_percent"),
-        "random_policy": {
-            "choices_known_from": record.candidates_from,
-            **_fields(
-                record.policy,
-                expected="expected_agreement",
-                percentage="agreement_95_percent",
-                fleiss="fleiss_kappa_95_percent",
-            ),
-        },
+        "candidates": {"known_from": record.candidates_from, "by_block": _candidates(record)},
+        "leading_statistic": record.leading.statistic.key,
+        "random_policy": _policy(record),
         "enough_runs": {
             "needed_for_95_percent": record.needed,
             "by_number": [_fields(entry, k="runs", whole="whole_vote", kind="how") for entry in record.stability],
@@ -66,11 +60,13 @@ def comparison_json(comparison: RunSetComparison) -> dict[str, Any]:
             {
                 "key": d.statistic.key,
                 "name": d.statistic.name,
-                **_fields(d, value="difference", statistic="", interval=""),
+                **_fields(d, value="difference", statistic="", interval="", test=""),
                 "interval": _interval(d.interval),
+                "runs_test": _fields(d.test),
             }
             for d in comparison.differences
         ],
+        "deciding_statistic": comparison.deciding.statistic.key,
         "same_vote": comparison.same_vote,
         "parted": comparison.parted,
         "notes": [_fields(note) for note in comparison.notes],
@@ -129,8 +125,27 @@ def _votes(record: Reliability) -> list[dict[str, Any]]:
             "tied": vote.tied,
             "decided_by": vote.decided_by,
         }
-        for block, vote, n_choices in zip(record.blocks, record.votes, record.candidates, strict=True)
+        for block, vote, n_choices in zip(
+            record.blocks, record.votes, record.candidates or [None] * len(record.blocks), strict=True
+        )
     ]
+
+
+def _candidates(record: Reliability) -> dict[str, list[Any]] | None:
+    """The candidates of each block as plain values; None where they are not known."""
+    known = record.table.candidates.by_block
+    return {block: [record.table.choice(label) for label in known[block]] for block in record.blocks} if known else None
+
+
+def _policy(record: Reliability) -> dict[str, Any] | None:
+    if record.policy is None:
+        return None
+    names = {
+        "expected": "expected_agreement",
+        "percentage": "agreement_95_percent",
+        "fleiss": "fleiss_kappa_95_percent",
+    }
+    return {"choices_known_from": record.candidates_from, **_fields(record.policy, **names)}
 
 
 def _statistics(record: Reliability) -> list[dict[str, Any]]:
@@ -157,7 +172,8 @@ def _interval(interval: Interval | None) -> dict[str, Any] | None:
     if interval is None:
         return None
     bootstrap: dict[str, Any] = {"percentile": None, "bca": None}
-    return {"level": interval.level, "draws": 0, "undefined_draws": 0, "jackknife": interval.ends, **bootstrap}
+    ends = {"jackknife": interval.ends, **bootstrap, "one_sided": interval.one_sided}
+    return {"level": interval.level, "draws": 0, "undefined_draws": 0, **ends}
 
 
 def _trajectory(trajectory: Trajectory) -> dict[str, Any]:

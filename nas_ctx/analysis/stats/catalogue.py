@@ -30,8 +30,8 @@ from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings, rating
 @dataclass(frozen=True)
 class Statistic:
     """One agreement statistic: ``key`` in files, ``name`` for readers, definition, source, its ``bounds``, whether it
-    takes ``missing`` ratings, and over what its chance level is taken: the labels of all blocks "pooled", "within"
-    candidate sets, or the "candidates" of each block alone."""
+    takes ``missing`` ratings, over what its ``chance`` level is taken (the labels of all blocks "pooled", "within"
+    candidate sets, or the "candidates" of each block alone), and whether it is a mean ``over_pairs`` of runs."""
 
     key: str
     name: str
@@ -41,6 +41,7 @@ class Statistic:
     bounds: tuple[float, float] = (-1.0, 1.0)
     missing: bool = False
     chance: str = "pooled"
+    over_pairs: bool = False
 
     def values(self, ratings: Ratings | RatingMatrix, weights: Floats | None = None) -> Floats:
         """Its value for each row of ``weights`` (n_draws, n_blocks), by default once with every block counting once."""
@@ -61,6 +62,7 @@ PERCENTAGE = Statistic(
     "reach that use each choice as often as these do, but in blocks picked at random.",
     "Brüggemann et al., ICCV 2021, supplement F",
     bounds=(0.0, 1.0),
+    over_pairs=True,
 )
 LIGHT = Statistic(
     "lights_kappa",
@@ -69,6 +71,7 @@ LIGHT = Statistic(
     "Mean over all pairs of runs of Cohen's kappa (p_o − p_e) / (1 − p_e), where p_e multiplies the two runs' own "
     "shares of each choice. Undefined (0/0) when both runs of a pair used the same choice throughout.",
     "Light, Psychological Bulletin 76 (1971) 365; Cohen, Educational and Psychological Measurement 20 (1960) 37",
+    over_pairs=True,
 )
 CONGER = Statistic(
     "congers_kappa",
@@ -111,6 +114,7 @@ LIGHT_WITHIN = Statistic(
     f"As Light's kappa. {_WITHIN} A block whose candidates no other block has adds nothing to it.",
     LIGHT.source,
     chance="within",
+    over_pairs=True,
 )
 FLEISS_WITHIN = Statistic(
     "fleiss_kappa_within",
@@ -136,6 +140,7 @@ BRENNAN_PREDIGER = Statistic(
     "agree on that draw uniformly. A preference that all runs share counts as agreement.",
     "Brennan & Prediger, Educational and Psychological Measurement 41 (1981) 687",
     chance="candidates",
+    over_pairs=True,
 )
 
 STATISTICS = (PERCENTAGE, LIGHT, CONGER, FLEISS, KRIPPENDORFF, GWET)

@@ -20,7 +20,7 @@ from scipy.special import stdtrit
 
 from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.stats.agreement import once
-from nas_ctx.analysis.stats.catalogue import Statistic
+from nas_ctx.analysis.stats.catalogue import PERCENTAGE, Statistic
 from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings, rating_matrix
 from nas_ctx.errors import InputError
 
@@ -30,11 +30,12 @@ WeightedStatistic = Callable[[RatingMatrix, Floats], Floats]
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval of confidence ``level``, from ``low`` to ``high``."""
+    """An interval of confidence ``level``, from ``low`` to ``high``; of a ``one_sided`` one ``low`` is the bound."""
 
     level: float
     low: float
     high: float
+    one_sided: bool = False
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -72,9 +73,9 @@ def jackknife_interval(
     """The ``estimate`` and its jackknife standard error times the quantile of Student's t, within ``bounds``.
 
     ``leave_one_out`` (n_blocks,) holds the statistic without each block, ``bounds`` the least and the largest value
-    that it can take. Of a mean over blocks this is Student's interval. None when the estimate or a leave-one-out
-    statistic is undefined (nan): a statistic that is 0/0 without one of the blocks depends on that block alone, and
-    how it varies over blocks cannot be told.
+    that it can take. Of a mean over blocks this is Student's interval. None when how the statistic varies over blocks
+    cannot be told: when it or a leave-one-out statistic is undefined (nan), since a statistic that is 0/0 without one
+    of the blocks depends on that block alone; and when all leave-one-out statistics are equal.
 
     >>> import numpy as np
     >>> [round(end, 3) for end in jackknife_interval(0.5, np.array([0.4, 0.5, 0.6]), level=0.5).ends]
@@ -82,7 +83,7 @@ def jackknife_interval(
     """
     if not 0 < level < 1:
         raise InputError(f"level must lie between 0 and 1, got {level!r}")
-    if math.isnan(estimate) or np.isnan(leave_one_out).any():
+    if math.isnan(estimate) or np.isnan(leave_one_out).any() or np.ptp(leave_one_out) < 1e-12:
         return None
     n = len(leave_one_out)
     error = math.sqrt((n - 1) / n * float(((leave_one_out - leave_one_out.mean()) ** 2).sum()))
@@ -99,6 +100,9 @@ def block_interval(
 ) -> Interval | None:
     """The jackknife interval over the blocks of ``ratings`` (n_runs, n_blocks) of a statistic, or None.
 
+    Of percentage agreement where all m blocks are unanimous it is the one-sided bound (1 - level)^(1/m): were more than
+    1 - (1 - level)^(1/m) of the blocks not unanimous, m unanimous ones would be less probable than 1 - level.
+
     ``statistic`` is one of :data:`~nas_ctx.analysis.STATISTICS` or a function ``statistic(matrix, weights)`` that gives
     one value per row of ``weights`` (n_draws, n_blocks). ``bounds`` are by default those of the statistic, -1 to 1 of
     a function.
@@ -113,4 +117,6 @@ def block_interval(
     if bounds is None:
         bounds = statistic.bounds if isinstance(statistic, Statistic) else (-1.0, 1.0)
     estimate = float(values(blocks, once(blocks))[0])
+    if statistic is PERCENTAGE and estimate == 1 and 0 < level < 1:
+        return Interval(level, float((1 - level) ** (1 / blocks.n_blocks)), 1.0, one_sided=True)
     return jackknife_interval(estimate, values(blocks, leave_one_out_weights(blocks.n_blocks)), level, bounds)

@@ -20,6 +20,15 @@ from nas_ctx.errors import InputError
 MISSING_WORDS = frozenset({"", "NA", "N/A", "NaN", "nan", "<NA>"})
 """How R, pandas and NumPy write that there is no value. ``none`` is a choice."""
 
+
+class _Null:
+    """The choice that JSON writes as null; a rating of None would be a missing one."""
+
+    def __repr__(self) -> str:
+        return "null"
+
+
+NULL = _Null()
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
@@ -72,3 +81,12 @@ def key_of(label: Hashable) -> Hashable:
     if isinstance(label, str) and _NUMBER.fullmatch(label):
         return key_of(int(label) if label.lstrip("+-").isdigit() else float(label))
     return label
+
+
+def label_of(choice: Hashable) -> Hashable:
+    """A choice of a genotype as a label, in which None is a choice and no missing rating.
+
+    >>> label_of(None), label_of("x "), label_of("NA")
+    (null, 'x', None)
+    """
+    return NULL if choice is None else plain(choice)

@@ -1,7 +1,7 @@
 """Compare the reliability of two sets of searches: two strategies, or two settings, on the same blocks.
 
 The paths before --with make the first set, those after it the second; each is read as by `nas-ctx report`. The
-differences have intervals from a paired jackknife over the blocks that all runs share.
+differences have intervals over runs and blocks, and a test that divides all runs into two such sets anew.
 
 examples:
   nas-ctx compare gumbel/* --with darts/* --names Gumbel,DARTS --out comparison

@@ -9,6 +9,7 @@ examples:
   nas-ctx report runs/seed-* --out report
   nas-ctx report w3kfq8zt --ties probability --out report
   nas-ctx report ratings.csv --order none,small,large --out report
+  nas-ctx report ratings.csv --candidates candidates.json --out report
   some-tool --csv | nas-ctx report - --transposed --out report
 """
 

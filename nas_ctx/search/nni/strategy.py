@@ -85,14 +85,15 @@ class GumbelSearch(OneShotStrategy):
     def genotype(self, **meta: Any) -> Genotype:
         """The result so far: the decided or most probable value of every choice.
 
-        Its ``meta`` is that given here, and the step at which each choice was decided and the probabilities of its
-        values.
+        Its ``meta`` is that given here, the values that each choice had, the step at which it was decided, and the
+        probabilities of its values.
         """
         distributions = self.choices.distributions()
         return Genotype(
             {choice.label: choice.best for choice in self.choices},
             meta={
                 **meta,
+                "candidates": {choice.label: list(choice.values) for choice in self.choices},
                 "decided_at": {decision.label: decision.step for decision in self.choices.decisions()},
                 "probabilities": {
                     label: {str(value): probability for value, probability in distribution.items()}
