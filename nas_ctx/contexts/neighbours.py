@@ -12,7 +12,8 @@ BAND = 1 << 24
 """Similarities that are looked at in one go."""
 
 FLOOR = 1e-6
-"""Added to every weight, of which the largest could be one: where all pixels are equally near, all count alike."""
+"""The weight that every pixel has besides, near or not, where the largest could be one: where all are equally near all
+count alike, and no rounding decides which of them count."""
 
 
 class NearestContext(PixelContext):
@@ -62,7 +63,9 @@ def nearest_attention(query: Tensor, key: Tensor, value: Tensor, count: int) -> 
         index = torch.cat(nearest, 1) + torch.arange(batch, device=q.device)[:, None, None] * positions
         scores = torch.einsum("bnd,bnmd->bnm", q, k.flatten(0, 1)[index]) * depth**-0.5
         weights = (scores - scores[:, :, :1]).exp()
+        floor = FLOOR if positions > count else 0.0
         if positions > count:
-            weights, index = weights[:, :, :-1] - weights[:, :, -1:] + FLOOR, index[:, :, :-1]
-        context = torch.einsum("bnm,bnmc->bcn", weights / weights.sum(2, keepdim=True), v.flatten(0, 1)[index])
+            weights, index = weights[:, :, :-1] - weights[:, :, -1:], index[:, :, :-1]
+        context = torch.einsum("bnm,bnmc->bnc", weights, v.flatten(0, 1)[index]) + floor * v.sum(1, keepdim=True)
+        context = (context / (weights.sum(2, keepdim=True) + floor * positions)).mT
     return context.unflatten(2, query.shape[2:]).to(query.dtype)
