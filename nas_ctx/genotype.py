@@ -17,6 +17,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from nas_ctx.context_types import CONTEXT_NAMES, SAME_ON_DIAGONAL
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.files import write_text
 
@@ -27,9 +28,6 @@ FORMAT = "nas_ctx.genotype/1"
 UPGRADES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 """An older format -> what makes the content of a file of the next one of it. So far there is but one format: whoever
 changes it raises the number in ``FORMAT`` and enters the way from the last one here; files then take all steps."""
-
-CONTEXT_NAMES = ("none", "global", "local", "t-label", "s-label")
-"""The names of the relational contexts; a name's position is the integer that the authors' files hold for it."""
 
 _ATRC_TASKS = {"sal": "saliency"}  # the authors' name -> ours; every other task has the same name in both
 _OUR_TASKS = {ours: theirs for theirs, ours in _ATRC_TASKS.items()}
@@ -270,6 +268,7 @@ def _checked_choice(label: str, choice: object) -> Choice:
         kind = type(wrong[0]).__name__
         raise InputError(f"block {label!r}: a choice is a word, a number or a list of them, got {kind} {wrong[0]!r}")
     target, slash, source = label.partition("/")
-    if slash and target == source and choice == "s-label":
-        raise InputError(f"block {label!r}: a task has no s-label context with itself (it equals t-label)")
+    if slash and target == source and choice in SAME_ON_DIAGONAL:
+        same = SAME_ON_DIAGONAL[str(choice)]
+        raise InputError(f"block {label!r}: a task has no {choice} context with itself (it equals {same})")
     return choice  # type: ignore[return-value]

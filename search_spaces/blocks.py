@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping
 
-from nni.mutable import label_scope
-from nni.nas.nn.pytorch import LayerChoice, ModelSpace
+from nni.nas.nn.pytorch import ModelSpace
 from torch import Tensor, nn
 
-from nas_ctx.contexts import CONTEXTS
+from nas_ctx.contexts import NoContext
 from nas_ctx.models import Backbone, MakeHead, MultiTaskNetwork, TaskShape
 from nas_ctx.models.grid import MakeBlock
 from nas_ctx.models.heads import task_head
+from nas_ctx.models.relational import MakeContext, layer_choice
 
-MakeContext = Callable[..., nn.Module]
-"""``(in_channels, channels, *, affine)`` to a context."""
+__all__ = ["GridSpace", "MakeContext", "one_of"]
 
 
 class GridSpace(ModelSpace):
@@ -47,19 +45,6 @@ def one_of(contexts: Mapping[str, MakeContext], affine: bool) -> MakeBlock:
     """Blocks that choose one of ``contexts``, or none; a block is labelled ``"<target>/<source>"``."""
 
     def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
-        return choice_of(contexts, (target, source), in_channels, channels, affine)
+        return layer_choice({"none": NoContext, **contexts}, (target, source), in_channels, channels, affine)
 
     return block
-
-
-def choice_of(
-    contexts: Mapping[str, MakeContext], label: Sequence[str], in_channels: int, channels: int, affine: bool
-) -> LayerChoice:
-    """A choice between *none* and ``contexts``; its label is ``label``, joined by slashes."""
-    made: dict[str, MakeContext] = {"none": CONTEXTS["none"], **contexts}
-    *scopes, last = label
-    with ExitStack() as stack:
-        for scope in scopes:  # the way to a label with a slash
-            stack.enter_context(label_scope(scope))
-        modules = {name: make(in_channels, channels, affine=affine) for name, make in made.items()}
-        return LayerChoice(modules, label=last)

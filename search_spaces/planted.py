@@ -25,14 +25,14 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from nni.mutable import label_scope
-from nni.nas.nn.pytorch import LayerChoice, ModelSpace
+from nni.nas.nn.pytorch import ModelSpace
 from torch import Tensor, nn
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.contexts import CONTEXTS, candidates
 from nas_ctx.contexts.attention import region_features
 from nas_ctx.models.grid import ContextGrid, label
-from search_spaces.relational import PAPER
+from nas_ctx.models.relational import layer_choice
 
 WINDOW = 9
 
@@ -101,7 +101,7 @@ class World:
         target, source = maps[:256], maps[256:]
         return {
             name: 1.0 / float(gather(name, fields, target, source).square().mean().sqrt())
-            for name in PAPER
+            for name in CONTEXT_NAMES
             if name != "none"
         }
 
@@ -179,7 +179,7 @@ def random_world(tasks: int, *, seed: int, noise: float = 0.1, null: bool = Fals
     planted = {}
     for target in names:
         for source in names:
-            known = candidates(target, source, PAPER)
+            known = candidates(target, source, CONTEXT_NAMES)
             drawn = int(torch.randint(len(known), (), generator=generator))
             planted[label(target, source)] = "none" if null else known[drawn]
     return World(planted, noise=1.0 if null else noise, seed=seed, **options)
@@ -215,7 +215,7 @@ class PlantedSpace(ModelSpace):
     def __init__(
         self,
         world: World,
-        contexts: Sequence[str] | Mapping[str, Sequence[str]] = PAPER,
+        contexts: Sequence[str] | Mapping[str, Sequence[str]] = CONTEXT_NAMES,
         *,
         width: int = 8,
         affine: bool = False,
@@ -223,13 +223,11 @@ class PlantedSpace(ModelSpace):
         super().__init__()
 
         def block(target: str, source: str, in_channels: int, _: int) -> nn.Module:
-            given = contexts[label(target, source)] if isinstance(contexts, Mapping) else contexts
-            names = candidates(target, source, given)
-            modules = {name: CONTEXTS[name](in_channels, width, affine=affine) for name in names}
-            if len(names) == 1:
-                return modules[names[0]]
-            with label_scope(target):
-                return LayerChoice(modules, label=source)
+            known = contexts[label(target, source)] if isinstance(contexts, Mapping) else contexts
+            types = {name: CONTEXTS[name] for name in candidates(target, source, known)}
+            if len(types) == 1:
+                return next(iter(types.values()))(in_channels, width, affine=affine)
+            return layer_choice(types, (target, source), in_channels, width, affine)
 
         self.tasks = list(world.tasks)
         self.network = ContextGrid(self.tasks, world.channels, block, dropout=0.0)

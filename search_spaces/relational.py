@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from nni.nas.nn.pytorch import ModelSpace
-from torch import Tensor
-
-from nas_ctx.models import Backbone, MakeHead, MultiTaskNetwork, TaskShape
+from nas_ctx.compat.renamed import former_names
+from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.models import Backbone, MakeHead, TaskShape
 from nas_ctx.models.heads import task_head
-from nas_ctx.models.relational import choice_of
+from nas_ctx.models.relational import choice_among
+from search_spaces.blocks import GridSpace
 
-PAPER = ("none", "global", "local", "t-label", "s-label")
 
-
-class RelationalSpace(ModelSpace):
-    """A :class:`~nas_ctx.models.MultiTaskNetwork` with a choice of context types in each of its N x N blocks.
-
-    The choices are labelled ``"<target>/<source>"``. The last batch norm of a candidate has no learnable scale and
-    shift, so that no candidate can make itself loud (supplement A).
+class RelationalSpace(GridSpace):
+    """A choice of context types in each of the N x N blocks, labelled ``"<target>/<source>"``.
 
     Args:
-        backbone: gives the features.
-        tasks: what the network predicts.
         contexts: the candidates, names in :data:`nas_ctx.contexts.CONTEXTS`.
+        affine: whether the last norm of a candidate may scale and shift.
         make_head: makes a task's head.
 
     >>> from types import SimpleNamespace
@@ -37,14 +31,13 @@ class RelationalSpace(ModelSpace):
         self,
         backbone: Backbone,
         tasks: Mapping[str, TaskShape],
-        contexts: Sequence[str] = PAPER,
+        contexts: Sequence[str] = CONTEXT_NAMES,
         *,
+        affine: bool = False,
+        dropout: float = 0.0,
         make_head: MakeHead = task_head,
     ) -> None:
-        super().__init__()
+        super().__init__(backbone, tasks, choice_among(contexts, affine), dropout, make_head)
 
-        self.network = MultiTaskNetwork(backbone, tasks, choice_of(contexts), dropout=0.0, make_head=make_head)
 
-    def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
-        """See :meth:`nas_ctx.models.MultiTaskNetwork.forward`."""
-        return self.network(image)
+__getattr__ = former_names(__name__, {"PAPER": "nas_ctx.context_types:CONTEXT_NAMES"})

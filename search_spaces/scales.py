@@ -38,11 +38,11 @@ class Scales(GridSpace):
         dropout: float = 0.0,
         make_head: MakeHead = task_head,
     ) -> None:
-        made: dict[str, MakeContext] = {}
+        contexts_at: dict[str, MakeContext] = {}
         for name in contexts:
             for scale in scales if name != "none" else ():
-                made[name if scale == 1 else f"{name} at 1/{scale}"] = partial(AtScale, CONTEXTS[name], scale)
-        super().__init__(backbone, tasks, one_of(made, affine), dropout, make_head)
+                contexts_at[name if scale == 1 else f"{name} at 1/{scale}"] = partial(AtScale, CONTEXTS[name], scale)
+        super().__init__(backbone, tasks, one_of(contexts_at, affine), dropout, make_head)
 
 
 class AtScale(nn.Module):

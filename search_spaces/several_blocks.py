@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.contexts import CONTEXTS, ContextInput, candidates
 from nas_ctx.models import Backbone, MakeHead, TaskShape
 from nas_ctx.models.grid import active
 from nas_ctx.models.heads import task_head
-from search_spaces.blocks import GridSpace, choice_of
+from nas_ctx.models.relational import layer_choice
+from search_spaces.blocks import GridSpace
 
 
 class SeveralBlocks(GridSpace):
@@ -32,7 +34,7 @@ class SeveralBlocks(GridSpace):
         self,
         backbone: Backbone,
         tasks: Mapping[str, TaskShape],
-        contexts: Sequence[str] = ("none", "global", "local", "t-label", "s-label"),
+        contexts: Sequence[str] = CONTEXT_NAMES,
         *,
         blocks: int = 2,
         affine: bool = False,
@@ -40,9 +42,9 @@ class SeveralBlocks(GridSpace):
         make_head: MakeHead = task_head,
     ) -> None:
         def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
-            made = {name: CONTEXTS[name] for name in candidates(target, source, contexts)}
-            numbers = range(1, blocks + 1)
-            return Sum([choice_of(made, (target, source, str(n)), in_channels, channels, affine) for n in numbers])
+            makers = {name: CONTEXTS[name] for name in ["none", *candidates(target, source, contexts)]}
+            labels = [(target, source, str(number)) for number in range(1, blocks + 1)]
+            return Sum([layer_choice(makers, name, in_channels, channels, affine) for name in labels])
 
         super().__init__(backbone, tasks, block, dropout, make_head)
 

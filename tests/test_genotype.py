@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas_ctx import genotype as genotype_module
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.errors import InputError
-from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+from nas_ctx.genotype import Genotype
 
 TASKS = ["semseg", "depth", "normals", "edge", "saliency", "human_parts"]
 

@@ -25,16 +25,16 @@ from scipy.stats import binomtest
 from searching import SHARP, Found, Plan
 
 from nas_ctx.analysis import LIGHT, block_interval, chance_test, reliability, verdict
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.files import write_text
 from search_spaces.planted import random_world
-from search_spaces.relational import PAPER
 
 Runs = Sequence[Mapping[str, str]]
 
 CASES: dict[str, dict[str, Any]] = {
-    "four contexts": {"resource_weight": 0.0, "contexts": tuple(name for name in PAPER if name != "none")},
-    "with none": {"resource_weight": 0.0, "contexts": PAPER},
-    "with none and cost term": {"resource_weight": SHARP["resource_weight"], "contexts": PAPER},
+    "four contexts": {"resource_weight": 0.0, "contexts": tuple(name for name in CONTEXT_NAMES if name != "none")},
+    "with none": {"resource_weight": 0.0, "contexts": CONTEXT_NAMES},
+    "with none and cost term": {"resource_weight": SHARP["resource_weight"], "contexts": CONTEXT_NAMES},
 }
 
 

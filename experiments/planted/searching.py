@@ -19,8 +19,8 @@ from nni.nas.evaluator.pytorch import DataLoader, Lightning, LightningModule, Tr
 from nni.nas.strategy import DARTS, ENAS, GumbelDARTS, RandomOneShot  # isort: skip
 from torch.utils.data import IterableDataset
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from search_spaces.planted import PlantedSpace, World
-from search_spaces.relational import PAPER
 
 SHARP: dict[str, Any] = {"arch_lr": 0.02, "warmup_steps": 40, "resource_weight": 0.1}
 """The settings of :class:`~nas_ctx.search.GumbelSearch` that the studies here found best; the rest is the paper's."""
@@ -48,7 +48,7 @@ class Plan:
     settings: Mapping[str, Any] = field(default_factory=lambda: dict(SHARP))
     affine: bool = False
     alpha: float = 0.0
-    contexts: Sequence[str] = PAPER
+    contexts: Sequence[str] = CONTEXT_NAMES
 
 
 @dataclass(frozen=True)

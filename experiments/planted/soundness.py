@@ -15,8 +15,8 @@ import json
 import torch
 from torch import nn
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from search_spaces.planted import PlantedSpace, World
-from search_spaces.relational import PAPER
 
 BLOCK = "a/b"
 
@@ -73,15 +73,15 @@ def main() -> None:
                 for seed in range(options.seeds)
             )
             / options.seeds
-            for fixed in PAPER
+            for fixed in CONTEXT_NAMES
         }
-        for planted in PAPER
+        for planted in CONTEXT_NAMES
     }
     if options.json:
         print(json.dumps(table, indent=1))
         return
-    print("| planted | " + " | ".join(PAPER) + " |")
-    print("| --- |" + " --- |" * len(PAPER))
+    print("| planted | " + " | ".join(CONTEXT_NAMES) + " |")
+    print("| --- |" + " --- |" * len(CONTEXT_NAMES))
     for planted, row in table.items():
         best = min(row.values())
         cells = (

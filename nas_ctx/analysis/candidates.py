@@ -11,8 +11,9 @@ from nas_ctx.analysis.grid import grid_of
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.analysis.stats.labels import key_of, label_of
 from nas_ctx.analysis.stats.ratings import Label
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.errors import InputError, suggestion
-from nas_ctx.genotype import CONTEXT_NAMES, Choice, read_json
+from nas_ctx.genotype import Choice, read_json
 
 Given = Mapping[str, Sequence[Choice]] | Sequence[Choice]
 """Candidates as a user gives them: of each block, or one list for all blocks."""

@@ -14,8 +14,9 @@ from nas_ctx.analysis.candidates import Given, KnownCandidates, candidates_of
 from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.analysis.stats.labels import NULL, key_of, label_of
 from nas_ctx.analysis.stats.ratings import Candidates, Label, RatingMatrix, rating_matrix
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.errors import InputError, suggestion
-from nas_ctx.genotype import CONTEXT_NAMES, Choice
+from nas_ctx.genotype import Choice
 
 
 @dataclass(frozen=True)

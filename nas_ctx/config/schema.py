@@ -6,6 +6,7 @@ from pydantic import Field
 
 from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.config.section import Options, Pair, Positive, Rate, Section, Share, Weight, Whole
+from nas_ctx.context_types import CONTEXT_NAMES
 
 
 class DataConfig(Section):
@@ -55,7 +56,7 @@ class ModelConfig(Section):
     """What a search searches, a name in ``nas_ctx.models.spaces.SPACES``; a genotype is trained in it too."""
     space_options: Options = Field(default={})
     """Options of the space."""
-    contexts: list[str] = Field(default=["none", "global", "local", "t-label", "s-label"], min_length=1)
+    contexts: list[str] = Field(default=list(CONTEXT_NAMES), min_length=1)
     """Candidates of a search."""
     blocks: str = "baseline"
     """What a training run puts into its blocks: the name of one context type for all of them; a genotype file; or

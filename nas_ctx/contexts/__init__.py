@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-# The order of registration is the order in which candidates are listed everywhere: none first.
+from nas_ctx.context_types import SAME_ON_DIAGONAL
+
+# Contexts are registered, and so listed, in this order: that of nas_ctx.context_types, then any further ones.
 from nas_ctx.contexts.none import NoContext  # isort: skip
 from nas_ctx.contexts.base import CONTEXTS, AttentionContext, ContextInput, PixelContext, register_context
 from nas_ctx.contexts.dense import GlobalContext, LocalContext
@@ -18,8 +20,8 @@ from nas_ctx.contexts.labels import SourceLabelContext, TargetLabelContext
 def candidates(target: str, source: str, names: Iterable[str] | None = None) -> list[str]:
     """Names of the context types a block (target, source) chooses from, of ``names`` or of all that are registered.
 
-    The order is kept; that of registration starts with *none*. On the diagonal source and target regions are the same,
-    so that s-label is left out where there is t-label.
+    The order is kept. On the diagonal source and target regions are the same, so that s-label is left out where there
+    is t-label.
 
     >>> candidates("semseg", "depth")
     ['none', 'global', 'local', 't-label', 's-label']
@@ -28,9 +30,8 @@ def candidates(target: str, source: str, names: Iterable[str] | None = None) -> 
     >>> candidates("depth", "depth", ["none", "s-label"])
     ['none', 's-label']
     """
-    given = list(CONTEXTS if names is None else names)
-    twice = target == source and "t-label" in given
-    return [name for name in given if not (twice and name == "s-label")]
+    known = list(CONTEXTS if names is None else names)
+    return [name for name in known if target != source or SAME_ON_DIAGONAL.get(name) not in known]
 
 
 __all__ = [

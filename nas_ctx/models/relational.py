@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,16 +13,18 @@ from nni.mutable import frozen_context, label_scope
 from nni.nas.nn.pytorch import LayerChoice
 from torch import Tensor, nn
 
+from nas_ctx.context_types import CONTEXT_NAMES, LABEL_CONTEXTS, SAME_ON_DIAGONAL
 from nas_ctx.contexts import CONTEXTS, candidates
 from nas_ctx.contexts.attention import region_map
 from nas_ctx.errors import InputError, suggestion
-from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+from nas_ctx.genotype import Genotype
 from nas_ctx.models.grid import ContextGrid, MakeBlock, label
 from nas_ctx.models.heads import AuxiliaryHead
 from nas_ctx.models.network import upsampled
 from nas_ctx.tasks.losses import cross_entropy
 
-LABEL_CONTEXTS = ("t-label", "s-label")
+MakeContext = Callable[..., nn.Module]
+"""``(in_channels, channels, *, affine)`` to a context."""
 
 
 class Refined(NamedTuple):
@@ -85,7 +88,7 @@ class RelationalContext(nn.Module):
         super().__init__()
         names = list(tasks)
         if genotype is None:
-            make_block, used = choice_of(contexts), set(contexts)
+            make_block, used = choice_among(contexts), set(contexts)
         else:
             choices = block_names(genotype, names, "genotype")
             make_block, used = fixed(choices), set(choices.values())
@@ -136,25 +139,40 @@ def region_loss(auxiliary: Mapping[str, Tensor], regions: Mapping[str, Tensor]) 
     return torch.stack(losses).sum() if losses else torch.zeros(())
 
 
-def choice_of(contexts: Sequence[str]) -> MakeBlock:
-    """Makes a block that chooses among ``contexts``.
+def choice_among(contexts: Sequence[str], affine: bool = False) -> MakeBlock:
+    """Makes blocks that choose among the context types of these names.
 
-    The last batch norm of a candidate has no learnable scale and shift, so that no candidate can make itself loud
-    (supplement A).
+    Args:
+        affine: whether the last batch norm of a candidate has a learnable scale and shift. In a search it has none, so
+            that the outputs of all candidates have one scale (supplement A).
     """
 
-    def choice(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
-        names = candidates(target, source, contexts)
-        modules = {name: CONTEXTS[name](in_channels, channels, affine=False) for name in names}
-        if frozen_context.current() is None:
-            raise RuntimeError(
-                "a choice of contexts can only be made in the __init__ of an nni.nas.nn.pytorch.ModelSpace; "
-                "elsewhere give a genotype, or the name of one context type"
-            )
-        with label_scope(target):  # the way to a label with a slash: "<target>/<source>"
-            return LayerChoice(modules, label=source)
+    def block(target: str, source: str, in_channels: int, channels: int) -> nn.Module:
+        types = {name: CONTEXTS[name] for name in candidates(target, source, contexts)}
+        return layer_choice(types, (target, source), in_channels, channels, affine)
 
-    return choice
+    return block
+
+
+def layer_choice(
+    contexts: Mapping[str, MakeContext], label: Sequence[str], in_channels: int, channels: int, affine: bool
+) -> LayerChoice:
+    """A choice among ``contexts``; its label is ``label``, joined by slashes.
+
+    Raises:
+        RuntimeError: outside of a model space.
+    """
+    modules = {name: make(in_channels, channels, affine=affine) for name, make in contexts.items()}
+    if frozen_context.current() is None:
+        raise RuntimeError(
+            "a choice of contexts can only be made in the __init__ of an nni.nas.nn.pytorch.ModelSpace; "
+            "elsewhere give a genotype, or the name of one context type"
+        )
+    *scopes, last = label
+    with ExitStack() as stack:
+        for scope in scopes:  # NNI refuses a slash in a label itself
+            stack.enter_context(label_scope(scope))
+        return LayerChoice(modules, label=last)
 
 
 def fixed(choices: Mapping[str, str]) -> MakeBlock:
@@ -186,8 +204,7 @@ def block_names(
     names = list(tasks)
     expected = [label(target, source) for target in names for source in names]
     if isinstance(given, str) and given in CONTEXTS:
-        # On the diagonal s-label equals t-label, and goes by that name.
-        diagonal = "t-label" if given == "s-label" else given
+        diagonal = SAME_ON_DIAGONAL.get(given, given)
         return dict.fromkeys(expected, given) | {label(task, task): diagonal for task in names}
     if isinstance(given, Mapping):
         choices, too_many = given, set()

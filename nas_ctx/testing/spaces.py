@@ -11,7 +11,8 @@ from nni.nas.nn.pytorch import ModelSpace, MutableModule
 from numpy.random import RandomState
 from torch import Tensor, nn
 
-from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.genotype import Genotype
 from nas_ctx.models import SPACES, Backbone, MakeSpace, freeze, make_space
 from nas_ctx.search import GumbelSearch
 from nas_ctx.testing.messages import about, doing, expect, name_of

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.genotype import Genotype
 
 FOUR_TASKS = ("semseg", "depth", "normals", "edge")
 NINE_TASKS = (*FOUR_TASKS, "saliency", "human_parts", "albedo", "shading", "keypoints")

@@ -35,7 +35,8 @@ from nas_ctx.analysis.report.figures import report_figures
 from nas_ctx.analysis.report.palette import THEME, colours, ink_on, shaded
 from nas_ctx.analysis.wording import beyond_chance, comparison_verdict
 from nas_ctx.cli import main
-from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.genotype import Genotype
 
 from .searches import NINE_TASKS, drawn_genotypes, foreign_genotypes, write_csv, write_runs
 

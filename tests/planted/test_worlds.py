@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from search_spaces.planted import WINDOW, PlantedSpace, World, gather, random_world
-from search_spaces.relational import PAPER
 
-TYPES = [name for name in PAPER if name != "none"]
+TYPES = [name for name in CONTEXT_NAMES if name != "none"]
 
 
 def by_loops(name: str, fields: torch.Tensor, target: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
@@ -83,7 +83,7 @@ def test_equal_seeds_make_equal_worlds_and_images():
 
 def test_answers_are_drawn_independently_and_evenly():
     drawn = [random_world(4, seed=seed).planted for seed in range(100)]
-    shares = {n: sum(w[b] == n for w in drawn for b in w if b[4] != b[-1]) / 1200 for n in PAPER}
+    shares = {n: sum(w[b] == n for w in drawn for b in w if b[4] != b[-1]) / 1200 for n in CONTEXT_NAMES}
     assert all(share == pytest.approx(0.2, abs=0.05) for share in shares.values())  # 4.3 deviations
     assert not any(world[f"task{n}/task{n}"] == "s-label" for world in drawn for n in range(4))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from nas_ctx.analysis.choice_table import natural
 from nas_ctx.analysis.report.palette import colours
-from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.genotype import Genotype
 
 
 @dataclass(frozen=True)

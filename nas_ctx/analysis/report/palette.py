@@ -10,13 +10,8 @@ from collections.abc import Sequence
 from itertools import count, islice, product
 from string import ascii_uppercase
 
-_CONTEXTS = {
-    "none": "#d9dde2",
-    "global": "#004f96",
-    "local": "#f0a500",
-    "t-label": "#008f6b",
-    "s-label": "#cf78ab",
-}
+from nas_ctx.context_types import CONTEXT_COLOURS
+
 _OTHERS = ("#004f96", "#f0a500", "#008f6b", "#cf78ab", "#d55e00", "#6cc3f0", "#5b3a8c", "#efe35a", "#4d4d4d")
 INK, MUTED, RULE, PAPER, TRACK, CHANCE = "#1c2733", "#5a6673", "#d8dee5", "#fefefe", "#eef1f4", "#b3261e"
 _LINES = ("#0060a8", "#d55d00", "#007a5a", "#b0528a", "#8a6d00", "#3b3b3b", "#2f8fc4", "#5b398c")
@@ -41,12 +36,12 @@ def colours(texts: Sequence[str]) -> list[str]:
     >>> colours(["none", "s-label"])
     ['#d9dde2', '#cf78ab']
     """
-    if set(texts) <= set(_CONTEXTS):
-        return [_CONTEXTS[text] for text in texts]
+    if set(texts) <= set(CONTEXT_COLOURS):
+        return [CONTEXT_COLOURS[text] for text in texts]
     palette: list[str] = []
     for i, text in enumerate(texts):
         if text == "none":
-            palette.append(_CONTEXTS["none"])
+            palette.append(CONTEXT_COLOURS["none"])
         elif len(palette) < len(_OTHERS):
             palette.append(_OTHERS[len(palette)])
         else:  # spread over the colour circle by the golden angle, lightness alternating
