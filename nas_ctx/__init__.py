@@ -11,7 +11,7 @@ from nas_ctx.compat import moved, torchvision
 __version__ = "0.1.0"
 
 moved.install()
-torchvision.mend_on_import()
+torchvision.declare_on_import()
 # NNI 3.0 wraps the layers of torch.nn and warns of names that torch added after it. They are no layers.
 warnings.filterwarnings("ignore", ".*is found to be not a nn.Module", RuntimeWarning)
 

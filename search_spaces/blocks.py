@@ -1,4 +1,4 @@
-"""What the spaces of the grid share: a network whose blocks choose among candidates that a space makes."""
+"""The base class of the spaces here: a network with a choice of candidates in each of its blocks."""
 
 from __future__ import annotations
 

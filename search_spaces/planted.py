@@ -1,4 +1,4 @@
-"""Worlds with a known answer: for every block of a grid, the one context type that its label needs is planted.
+"""Synthetic worlds with a known answer: for every block of a grid, the one context type that its label needs.
 
 An image of a world is made of square cells. Each task has a *source field* (noise, one value per cell and channel) and
 a *region map* (every cell belongs to one of a few scattered regions of very unequal sizes). The label of a task is a
@@ -9,11 +9,11 @@ sum over all source tasks of what the planted context type gathers from the sour
 - *t-label*, *s-label*: the mean over the pixel's region in the target's, or in the source's, region map,
 - *none*: nothing.
 
-The fields are white over cells and the regions are scattered, so that these means have little in common: two of them
-correlate by the overlap of what they average. Regions are of unequal sizes, since the mean of the means of equal
-regions would be the global mean. Every gathered mean is scaled to unit variance, so each planted block counts the same
-in a label, and white noise of a chosen deviation is added. Data are made as they are asked for: there is nothing to
-overfit.
+The fields are white over cells and the regions are scattered, so that these means are hardly correlated: two of them
+correlate by the overlap of the cells that they average. Regions are of unequal sizes, since the mean of the means of
+equal regions would be the global mean. Every gathered mean is scaled to unit variance, so that each planted block has
+the same share in a label, and white noise of a chosen deviation is added. Every batch is generated anew: there is
+nothing to overfit.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class World:
     """A world: what is planted in which block, and how its images are made.
 
     A task's features are its source field and the region maps of all tasks, one-hot: as in a network, where the
-    features that region maps are predicted from are everybody's.
+    features from which region maps are predicted are shared.
 
     Args:
         planted: block label -> context type; the tasks are the targets, in their order.
@@ -88,14 +88,14 @@ class World:
 
     @cached_property
     def maps(self) -> dict[str, Tensor]:
-        """Block label -> (outputs, content): the linear map from what was gathered to the label; unit gain."""
+        """Block label -> (outputs, content): the linear map from the gathered means to the label; unit gain."""
         generator = torch.Generator().manual_seed(self.seed)
         drawn = {block: torch.randn(self.outputs, self.content, generator=generator) for block in self.planted}
         return {block: weights / weights.square().sum(1, keepdim=True).sqrt() for block, weights in drawn.items()}
 
     @cached_property
     def scales(self) -> dict[str, float]:
-        """Context type -> what brings the means that it gathers to unit variance (over 256 images)."""
+        """Context type -> factor that scales the means it gathers to unit variance (over 256 images)."""
         generator = torch.Generator().manual_seed(self.seed)
         fields, maps = self._fields(256, generator), self._regions(512, generator)
         target, source = maps[:256], maps[256:]
@@ -143,7 +143,7 @@ class World:
 
 
 def gather(name: str, fields: Tensor, target: Tensor, source: Tensor) -> Tensor:
-    """What a context type gathers from source fields, for every pixel.
+    """The mean that a context type gathers from source fields, for every pixel.
 
     Args:
         name: a context type of the paper, not *none*.
@@ -169,7 +169,7 @@ def gather(name: str, fields: Tensor, target: Tensor, source: Tensor) -> Tensor:
 def random_world(tasks: int, *, seed: int, noise: float = 0.1, null: bool = False, **options: int) -> World:
     """A world of ``tasks`` tasks with independently drawn answers, every candidate of a block equally likely.
 
-    ``null`` plants nothing anywhere: labels are noise of unit variance, whatever ``noise`` says.
+    ``null`` plants nothing: labels are noise of unit variance, regardless of ``noise``.
 
     >>> random_world(2, seed=0).planted["task1/task1"] != "s-label"
     True
@@ -186,7 +186,7 @@ def random_world(tasks: int, *, seed: int, noise: float = 0.1, null: bool = Fals
 
 
 class _Readout(nn.Module):
-    """A target's label from what its blocks found: their outputs, normalised, and one linear map."""
+    """From the outputs of a target's blocks to its label: a norm and one linear map."""
 
     def __init__(self, channels: int, outputs: int) -> None:
         super().__init__()

@@ -50,7 +50,7 @@ class SeveralBlocks(GridSpace):
 
 
 class Sum(nn.Module):
-    """The sum of several blocks, which tells the grid what they will run."""
+    """The sum of several blocks. It lists their active candidates for the grid."""
 
     def __init__(self, blocks: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Sum(nn.Module):
 
     @property
     def produces_zeros(self) -> bool:
-        """Whether no block gathers anything, whatever a search does."""
+        """Whether no block can gather anything."""
         return all(getattr(block, "produces_zeros", False) for block in self.blocks)
 
     def forward(self, inputs: ContextInput) -> Tensor:

@@ -11,7 +11,7 @@ from nas_ctx.analysis.grid import grid_of
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.analysis.stats.labels import key_of, label_of
 from nas_ctx.analysis.stats.ratings import Label
-from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.context_types import CONTEXT_NAMES, SAME_ON_DIAGONAL
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.genotype import Choice, read_json
 
@@ -135,4 +135,4 @@ def _paper(runs: Sequence[Run], blocks: Sequence[str]) -> KnownCandidates | None
 
 def _contexts(block: str) -> tuple[str, ...]:
     target, _, source = block.partition("/")
-    return tuple(name for name in CONTEXT_NAMES if name != "s-label" or target != source)
+    return tuple(name for name in CONTEXT_NAMES if name not in SAME_ON_DIAGONAL or target != source)

@@ -1,1 +1,1 @@
-"""What the libraries that nas_ctx stands on need to work together on today's Python."""
+"""Compatibility: what nas_ctx's dependencies need to work together, and former names and paths of its own."""

@@ -30,11 +30,11 @@ MOVED = {
     "nas_ctx.training.table": "nas_ctx.evaluation.table",
     "nas_ctx.training.trained": "nas_ctx.runs.trained",
 }
-"""The path of version 0.1 -> today's."""
+"""Path in version 0.1 -> present path."""
 
 
 class _Alias:
-    """Finds a module under its former path, and gives the module of today's."""
+    """Finds a module under its former path, and returns that of its present path."""
 
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
@@ -50,7 +50,7 @@ class _Alias:
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """Give the module its own specification back; it was run under today's path."""
+        """Restore the module's own specification; it was executed under its present path."""
         module.__spec__ = module.__spec__.loader_state if module.__spec__ is not None else None
 
 

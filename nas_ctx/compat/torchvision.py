@@ -1,8 +1,8 @@
-"""Lets torchvision load beside a torch build that its compiled operators were not made for.
+"""Lets torchvision load with a torch build that its compiled operators do not match.
 
-The registry's torchvision is compiled for CUDA torch. Beside a CPU torch its extension does not load, and
-``import torchvision`` (and with it timm, torchmetrics and Lightning) then dies, because it registers shape functions
-for the operators ``nms`` and ``qnms`` that nobody declared. Declaring their schemas is enough: nothing here calls them.
+The registry's torchvision is compiled for CUDA torch. With a CPU torch its extension does not load, and
+``import torchvision`` (and with it timm, torchmetrics and Lightning) then fails, because it registers shape functions
+for the operators ``nms`` and ``qnms``, which are not declared. Declaring their schemas suffices: nothing calls them.
 
 The declaration waits for the first import of torchvision, so that ``import nas_ctx`` itself loads no torch.
 """
@@ -54,7 +54,7 @@ def _declare() -> None:
     _kept.append(library)
 
 
-def mend_on_import() -> None:
+def declare_on_import() -> None:
     """Install the declaration; does nothing when torchvision is loaded already. Idempotent."""
     waiting = any(isinstance(finder, _DeclareBeforeTorchvision) for finder in sys.meta_path)
     if "torchvision" not in sys.modules and not waiting:

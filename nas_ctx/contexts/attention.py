@@ -1,10 +1,10 @@
 """The mathematics of the context types, as functions of tensors. Local attention has its own file.
 
 Sums over tens of thousands of pixels leave the range of half precision, so region maps, region features and the
-global sums are computed in float32 at least, whatever the features' dtype and whatever autocast says.
+global sums are computed in float32 at least, regardless of the features' dtype and of autocast.
 
-The two attentions have backward passes of their own that keep nothing but arguments and result: what autograd would
-keep (a weight per pixel and region, a numerator per pixel and channel) is cheap to compute again.
+The two attentions have custom backward passes, for which only arguments and result are kept: what autograd would keep
+(a weight per pixel and region, a numerator per pixel and channel) is cheap to recompute.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nas_ctx.contexts.precision import backward_pass, wide
+from nas_ctx.contexts.precision import backward_pass, upcast
 
 
 def region_map(logits: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def region_map(logits: Tensor) -> Tensor:
     >>> region_map(torch.zeros(1, 3, 2, 5)).sum((2, 3))
     tensor([[1.0000, 1.0000, 1.0000]])
     """
-    return wide(logits).flatten(2).softmax(-1).view_as(logits)
+    return upcast(logits).flatten(2).softmax(-1).view_as(logits)
 
 
 def region_features(regions: Tensor, source: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def region_features(regions: Tensor, source: Tensor) -> Tensor:
     torch.Size([1, 5, 3, 1])
     """
     with torch.autocast(source.device.type, enabled=False):
-        features = wide(source).flatten(2) @ wide(regions).flatten(2).mT
+        features = upcast(source).flatten(2) @ upcast(regions).flatten(2).mT
     return features.to(source.dtype).unsqueeze(-1)
 
 
@@ -80,7 +80,7 @@ def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     True
     """
     with torch.autocast(query.device.type, enabled=False):
-        context = _GlobalAttention.apply(*(wide(x).flatten(2) for x in (query, key, value)))
+        context = _GlobalAttention.apply(*(upcast(x).flatten(2) for x in (query, key, value)))
     return context.unflatten(2, query.shape[2:]).to(query.dtype)
 
 

@@ -1,8 +1,8 @@
-"""What a context type is: a module from one (target, source) pair of tasks to features for the target.
+"""The base classes of context types: modules from one (target, source) pair of tasks to features for the target.
 
-Every type but *none* is an attention: queries come from the target's features, keys and values from what the type
-remembers of the source (its pixels, or one feature vector per region of a label space). A type says what it remembers
-and how it attends; the projections are the same for all and stand here.
+Every type but *none* is an attention. Queries come from the target's features; keys and values from the memory, which
+is the source's pixels or one source feature vector per region of a label space. A type defines its memory and how it
+attends to it; the projections are the same for all and defined here.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ register_context = CONTEXTS.register
 
 
 class ContextInput(NamedTuple):
-    """All that a block of the grid may look at, as one argument, since NNI's ``LayerChoice`` passes exactly one.
+    """All inputs of a block of the grid, as one argument, since NNI's ``LayerChoice`` passes exactly one.
 
     Shapes: ``target`` and ``source`` (B, C, h, w); ``target_regions`` (B, Kt, h, w) and ``source_regions``
     (B, Ks, h, w), the region maps of both tasks, see ``nas_ctx.contexts.attention.region_map``. ``shared`` is the
-    grid's: a context that reads by :meth:`project` and :meth:`region_features` profits from it, others need not.
+    grid's cache: a context that uses :meth:`project` and :meth:`region_features` shares computations with other blocks.
 
     A context type that reads one region map or none says which in its own class, by ``reads_regions``, a tuple of
-    "target" and "source": auxiliary heads are made for the tasks whose maps somebody reads; for the other tasks the map
+    "target" and "source": auxiliary heads are made for the tasks whose maps a block reads; for the other tasks the map
     is one region, the whole image. A subclass says it anew, since it may read more.
     """
 
@@ -43,7 +43,7 @@ class ContextInput(NamedTuple):
     shared: Shared | None = None
 
     def project(self, stack: nn.Module, features: Tensor) -> Tensor:
-        """``stack(features)``, taken from what the grid computed for several blocks where it did."""
+        """``stack(features)``; if the grid has computed it together with other blocks', that result."""
         return stack(features) if self.shared is None else self.shared.project(stack, features)
 
     def region_features(self, regions: Tensor, source: Tensor) -> Tensor:
@@ -55,8 +55,8 @@ class AttentionContext(nn.Module, ABC):
     """Base of the attention types: ``attend(query(target), key(memory), value(memory))``.
 
     Query and key are two 1x1 Conv-BN-ReLU layers, the value is one (supplement, section C). With ``affine=False`` the
-    value's batch norm, the last of a candidate, has no learnable scale and shift, so that no candidate of a search can
-    make itself loud (supplement, section A). Convolutions start as Glorot and Bengio's uniform ones.
+    value's batch norm, the last of a candidate, has no learnable scale and shift, so that the outputs of all candidates
+    of a search have one scale (supplement, section A). Convolutions have Glorot and Bengio's uniform initialisation.
     """
 
     similarity_activation: type[Activation] = nn.ReLU
@@ -74,7 +74,7 @@ class AttentionContext(nn.Module, ABC):
 
     @abstractmethod
     def memory(self, inputs: ContextInput) -> Tensor:
-        """What keys and values are read from, as a feature map (B, C, H, W) of any height and width."""
+        """The input of keys and values, a feature map (B, C, H, W) of any height and width."""
 
     @abstractmethod
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class AttentionContext(nn.Module, ABC):
 
 
 class PixelContext(AttentionContext):
-    """Base of the types that remember the source's pixels."""
+    """Base of the types whose memory is the source's pixels."""
 
     def memory(self, inputs: ContextInput) -> Tensor:
         return inputs.source

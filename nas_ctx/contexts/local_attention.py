@@ -1,10 +1,10 @@
-"""Attention within a square window, without `unfold` and without an operator of one's own.
+"""Attention within a square window, without `unfold` and without a custom operator.
 
 The plain form copies every pixel's window: window² numbers per pixel, channel and tensor, kept for the backward pass.
 Here the image is cut into tiles of queries; a tile attends to the one patch of keys that covers all of its windows, by
 a dense product, and a mask removes the pairs outside the window. The mask is the same for every tile. About half of the
-products are thrown away, but they run as matrix products. Nothing but the arguments is kept: the backward pass computes
-the weights again. Both go through the image in bands of tiles, so the weights never stand in memory all at once.
+result is discarded, but it is computed by matrix products. Only the arguments are kept: the backward pass recomputes
+the weights. Both process the image in bands of tiles, so that the weights are never in memory all at once.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas_ctx.contexts.precision import backward_pass, wide
+from nas_ctx.contexts.precision import backward_pass, upcast
 from nas_ctx.errors import InputError
 
 TILE = (4, 8)
 """Height and width of a tile of queries: the halo of a small tile costs products, that of a large one memory."""
 
 BAND_ELEMENTS = {"cpu": 1 << 19, "cuda": 1 << 27}
-"""Attention weights computed at a time: what a core's cache holds, or what keeps a GPU busy."""
+"""Attention weights computed at a time: as many as fit a core's cache, or keep a GPU busy."""
 
 
 def local_attention(query: Tensor, key: Tensor, value: Tensor, window: int = 9) -> Tensor:
@@ -124,7 +124,7 @@ def _paste(patches: Tensor, padded: Tensor, band: slice, size: tuple[int, int]) 
 def _weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     """softmax(q.k + mask) over the keys of each patch: (tiles, tile, patch). The softmax itself is at least float32."""
     scores = torch.baddbmm(mask.to(query.dtype), query.mT, key)
-    return wide(scores).softmax(2).to(scores.dtype)
+    return upcast(scores).softmax(2).to(scores.dtype)
 
 
 class _LocalAttention(torch.autograd.Function):

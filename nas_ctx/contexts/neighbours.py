@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from nas_ctx.contexts.base import PixelContext
-from nas_ctx.contexts.precision import wide
+from nas_ctx.contexts.precision import upcast
 
 BAND = 1 << 24
-"""Similarities that are looked at in one go."""
+"""Similarities that are computed at a time."""
 
 FLOOR = 1e-6
-"""The weight that every pixel has besides, near or not, where the largest could be one: where all are equally near all
-count alike, and no rounding decides which of them count."""
+"""Added to the weight of every pixel, near or not; the largest weight is at most 1. Where all pixels are equally near,
+all count alike, and no rounding decides which of them count."""
 
 
 class NearestContext(PixelContext):
@@ -55,7 +55,7 @@ def nearest_attention(query: Tensor, key: Tensor, value: Tensor, count: int) -> 
     True
     """
     with torch.autocast(query.device.type, enabled=False):
-        q, k, v = (wide(x).flatten(2).mT for x in (query, key, value))  # (B, positions, channels)
+        q, k, v = (upcast(x).flatten(2).mT for x in (query, key, value))  # (B, positions, channels)
         batch, positions, depth = k.shape
         with torch.no_grad():
             rows = max(1, BAND // (batch * positions))

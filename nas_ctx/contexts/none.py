@@ -9,7 +9,7 @@ from nas_ctx.contexts.base import ContextInput, register_context
 
 @register_context("none")
 class NoContext(nn.Module):
-    """The source tells the target nothing. Without parameters; one stored zero, whatever the size.
+    """The target gathers nothing from the source. No parameters; one stored zero, whatever the size.
 
     >>> import torch
     >>> features = torch.zeros(1, 8, 2, 3)
@@ -18,7 +18,7 @@ class NoContext(nn.Module):
     """
 
     produces_zeros = True
-    """Tells a supernet layer and the grid that there is nothing to compute."""
+    """Supernet layers and the grid skip modules with this attribute."""
 
     reads_regions = ()
 

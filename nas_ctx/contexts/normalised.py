@@ -1,4 +1,4 @@
-"""Stacks of 1x1 convolution, batch norm and activation as one operation that keeps only its input and its output.
+"""Stacks of 1x1 convolution, batch norm and activation as one operation that stores only its input and output.
 
 Batch norm normalises z = W x by its mean and variance over images and pixels. Both follow from the mean m and the
 covariance S of x: the mean of z is W m, its variance diag(W S Wᵀ). So the norm folds into the product,
@@ -6,10 +6,10 @@ covariance S of x: the mean of z is W m, its variance diag(W S Wᵀ). So the nor
     y = activation(W' x + t),   W' = diag(gamma / sqrt(var + eps)) W,   t = beta - W' m,
 
 z itself is never needed, and m and S are computed once for all products that read x. With g the gradient of the
-activation's argument, the backward pass needs g xᵀ and W'ᵀ g; what remains are products of small matrices (see
-:func:`_backward`). Against separate operations this saves the memory of z and of the normalised z, and most of the
-passes over them. What lies between two layers of a stack is computed again in the backward pass, from the folded
-weights, by one product.
+activation's argument, the backward pass needs g xᵀ and W'ᵀ g; the rest are products of small matrices (see
+:func:`_backward`). Compared with separate operations this saves the memory of z and of the normalised z, and most
+passes over them. The maps between two layers of a stack are recomputed in the backward pass, from the folded weights,
+by one product.
 
 Everything is batched over groups: x is (B, G, C, P), and W is (G, n, C), one matrix per group.
 """
@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_ctx.contexts.precision import backward_pass, wide
+from nas_ctx.contexts.precision import backward_pass, upcast
 
 ACTIVATIONS = (nn.ReLU, nn.Softplus)
 """Activations whose derivative follows from their output."""
@@ -43,7 +43,7 @@ class Moments(NamedTuple):
         >>> moments.mean.item(), moments.covariance.item()
         (1.5, 1.25)
         """
-        x = wide(x)
+        x = upcast(x)
         count = x.shape[0] * x.shape[3]
         mean = x.sum((0, 3)) / count
         second = (x @ x.mT).sum(0) / count
@@ -91,7 +91,7 @@ def normalised_stacks(x: Tensor, layers: Sequence[Layer], moments: Moments) -> t
     True
     """
     constants = [(layer.eps, layer.activation) for layer in layers]
-    parameters = [wide(tensor) for layer in layers for tensor in layer[:3]]
+    parameters = [upcast(tensor) for layer in layers for tensor in layer[:3]]
     with torch.autocast(x.device.type, enabled=False):
         y, *statistics = _NormalisedStacks.apply(x, *moments, constants, *parameters)
     return y, [Statistics(*pair) for pair in zip(statistics[::2], statistics[1::2], strict=True)]
@@ -195,8 +195,8 @@ def _backward(g: Tensor, x: Tensor, layer: _Folded, wanted: bool) -> tuple[Tenso
     Its products with xᵀ and with Wᵀ need z' only in products with x, which are W S and S-like small matrices.
     """
     count = x.shape[0] * x.shape[3]
-    d_shift = wide(g).sum((0, 3))
-    outer = wide(g @ x.mT).sum(0) - d_shift.unsqueeze(2) * layer.mean.unsqueeze(1)  # g (x - m)ᵀ
+    d_shift = upcast(g).sum((0, 3))
+    outer = upcast(g @ x.mT).sum(0) - d_shift.unsqueeze(2) * layer.mean.unsqueeze(1)  # g (x - m)ᵀ
     d_scale = layer.rate * (outer * layer.weight).sum(2)
     slope = (layer.rate * d_scale).unsqueeze(2)
     d_weight = (layer.scale * layer.rate).unsqueeze(2) * (outer - slope * (layer.weight @ layer.covariance))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nas_ctx.contexts.base import PixelContext
 from nas_ctx.contexts.local_attention import local_attention
-from nas_ctx.contexts.precision import wide
+from nas_ctx.contexts.precision import upcast
 
 
 class DilatedContext(PixelContext):
@@ -89,7 +89,7 @@ def axial_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """
     height, width = query.shape[2:]
     with torch.autocast(query.device.type, enabled=False):
-        q, k, v = wide(query) * query.shape[1] ** -0.5, wide(key), wide(value)
+        q, k, v = upcast(query) * query.shape[1] ** -0.5, upcast(key), upcast(value)
         row = torch.einsum("bdyx,bdyu->byxu", q, k)
         column = torch.einsum("bdyx,bdvx->byxv", q, k)
         # The pixel itself lies in both; it counts once.

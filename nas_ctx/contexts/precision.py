@@ -1,4 +1,4 @@
-"""Which dtype is computed in: ours to say, not autocast's, inside operations with a backward pass of their own."""
+"""The dtype of computations that must not depend on autocast, since they have a backward pass of their own."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 
-def wide(x: Tensor) -> Tensor:
-    """``x`` in float32 at least.
+def upcast(x: Tensor) -> Tensor:
+    """float16 and bfloat16 as float32; float32 and float64 as they are.
 
-    >>> wide(torch.zeros(1, dtype=torch.bfloat16)).dtype, wide(torch.zeros(1, dtype=torch.float64)).dtype
+    >>> upcast(torch.zeros(1, dtype=torch.bfloat16)).dtype, upcast(torch.zeros(1, dtype=torch.float64)).dtype
     (torch.float32, torch.float64)
     """
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
@@ -21,7 +21,11 @@ def wide(x: Tensor) -> Tensor:
 
 def backward_pass(function: Callable[..., Any]) -> Any:
     """Makes ``function(ctx, gradient, ...)`` the backward pass of an ``autograd.Function``: without autocast, which may
-    be on where somebody calls ``backward()``, and without a derivative of its own."""
+    be on where ``backward()`` is called, and without a second derivative.
+
+    ``torch.amp.custom_bwd`` restores the autocast of one device type, named where a function is defined; these
+    functions run on any device.
+    """
 
     @functools.wraps(function)
     def without_autocast(ctx: Any, gradient: Tensor, *others: Tensor) -> Any:

@@ -1,4 +1,4 @@
-"""Convolution, batch norm, activation: the one building brick of contexts and heads."""
+"""Convolution, batch norm, activation: the building block of contexts and heads."""
 
 from __future__ import annotations
 

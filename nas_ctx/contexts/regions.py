@@ -1,4 +1,4 @@
-"""A context of regions that are learnt with the network, as many as one likes, instead of those of a label space."""
+"""A context of regions that are learnt with the network, of any number, instead of those of a label space."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class LearntRegionsContext(AttentionContext):
 
     def __init__(self, in_channels: int, channels: int, *, affine: bool = True, count: int = 16) -> None:
         super().__init__(in_channels, channels, affine=affine)
-        self.regions = nn.Conv2d(in_channels, count, 1, bias=False)  # a softmax over pixels would not notice a bias
+        self.regions = nn.Conv2d(in_channels, count, 1, bias=False)  # a softmax over pixels cancels a bias
 
     def memory(self, inputs: ContextInput) -> Tensor:
         return inputs.region_features(region_map(self.regions(inputs.source)), inputs.source)
 
     def projections(self, inputs: ContextInput) -> list[tuple[nn.Module, Tensor]]:
-        """The query alone: only it is of a feature map that other blocks read too."""
+        """The query alone: the input of the others is used by no other block."""
         return [(self.query, inputs.target)]
 
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""What the blocks of a grid have in common is computed once.
+"""Computations that the blocks of a grid have in common are done once.
 
 Many contexts project the same feature map, and many gather source features in the same regions. The grid asks every
-active context which projections it will need, and :class:`Shared` runs those of one feature map as a few wide products.
-Each context then finds its own result here instead of computing it. Parameters stay where they are: the wide weights
-are put together at every step.
+active context which projections it will need, and :class:`Shared` computes those of one feature map as a few large
+matrix products. Each context then takes its result from here. Parameters stay in their modules: the matrices are
+stacked at every step.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ Request = tuple[nn.Module, Tensor]
 """A stack of layers and the feature map it is to be applied to."""
 
 SMALL = 256
-"""Maps of so few positions, such as region features, are copied once per stack that reads them: then the stacks of many
-maps run as one batch, and that saves more time in small operations than the copies cost."""
+"""Maps of at most so many positions, such as region features, are copied once per stack that reads them: the stacks of
+many maps then run as one batch, which saves more time in small operations than the copies cost."""
 
 
 class Shared:
     """The results of one forward pass that several contexts read, or that were computed together."""
 
     def __init__(self) -> None:
-        # Keyed by identity; the tensors are kept, so that no other one can get the same identity meanwhile.
+        # Keyed by identity; the tensors are kept, so that no other tensor can get the same identity.
         self._moments: dict[int, tuple[Moments, Tensor]] = {}
         self._region_features: dict[tuple[int, int], tuple[Tensor, Tensor, Tensor]] = {}
         self._projected: dict[tuple[nn.Module, int], tuple[Tensor, Tensor]] = {}
@@ -47,9 +47,9 @@ class Shared:
         return self._region_features[key][0]
 
     def project(self, stack: nn.Module, features: Tensor) -> Tensor:
-        """``stack(features)``, from what :meth:`prepare` computed where it did."""
-        found = self._projected.pop((stack, id(features)), None)
-        return stack(features) if found is None else found[0]
+        """``stack(features)``, computed here unless :meth:`prepare` has."""
+        prepared = self._projected.pop((stack, id(features)), None)
+        return stack(features) if prepared is None else prepared[0]
 
     def _moments_of(self, features: Tensor) -> Moments:
         if id(features) not in self._moments:
@@ -57,14 +57,14 @@ class Shared:
         return self._moments[id(features)][0]
 
     def prepare(self, requests: Iterable[Request]) -> None:
-        """Compute the projections (stack, feature map) that are about to be asked for."""
+        """Compute the projections (stack, feature map) that :meth:`project` will be called for."""
         groups: dict[object, list[Request]] = defaultdict(list)
         for stack, features in requests:
             groups[features.shape if _is_small(features) else id(features)].append((stack, features))
         for group in groups.values():
             features = group[0][1]
-            found = project_together(group, partial(self._moments_of, features))
-            self._projected.update({(stack, id(x)): (found[stack], x) for stack, x in group if stack in found})
+            outputs = project_together(group, partial(self._moments_of, features))
+            self._projected.update({(stack, id(x)): (outputs[stack], x) for stack, x in group if stack in outputs})
 
 
 class _Plan(NamedTuple):
@@ -82,14 +82,14 @@ def project_together(
 ) -> dict[nn.Module, Tensor]:
     """Apply stacks of 1x1 Conv-BN-activation layers to feature maps of one shape, those of equal structure at once.
 
-    The result equals ``{stack: stack(features)}``, running statistics and gradients included. Stacks of any other
-    structure are left out of it, and all of them where there is a single position to normalise over, which batch norm
-    itself refuses. The hooks of a stack's layers are not called.
+    The result equals ``{stack: stack(features)}``, running statistics and gradients included. It omits stacks of any
+    other structure, and all stacks if there is only one position to normalise over, which batch norm refuses. The hooks
+    of a stack's layers are not called.
 
     Args:
         requests: (stack, features) pairs; features (B, C, h, w), the same tensor for all, or small ones, since then
             they are copied once per stack. For stacks see :func:`nas_ctx.contexts.projection.projection`.
-        moments: gives those of the common feature map, where somebody may know them already.
+        moments: returns those of the common feature map, if they are computed elsewhere.
 
     >>> from nas_ctx.contexts.projection import projection
     >>> features, stacks = torch.rand(2, 6, 4, 5), [projection(6, 3, layers=layers) for layers in (1, 2, 1)]
@@ -130,7 +130,7 @@ def _alone(features: Tensor) -> Tensor:
 
 
 def _side_by_side(layers: Sequence[Any], plan: _Plan) -> Layer:
-    """The parameters of one layer of every stack, put together."""
+    """The parameters of one layer of every stack, stacked."""
     norms = [layer.norm for layer in layers]
     weight = torch.stack([layer.conv.weight.flatten(1) for layer in layers])
     one = weight.new_ones(plan.out_channels)
@@ -146,7 +146,7 @@ def _running_statistics(layers: Sequence[Any]) -> Statistics:
 
 @torch.no_grad()
 def _update_running_statistics(norms: Sequence[Any], measured: Statistics, count: int) -> None:
-    """What each norm would have done to its running statistics: the variance unbiased, mixed in by its momentum."""
+    """Update running statistics as each norm would have: with the unbiased variance, by its momentum."""
     unbiased = measured.variance * (count / (count - 1))
     for norm, mean, variance in zip(norms, measured.mean, unbiased, strict=True):
         if norm.track_running_stats:
@@ -157,7 +157,7 @@ def _update_running_statistics(norms: Sequence[Any], measured: Statistics, count
 
 
 def _plans(stack: nn.Module) -> tuple[_Plan, ...]:
-    """The plan of every layer of the stack; nothing where it is not made of plain 1x1 Conv-BN-activation layers."""
+    """The plan of every layer of the stack; empty unless it is made of plain 1x1 Conv-BN-activation layers."""
     if type(stack) is not nn.Sequential:
         return ()
     plans = tuple(_plan(layer) for layer in stack)
@@ -185,5 +185,5 @@ def _plan(layer: Any) -> _Plan | None:
 
 
 def watched(module: nn.Module) -> bool:
-    """Whether somebody hooked into the calls of the module or of a part of it, and would miss them."""
+    """Whether the module or a submodule has forward hooks, which a computation in its place would not call."""
     return any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())

@@ -29,7 +29,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.models import ContextGrid, MultiTaskNetwork
 from nas_ctx.models.grid import label
 from nas_ctx.models.network import upsampled
-from nas_ctx.models.true_regions import inner
+from nas_ctx.models.true_regions import unwrap
 from nas_ctx.runs.trained import Trained
 from nas_ctx.tasks import Task
 from nas_ctx.training.module import outputs_of
@@ -121,7 +121,7 @@ def measure_importance(
     Raises:
         InputError: a network without blocks, fewer than two images, or less than one repetition.
     """
-    network = inner(trained.model)
+    network = unwrap(trained.model)
     if not isinstance(network, MultiTaskNetwork) or network.grid is None:
         raise InputError(f"{trained.checkpoint.parents[1]}: {trained.config.model.blocks} has no blocks to permute")
     if repetitions < 1:

@@ -77,6 +77,6 @@ def true_region_map(partition: Tensor, regions: int, size: tuple[int, int]) -> T
     return torch.where(total > 0, shares / total.clamp(min=1), 1 / (size[0] * size[1]))
 
 
-def inner(network: nn.Module) -> nn.Module:
+def unwrap(network: nn.Module) -> nn.Module:
     """The network itself, where labels are read around it."""
     return network.network if isinstance(network, TrueRegions) else network

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from nas_ctx.config import Config, read_config
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
-from nas_ctx.models.true_regions import inner
+from nas_ctx.models.true_regions import unwrap
 from nas_ctx.models.weights import without_weights
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.checkpoints import newest_whole
@@ -92,7 +92,7 @@ def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
     """
     checkpoint, state = _newest_state(RunFolder(run))
     weights = _under(_PREFIX, state) or _under(_SEARCH_PREFIX, state)
-    network = inner(getattr(network, "network", network))  # a space has its network inside
+    network = unwrap(getattr(network, "network", network))  # a space has its network inside
     own = network.state_dict()
     shared = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
     lacking = next((name for name in own if name.startswith("backbone.") and name not in shared), None)

@@ -58,7 +58,7 @@ def clip(parameters: Iterable[Tensor], limit: float | None) -> Tensor:
 
 
 def all_finite(*values: Tensor) -> bool:
-    """Whether no entry of the tensors is infinite or not a number. One look at the device, whatever their number.
+    """Whether no entry of the tensors is infinite or not a number. Reads the device once for all of them.
 
     >>> all_finite(torch.ones(2), torch.tensor(3.0)), all_finite(torch.tensor([0.0, torch.nan]))
     (True, False)

@@ -126,11 +126,11 @@ def is_deterministic_in_evaluation(make: MakeContext) -> None:
     )
 
 
-def cannot_be_loud_in_a_search(make: MakeContext) -> None:
-    loud, quiet = affine_norms(make(IN, OUT)), affine_norms(make(IN, OUT, affine=False))
+def has_one_scale_in_a_search(make: MakeContext) -> None:
+    trained, searched = affine_norms(make(IN, OUT)), affine_norms(make(IN, OUT, affine=False))
     expect(
-        not loud or len(quiet) < len(loud),
-        f"with affine=False the norms {', '.join(sorted(quiet))} still scale and shift. The last norm before the "
+        not trained or len(searched) < len(trained),
+        f"with affine=False the norms {', '.join(sorted(searched))} still scale and shift. The last norm before the "
         "output passes it on, `nn.BatchNorm2d(channels, affine=affine)`, so that no candidate of a search wins by its "
         "scale",
     )
@@ -197,7 +197,7 @@ CHECKS: tuple[Check[MakeContext], ...] = (
     is_deterministic_in_evaluation,
     reads_the_regions_that_it_says,
     keeps_images_apart_in_evaluation,
-    cannot_be_loud_in_a_search,
+    has_one_scale_in_a_search,
     keeps_its_type_and_loses_little,
     runs_under_autocast,
     takes_channels_last,

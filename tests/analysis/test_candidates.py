@@ -26,8 +26,9 @@ from nas_ctx.analysis import (
 from nas_ctx.analysis.report.report_json import report_json
 from nas_ctx.analysis.wording import beyond_chance, policy_words, standing
 from nas_ctx.cli import main
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.errors import InputError
-from nas_ctx.genotype import CONTEXT_NAMES, Genotype
+from nas_ctx.genotype import Genotype
 
 from .searches import FOUR_TASKS, drawn_genotypes, write_runs
 

@@ -1,4 +1,4 @@
-"""The search strategy: it makes the supernet and the search module, and exports what was found."""
+"""The search strategy: it makes the supernet and the search module, and exports the result."""
 
 from __future__ import annotations
 
