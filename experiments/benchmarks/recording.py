@@ -16,6 +16,7 @@ import measure
 import search_step
 import torch
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.contexts import candidates
 from nas_ctx.models.grid import label
 from nas_ctx.search import Choice, Choices, HistoryWriter
@@ -28,7 +29,7 @@ def main() -> None:
     parser.add_argument("--backbone", default="test_efficientnet")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    names = {label(t, s): list(candidates(t, s)) for t in search_step.TASKS for s in search_step.TASKS}
+    names = {label(t, s): list(candidates(t, s, CONTEXT_NAMES)) for t in search_step.TASKS for s in search_step.TASKS}
     choices = Choices({name: Choice(name, values) for name, values in names.items()}, seed=0)
     with tempfile.TemporaryDirectory() as folder:
         history = HistoryWriter(Path(folder) / "history.csv", choices)

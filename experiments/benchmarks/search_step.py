@@ -29,6 +29,7 @@ import measure  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
+from nas_ctx.context_types import CONTEXT_NAMES  # noqa: E402
 from nas_ctx.contexts import CONTEXTS, candidates  # noqa: E402
 from nas_ctx.contexts.attention import region_map  # noqa: E402
 from nas_ctx.models import Backbone, ContextGrid, MultiTaskNetwork  # noqa: E402
@@ -52,7 +53,7 @@ class Space(ModelSpace):
             options = {"local": {"window": window}}
             modules = {
                 name: CONTEXTS[name](in_channels, channels, affine=False, **options.get(name, {}))
-                for name in candidates(target, source)
+                for name in candidates(target, source, CONTEXT_NAMES)
             }
             with label_scope(target):
                 return LayerChoice(modules, label=source)
@@ -71,7 +72,7 @@ def built(make: Callable[[MakeBlock], nn.Module], derived: bool, window: int = 9
 
 def derived_blocks() -> MakeBlock:
     """Blocks of one context each, the types in turn."""
-    types = {True: cycle(["none", "global", "local", "t-label"]), False: cycle(list(CONTEXTS))}
+    types = {True: cycle(["none", "global", "local", "t-label"]), False: cycle(CONTEXT_NAMES)}
     return lambda target, source, i, o: CONTEXTS[next(types[target == source])](i, o)
 
 
@@ -118,7 +119,7 @@ def network_step(form: str, size: tuple[int, int], batch: int, backbone: str, de
     network, choices = built(lambda blocks: make(make_block=blocks), form == "derived")
     network.to(device)
     if form == "cold":  # a margin just short of a decision, on the types of the derived network
-        names = cycle(CONTEXTS)
+        names = cycle(CONTEXT_NAMES)
         for choice in choices:
             name = next(names)
             favourite = choice.values.index(name if name in choice.values else "t-label")

@@ -36,6 +36,7 @@ import search_step
 import torch
 from torch import Tensor, nn
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.contexts import CONTEXTS, candidates
 from nas_ctx.contexts.attention import region_map
 from nas_ctx.models import Backbone, ContextGrid, MultiTaskNetwork
@@ -67,7 +68,7 @@ def simulated(points: int, steps: int, spread: float, noise: float, seed: int) -
     """
     settings = SearchSettings()
     generator = torch.Generator().manual_seed(seed)
-    names = {label(t, s): list(candidates(t, s)) for t in TASKS for s in TASKS}
+    names = {label(t, s): list(candidates(t, s, CONTEXT_NAMES)) for t in TASKS for s in TASKS}
     choices = Choices({name: Choice(name, values) for name, values in names.items()}, seed=seed)
     losses = {c.label: spread * torch.randn(len(c.values), generator=generator) for c in choices}
     adam = torch.optim.Adam([c.alpha for c in choices], lr=settings.arch_lr * 40_000 / steps)
@@ -138,7 +139,7 @@ def final_blocks(last: Moment) -> Callable[[str, str, int, int], nn.Module]:
         name = label(target, source)
         alpha = last.alpha[name]
         best = last.decided.get(name, alpha.index(max(alpha)))
-        return CONTEXTS[list(candidates(target, source))[best]](in_channels, channels)
+        return CONTEXTS[list(candidates(target, source, CONTEXT_NAMES))[best]](in_channels, channels)
 
     return make
 

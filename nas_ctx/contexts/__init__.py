@@ -23,10 +23,10 @@ def candidates(target: str, source: str, names: Iterable[str] | None = None) -> 
     The order is kept. On the diagonal source and target regions are the same, so that s-label is left out where there
     is t-label.
 
-    >>> candidates("semseg", "depth")
-    ['none', 'global', 'local', 't-label', 's-label']
-    >>> candidates("depth", "depth")
-    ['none', 'global', 'local', 't-label']
+    >>> candidates("semseg", "depth", ["none", "t-label", "s-label"])
+    ['none', 't-label', 's-label']
+    >>> candidates("depth", "depth", ["none", "t-label", "s-label"])
+    ['none', 't-label']
     >>> candidates("depth", "depth", ["none", "s-label"])
     ['none', 's-label']
     """

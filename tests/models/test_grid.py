@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.contexts import CONTEXTS, candidates
 from nas_ctx.contexts.attention import region_map
 from nas_ctx.models.grid import ContextGrid
@@ -20,7 +21,7 @@ class Mixture(nn.Module):
 
     def __init__(self, target, source, in_channels, channels):
         super().__init__()
-        names = candidates(target, source)
+        names = candidates(target, source, CONTEXT_NAMES)
         self.candidates = nn.ModuleDict({n: CONTEXTS[n](in_channels, channels, affine=False) for n in names})
         self.weights = nn.Parameter(torch.rand(len(names)))
 
