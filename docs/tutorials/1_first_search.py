@@ -2,11 +2,11 @@
 1. Your first search
 ====================
 
-Three tasks look at one picture of a room: what is it, how far away is it, where does it
-end? Each of them may look at each other one, in one of five ways. This page searches
-which, in a minute on one core.
+Three tasks are predicted from one image of a room: semantic classes, depth and
+boundaries. Each task can gather context from each other task in one of five ways. This
+page searches for the best ways, in a minute on one core.
 
-The data are rooms that the package renders itself, with exact labels, in the layout of
+The data are synthetic rooms with exact labels, rendered by the package in the layout of
 NYUD-v2:
 """
 
@@ -23,8 +23,8 @@ rooms = work / "data"
 write_rooms(rooms, train=48, val=8, size=(48, 64), seed=0)
 
 # %%
-# A look at one of them. A data set reads a picture and one label for each task; a task
-# knows how its label is drawn.
+# One of the images. A data set reads an image and one label per task; a task knows how
+# to draw its label.
 from nas_ctx.data import NYUD
 from nas_ctx.tasks import make_tasks
 
@@ -43,11 +43,10 @@ for axis in axes:
     axis.axis("off")
 
 # %%
-# A configuration says what to learn from, what to predict, with which network, and for
-# how long. What it leaves out has the paper's value, 40 000 steps for instance. Here
-# the search is to end in a minute, so the network is tiny, the steps are few, and the
-# choices move quickly. The same mapping in a YAML file is what ``nas-ctx search``
-# takes.
+# A configuration names the data, the tasks, the network and the number of steps. Keys
+# that are left out have the paper's values, such as 40 000 steps. This search should
+# end in a minute, so the network is tiny, the steps are few, and the architecture rate
+# is high. ``nas-ctx search`` reads the same mapping from a YAML file.
 from nas_ctx.config import check_config
 
 config = check_config(
@@ -69,9 +68,9 @@ config = check_config(
 )
 
 # %%
-# Three tasks make nine blocks. A block is a pair of tasks; its label is
-# ``target/source``, so in ``depth/semseg`` depth looks at semantics. The search trains
-# one network that holds all candidates at once.
+# Three tasks make nine blocks. A block is a pair of tasks, labelled ``target/source``:
+# in ``depth/semseg``, depth gathers context from semantics. The search trains one
+# network, the supernet, which contains all candidates.
 from nas_ctx import runs
 
 genotype = runs.search(config, progress=False)
@@ -79,9 +78,9 @@ for block, context in genotype.items():
     print(f"{block:14} {context}")
 
 # %%
-# The run left a folder. ``history.csv`` in it says, for every step, how probable each
-# candidate of each block was. All begin equal; a block is decided, and runs its one
-# candidate from then on, once the first leads the second by 0.3.
+# The run leaves a folder. Its ``history.csv`` has the probability of each candidate of
+# each block at every step. They start equal; once the first leads the second by 0.3,
+# the block is decided, and runs only this candidate from then on.
 from nas_ctx.analysis import SearchHistory
 
 history = SearchHistory.load(work / "search" / "history.csv")
@@ -106,7 +105,6 @@ figure.legend(
 )
 
 # %%
-# Is this what these tasks need from each other? One search cannot tell. Search again
-# with another seed, and some blocks will come out otherwise. How many, and whether that
-# is more than chance would give, is the question of the next step:
-# :doc:`5_reading_a_report`.
+# Is this what these tasks need from each other? One search cannot tell. With another
+# seed, some blocks get other choices. How many blocks agree, and whether that is more
+# than chance, is the subject of :doc:`5_reading_a_report`.

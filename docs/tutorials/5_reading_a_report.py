@@ -2,15 +2,15 @@
 5. Reading a report
 ===================
 
-Five searches, five genotypes. Do they agree, more than chance would have them, and on
-what? This page makes the report of five genotypes and says what to look at first.
-:doc:`/reading-a-report` goes through all of it.
+Five searches give five genotypes. Do they agree more than by chance, and on what? This
+page makes the report of five genotypes and shows what to look at first.
+:doc:`/reading-a-report` explains all of it.
 """
 
 # %%
-# The runs may be folders of ``nas-ctx search``, genotype files, an NNI experiment or a
-# table; here they are written down. Rows are runs, and a letter is the choice of a
-# block: none, global, local, t-label, s-label.
+# Runs can be folders of ``nas-ctx search``, genotype files, an NNI experiment or a table;
+# here they are literals. A row is a run, a letter the choice of a block: none, global,
+# local, t-label, s-label.
 from nas_ctx.analysis import reliability, write_report
 
 TASKS = ("semseg", "depth", "normals", "edge")
@@ -31,16 +31,15 @@ genotypes = [
 record = reliability(genotypes)
 
 # %%
-# The record holds everything that a report says. Begin with the verdict: two sentences,
-# with what chance would give.
+# The record holds the content of the report. Start with the verdict: two sentences, which
+# also state the chance level.
 from nas_ctx.analysis import verdict
 
 print("\n".join(verdict(record)))
 
 # %%
-# Then the votes. A cell is a block, its row the task that looks and its column the task
-# it looks at; the paler, the closer was the vote. The figure is one of those that a
-# report leaves in its folder, as SVG, PDF and PNG.
+# Then the votes. A cell is a block, with its target as row and its source as column; the
+# paler the cell, the closer the vote. A report contains this figure as SVG, PDF and PNG.
 import tempfile
 from pathlib import Path
 
@@ -61,24 +60,23 @@ write_report(record, folder)
 show("votes")
 
 # %%
-# One percentage can mean much or little, as the choices are many or few. Kappa asks how
-# much of the agreement that chance left open was reached. Look at the intervals, not at
-# the points: sixteen blocks are few, so they are wide, and an honest sentence about this
-# search has one in it.
+# How much a percentage means depends on how the choices are distributed. Kappa is the
+# share reached of the agreement that chance leaves open. Look at the intervals rather
+# than the estimates: sixteen blocks are few, so the intervals are wide.
 show("statistics")
 
 # %%
-# Would another five searches vote the same? The next figure asks it of fewer: how often
-# does a vote of two, three or four of these runs give what all five gave? Where the
-# line is still climbing at its end, run more searches.
+# Would another five searches give the same vote? The next figure shows how often a vote
+# of two, three or four of these runs equals that of all five. If the line still rises at
+# its end, run more searches.
 show("enough")
 
 # %%
-# A tie is no vote. Had there been four searches, one block would stand two against two,
-# and there would be no vote to train until a rule breaks the tie; the report then says
-# which blocks it decided. Here the rule is the order in which the paper lists the
-# contexts. Where the runs have histories, take ``ties="probability"``: what was more
-# probable when the searches ended.
+# With only four of the searches, one block would be tied, two against two, and there
+# would be no consensus to train until a rule breaks the tie; the report then names the
+# blocks that the rule decided. Here the rule is the paper's order of contexts. If the
+# runs have histories, use ``ties="probability"``: the choice that was more probable when
+# the searches ended.
 four = reliability(genotypes[:4])
 print("tied:", four.tied, "consensus:", four.consensus)
 
@@ -86,9 +84,9 @@ decided = reliability(genotypes[:4], ties="order").consensus
 print("by order:", {block: decided[block] for block in four.tied})
 
 # %%
-# And what no report can say: whether the vote is right. Runs that agree show that the
-# search repeats itself. Train the voted network, and the one without contexts, with
-# several seeds each, and put them into one table::
+# No report can say whether the vote is right: agreement only shows that the search is
+# repeatable. Train the consensus network and the baseline without contexts, with several
+# seeds each, and compare them in a table::
 #
 #     nas-ctx train train.yaml --set model.blocks=report/consensus.json --set seed=0
 #     nas-ctx table runs/*

@@ -2,14 +2,14 @@
 7. The same search from NNI, from Lightning, from a notebook
 ============================================================
 
-A configuration is one way to search. If your program speaks NNI already, or Lightning,
-or if you sit in a notebook, the same parts fit there: a space, a strategy, a module
-that knows the losses, and data. This page runs one search in three ways and finds the
-same in each, to the last digit.
+A configuration is one way to search. In a program that uses NNI or Lightning, or in a
+notebook, you can use the same components: a space, a strategy, a module with the
+losses, and data. This page runs one search in three ways, with the same result to the
+last digit.
 """
 
 # %%
-# The parts. Each way gets new ones, from the same seed.
+# The components. Each search gets new ones, from the same seed.
 import tempfile
 from pathlib import Path
 
@@ -54,7 +54,7 @@ quiet = {
 # From NNI
 # --------
 # NNI's experiment takes a space, an evaluator and a strategy. The evaluator is NNI's
-# for Lightning, around our module.
+# Lightning evaluator around our module.
 import logging
 
 from nni.nas.evaluator.pytorch import Lightning, Trainer
@@ -73,8 +73,8 @@ print(from_nni)
 # From Lightning
 # --------------
 # Without NNI's experiment: the strategy turns the space into the supernet and wraps the
-# module, and Lightning's own trainer does the rest. Callbacks, loggers, precision,
-# several GPUs are yours, as in any Lightning program.
+# module, and Lightning's trainer does the rest. Callbacks, loggers, precision and
+# several GPUs work as in any Lightning program.
 space, strategy, module, data = parts()
 supernet = strategy.mutate_model(space)
 search = strategy.configure_oneshot_module(module)
@@ -84,19 +84,18 @@ from_lightning = dict(strategy.genotype())
 print(from_lightning)
 
 # %%
-# The same. Not only the choices but every probability is, since nothing is drawn that a
-# seed does not decide.
+# Not only the choices are equal, but every probability, since the seed determines every
+# random number.
 assert from_lightning == from_nni
 assert strategy.genotype().meta["probabilities"] == probabilities
 
 # %%
 # From a notebook
 # ---------------
-# This page *is* a notebook: it can be downloaded below, and the tests run that file
-# under Jupyter. In a notebook a progress bar and a picture of where the search stands
-# are worth more than a log, and a callback gives both a place. Here it keeps the mean
-# entropy of the choices, in nats: it begins at that of a fair die and falls as the
-# search makes up its mind.
+# This page *is* a notebook: it can be downloaded below, and the tests run it under
+# Jupyter. In a notebook a plot of the progress is more useful than a log, and a callback
+# can make one. This callback records the mean entropy of the choices in nats, which
+# starts at that of the uniform distribution and falls as blocks are decided.
 import matplotlib.pyplot as plt
 
 
@@ -122,7 +121,6 @@ axis.set_xlabel("step")
 axis.set_ylabel("mean entropy (nats)")
 
 # %%
-# What the commands do beyond this: a folder for every run, checkpoints, going on after
-# an interruption, refusing a folder that holds another run.
-# ``nas_ctx.runs.search(config)`` has all of it, from Python too, see
-# :doc:`1_first_search`.
+# The commands also provide run folders, checkpoints, resuming after an interruption, and
+# protection of folders that hold another run. ``nas_ctx.runs.search(config)`` provides
+# all of this in Python: see :doc:`1_first_search`.

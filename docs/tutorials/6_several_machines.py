@@ -1,17 +1,17 @@
 """
-6. From one machine to many
-===========================
+6. Several machines
+===================
 
-Searches with different seeds have nothing to say to each other, so they can run
-anywhere. NNI sends them out: a manager hands out seeds, a trial is one command, and
-what a report needs travels back into the experiment's record. This page runs three
-searches that way on this machine, throws away all they left on disk, and still makes
-the report. Then it shows the few lines that send the same searches to other machines.
+Searches with different seeds are independent, so they can run anywhere. NNI distributes
+them: a manager hands out seeds, a trial is one command, and the experiment's record
+receives everything that a report needs. This page runs three searches this way on one
+machine, deletes their folders, and still makes the report. Then it shows the few lines
+that run the same searches on other machines.
 """
 
 # %%
-# First the data, and the search as a file. Without an ``output`` each trial keeps its
-# run in a folder of its own.
+# First the data, and the configuration of the search. Without an ``output``, the run
+# folder of a trial is in the trial's own folder.
 import tempfile
 from pathlib import Path
 
@@ -41,8 +41,8 @@ search = {
 (code / "search.yaml").write_text(yaml.safe_dump(search))
 
 # %%
-# The experiment: a grid over seeds. Whatever stands in its ``searchSpace`` is put over
-# the search's own file, so a grid over ``training.lr`` is written the same way.
+# The experiment: a grid over seeds. The values of ``searchSpace`` override the
+# configuration of the search, so a grid over ``training.lr`` is written the same way.
 experiment_file = code / "experiment.yaml"
 experiment_file.write_text("""
 experimentName: three seeds
@@ -60,8 +60,8 @@ trainingService:
 """)
 
 # %%
-# ``nas-ctx launch experiment.yaml --home nni`` runs it, and so does Python. The manager
-# listens on this machine alone, and is gone when the trials are done.
+# ``nas-ctx launch experiment.yaml --home nni`` runs it; here we do so from Python. The
+# manager listens on this machine only, and stops when the trials are done.
 from nas_ctx.experiment.launch import run
 
 experiment, trials = run(experiment_file, work / "nni")
@@ -71,8 +71,8 @@ for trial in trials:
     print(f"seed {seed}: {trial.status.lower()}, loss {loss:.3f}")
 
 # %%
-# Now the folders of the trials are removed, as if they had been on machines that are no
-# longer there. The record stays with whoever launched the experiment: every trial
+# Now delete the folders of the trials, as if they had been on machines that no longer
+# exist. The record remains on the machine that launched the experiment: every trial has
 # reported its choices as its result.
 import shutil
 
@@ -85,8 +85,7 @@ record = reliability(load_runs([experiment.folder]), ties="order")
 print("\n".join(verdict(record)))
 
 # %%
-# Searches this short agree on little, if on anything, and the report says so. Who chose
-# what:
+# Searches this short hardly agree, and the report says so. Their choices:
 import matplotlib.pyplot as plt
 
 colours = {
@@ -113,8 +112,8 @@ axis.spines[:].set_visible(False)
 
 # %%
 # **Other machines.** Only the training service changes. NNI copies the code folder over
-# SSH and starts the same command; the package has to be installed there, and the data
-# to lie at the same path::
+# SSH and starts the same command; the package must be installed there, and the data must
+# be at the same path::
 #
 #     trainingService:
 #       platform: remote
@@ -122,13 +121,13 @@ axis.spines[:].set_visible(False)
 #         - {host: one, user: me, sshKeyFile: ~/.ssh/id, pythonPath: /opt/nas_ctx/bin}
 #         - {host: two, user: me, sshKeyFile: ~/.ssh/id, pythonPath: /opt/nas_ctx/bin}
 #
-# **A cluster with a queue** needs no manager: an array of jobs is a grid over seeds,
-# and folders on a shared file system take the place of the record::
+# **A cluster with a queue** needs no manager: a job array is a grid over seeds, and
+# folders on a shared file system replace the record::
 #
 #     #SBATCH --array=0-4 --requeue --signal=B:TERM@60
 #     exec srun nas-ctx search search.yaml \
 #         --set seed=$SLURM_ARRAY_TASK_ID --out /shared/$SLURM_ARRAY_TASK_ID
 #
-# A search that is stopped or killed goes on with the same command, on whichever machine
-# sees its folder. What has to be the same everywhere, who can reach the manager, and
-# what was tested of all this: :doc:`/cluster` and :doc:`/fault-tolerance`.
+# The same command resumes a search that was stopped or killed, on any machine that sees
+# its folder. :doc:`/cluster` describes requirements and access control, and
+# :doc:`/fault-tolerance` what was tested.

@@ -1,15 +1,14 @@
 """
-3. Your own data set and task
+3. A custom data set and task
 =============================
 
-A data set knows how to read a label. A task knows what to do with its values: the loss,
-the regions that contexts gather from, the score, the picture. This page writes one of
-each and searches on them.
+A data set knows how to read a label. A task knows what its values mean: the loss, the
+regions of label contexts, the metric, the drawing. This page adds one of each and
+searches with them.
 
-The data are coins on a table, drawn here so that there is something to read: pictures,
-a class map (table, copper, silver), and the one that nothing in the package knows, the
-*rim distance*: for every pixel of a coin, how many pixels it is away from the coin's
-rim.
+The data are coins on a table, drawn below: images, class maps (table, copper, silver),
+and a label that the package does not know, the *rim distance*: for every pixel of a
+coin, its distance in pixels from the coin's rim.
 """
 
 # %%
@@ -51,9 +50,9 @@ for split, count in (("train", 40), ("val", 8)):
         np.save(root / "rim" / f"{name}.npy", rim)
 
 # %%
-# **The data set.** Where the pictures and the lists of names lie, and a reader for each
-# label. A reader returns the array as it is in the file, (H, W) or (H, W, 3); all that
-# happens to it later is the task's business.
+# **The data set.** It locates the images and the lists of ids, and has a reader for each
+# label. A reader returns the array as stored, (H, W) or (H, W, 3); the task does the
+# rest.
 from nas_ctx.data import DATASETS, DenseDataset
 
 
@@ -77,10 +76,10 @@ class Coins(DenseDataset):
 
 
 # %%
-# **The task.** A distance in pixels is a quantity. Its loss is the mean absolute error;
-# 255 marks pixels that do not count, here those of the table. For contexts it is cut
-# into eight regions, by distance. Under magnification it grows, which ``scale`` has to
-# say, since nobody else knows.
+# **The task.** A distance in pixels is a regression target. Its loss is the mean absolute
+# error; 255 marks ignored pixels, here those of the table. For label contexts it is
+# partitioned into eight regions, by distance. Magnification increases the distance, so
+# the task overrides ``scale``.
 from nas_ctx.metrics import IGNORE, SummedMetric
 from nas_ctx.tasks import Task, register_task
 
@@ -141,8 +140,8 @@ class Rim(Task):
 
 
 # %%
-# Both can be checked before hours are spent on them. A task is tried on labels that we
-# draw, and on logits that predict them without error.
+# Check both before a long run. The task is tested with generated labels, and with logits
+# that predict them perfectly.
 from nas_ctx.testing import check_dataset, check_task
 
 
@@ -155,7 +154,7 @@ check_task(Rim(), draw, perfect=lambda task, label: label)
 check_dataset(Coins, root, {"semseg": {"classes": 3}, "rim": {}})
 
 # %%
-# A look at what will be learnt, through the reader and the task's own picture:
+# The labels, as read by the data set and drawn by the tasks:
 from nas_ctx.tasks import make_tasks
 
 import matplotlib.pyplot as plt
@@ -173,8 +172,8 @@ for axis in axes:
     axis.axis("off")
 
 # %%
-# Both have names now, so a configuration can use them, and everything else works as
-# with the data of the paper.
+# Both are registered, so a configuration can use them, and everything else works as for
+# the data of the paper.
 from nas_ctx import runs
 from nas_ctx.config import check_config
 
@@ -203,8 +202,8 @@ for block, context in runs.search(config, progress=False).items():
     print(f"{block:14} {context}")
 
 # %%
-# The found network, trained, and what it predicts for pictures it has not seen.
-# ``nas-ctx predict`` draws the same.
+# Train the network of the genotype, and draw its predictions for the validation images.
+# ``nas-ctx predict`` draws the same sheet.
 from nas_ctx.evaluation import prediction_sheet
 from nas_ctx.runs import load_trained
 
@@ -221,6 +220,6 @@ figure.add_axes((0, 0, 1, 1)).imshow(sheet)
 figure.axes[0].axis("off")
 
 # %%
-# Before a long run let the data be read once as a whole: ``nas-ctx data check`` does it
-# for the layouts of the paper, and a loop over your data set does it for yours. The
-# tasks of the package, with all that they decided, are in :doc:`/tasks`.
+# Before a long run, read all data once: ``nas-ctx data check`` does so for the layouts of
+# the paper, and a loop over the data set does it for yours. :doc:`/tasks` describes the
+# tasks of the package and their design decisions.

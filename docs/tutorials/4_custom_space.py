@@ -1,16 +1,16 @@
 """
-4. Your own space
+4. A custom space
 =================
 
-The paper asks which *type* of context each pair of tasks needs. Ask something else: how
-*large* a window should each task look through at each other one? That is another space,
-of a dozen lines, and everything else stays as it is.
+The paper asks which *type* of context each pair of tasks needs. This page asks another
+question: how *large* a window does each pair need? That is another space, in a dozen
+lines; everything else stays the same.
 """
 
 # %%
-# A space is an NNI ``ModelSpace``. This one uses the network of the package, and gives
-# it a function that makes the block of each pair: a ``LayerChoice`` between windows of
-# three sizes, or nothing. ``label_scope`` gives the choice its name, ``target/source``.
+# A space is an NNI ``ModelSpace``. This one uses the network of the package, with a
+# function that makes the block of each pair: a ``LayerChoice`` between windows of three
+# sizes and *none*. ``label_scope`` gives the choice its label, ``target/source``.
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.models import MultiTaskNetwork, register_space
 
@@ -40,13 +40,13 @@ class Windows(ModelSpace):
 
 
 # %%
-# Can it be searched, does every choice matter, can what is found be trained?
+# Can it be searched, does every choice matter, and can a genotype be trained?
 from nas_ctx.testing import check_space
 
 check_space(Windows)
 
 # %%
-# What is in it? ``simplify`` lists the choices.
+# ``simplify`` lists the choices of the space.
 from nas_ctx.models import Backbone
 from nas_ctx.tasks import make_tasks
 
@@ -56,8 +56,8 @@ for label, choice in sorted(space.simplify().items()):
     print(label, choice.values)
 
 # %%
-# A configuration names the space. The search is the same strategy with the same
-# settings, and the report will be the same report.
+# A configuration names the space. The strategy, its settings and the report are the same
+# as for the paper's space.
 import tempfile
 from pathlib import Path
 
@@ -92,7 +92,7 @@ config = check_config(
 genotype = runs.search(config, progress=False)
 
 # %%
-# Three numbers per pair of tasks make a small table. Rows look at columns:
+# The result as a table: rows are targets, columns are sources.
 import matplotlib.pyplot as plt
 
 sizes = ["none", "3 x 3", "7 x 7", "13 x 13"]
@@ -109,7 +109,7 @@ axis.tick_params(length=0)
 axis.spines[:].set_visible(False)
 
 # %%
-# Training makes the space again, with scale and shift in every norm, and freezes it at
+# Training builds the space again, with scale and shift in every norm, and freezes it to
 # the genotype.
 config.output = str(work / "trained")
 config.model.blocks = str(work / "search-0" / "genotype.json")
@@ -119,6 +119,5 @@ print(
 )
 
 # %%
-# A space need not have to do with tasks at all: tutorial :doc:`7_nni_and_lightning`
-# gives the strategy to NNI's own experiment, and ``GumbelSearch`` searches whatever NNI
-# can freeze.
+# A space does not need tasks at all: :doc:`7_nni_and_lightning` passes the strategy to
+# NNI's own experiment, and :doc:`/spaces` lists what ``GumbelSearch`` can search.

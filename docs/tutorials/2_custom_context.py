@@ -1,22 +1,22 @@
 """
-2. Your own context type
+2. A custom context type
 ========================
 
-A context type says what a task may gather from another one. The package has five. This
-page writes a sixth, checks what it looks at, and lets a search choose between it and
+A context type defines what a task gathers from another task. The package has five. This
+page adds a sixth, checks its receptive field, and lets a search choose between it and
 two others.
 
-The idea: rooms have floors and walls, and much of a room repeats from left to right. So
-a pixel looks at its own *row* of the source, and at nothing else.
+The idea: rooms have floors and walls, and much of an image repeats from left to right.
+So a pixel attends to its own *row* of the source, and to nothing else.
 """
 
 # %%
 # A context type is a module with the constructor ``(in_channels, channels, *,
 # affine=True)`` whose ``forward`` takes one :class:`~nas_ctx.contexts.ContextInput` and
 # returns features (B, channels, h, w). The base class
-# :class:`~nas_ctx.contexts.AttentionContext` brings the projections of the paper: a
-# query from the target, keys and values from a memory that the type names. What is left
-# is how query, key and value meet.
+# :class:`~nas_ctx.contexts.AttentionContext` provides the projections of the paper:
+# a query from the target, keys and values from a memory that the type defines. The type
+# adds the attention itself.
 from nas_ctx.contexts import (
     CONTEXTS,
     AttentionContext,
@@ -41,17 +41,17 @@ class Row(AttentionContext):
 
 
 # %%
-# Does it keep what the package relies on: shapes, half precision, gradients, a norm that
-# a candidate of a search cannot turn up? The check says nothing where all is well, and
-# what is wrong and how to mend it where not. It belongs into your tests.
+# ``check_context`` verifies what the package relies on: shapes, half precision,
+# gradients, and a last norm without scale in a search. It is silent if everything is
+# right, and otherwise says what is wrong and how to fix it. Put it into your tests.
 from nas_ctx.testing import check_context
 
 check_context(Row)
 
 # %%
-# Does it look where it should? The gradient of one output pixel by the source shows every
-# pixel that can reach it. Three types of the package and the new one, seen from the pixel
-# that is marked; a label context gathers regions, and those are made of all pixels:
+# Does it attend to the right pixels? The gradient of one output pixel with respect to the
+# source shows every pixel that influences it. Three types of the package and the new one,
+# for the marked pixel (a label context gathers regions, which contain all pixels):
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 4, figsize=(9, 1.9), layout="constrained")
@@ -71,7 +71,7 @@ for axis, name in zip(axes, ["global", "local", "t-label", "row"]):
     axis.set_yticks([])
 
 # %%
-# Registering it was enough to give it a name. A configuration can now list it among the
+# The type is registered under a name, so a configuration can list it among the
 # candidates.
 import tempfile
 from pathlib import Path
@@ -109,7 +109,7 @@ for block, context in genotype.items():
     print(f"{block:14} {context}")
 
 # %%
-# And the network that was found, trained:
+# Train the network of the genotype:
 config.output = str(work / "trained")
 config.model.blocks = str(work / "search" / "genotype.json")
 for name, score in runs.train(config, progress=False).items():
@@ -117,6 +117,6 @@ for name, score in runs.train(config, progress=False).items():
         print(f"{name:14} {score:.3f}")
 
 # %%
-# A name is known in the process that registers it. For ``nas-ctx search`` and trials on
-# other machines keep the class in a file of its own and let the configuration name it,
+# A name is known in the process that registers it. For ``nas-ctx search``, and for trials
+# on other machines, put the class into its own file and name it in the configuration:
 # see :doc:`/custom-components`.
