@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -138,6 +140,20 @@ def test_the_reference_has_every_public_module(pages: Path) -> None:
         if not module.name.startswith("_")
     }
     assert there - listed == {f"nas_ctx.{name}" for name in INTERNAL}, "describe it in docs/reference, or list it here"
+
+
+@pytest.mark.docs
+def test_the_reference_has_every_public_class_and_function(pages: Path) -> None:
+    """Those that a package loads when they are first used, too."""
+    places = {place for page in (pages / "reference").rglob("*.html") for place in Links(page).places}
+    for module in pkgutil.iter_modules(nas_ctx.__path__, "nas_ctx."):
+        if not module.ispkg or module.name.removeprefix("nas_ctx.") in INTERNAL:
+            continue
+        package = importlib.import_module(module.name)
+        for name in getattr(package, "__all__", ()):
+            part = getattr(package, name)
+            if inspect.isclass(part) or inspect.isfunction(part):
+                assert {f"{module.name}.{name}", f"{part.__module__}.{name}"} & places, f"{module.name}.{name}"
 
 
 @pytest.mark.docs

@@ -66,7 +66,7 @@ class Reliability:
 
     @property
     def leading(self) -> StatisticResult:
-        """The kappa that the report rests on; see :func:`~nas_ctx.analysis.stats.catalogue.leading`."""
+        """The kappa that the report rests on: Light's, or one that allows for blocks with different candidates."""
         return self.result(leading(self.table.categories))
 
     @property

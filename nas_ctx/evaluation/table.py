@@ -54,7 +54,7 @@ class ResultTable:
         columns: the main metric of each task, as ``"<task>/<metric>"``.
         cells: row -> metric -> cell, for every metric and for ``delta_m``.
         reference: the row that the others are compared with; None where there is only one row.
-        quoted: rows that were measured elsewhere, see :func:`nas_ctx.evaluation.quoted.read_quoted`.
+        quoted: rows that were measured elsewhere, see :func:`nas_ctx.evaluation.read_quoted`.
     """
 
     rows: list[Row]
