@@ -26,7 +26,7 @@ class MixedRepeat(SupernetModule, Repeat):
         self.architecture = nn.ModuleList(self._outcomes.choices)
 
     def pruned(self) -> list[str]:
-        if not all(choice.decided for choice in self.choices):
+        if not all(choice.decided for choice in self._outcomes.choices):
             return []
         ((depth, _),) = self._outcomes.active()
         return [f"blocks.{index}" for index in range(depth, len(self.blocks))]

@@ -41,11 +41,6 @@ class Mixed(nn.Module):
 
     architecture: nn.Module
 
-    @property
-    def choices(self) -> list[Choice]:
-        """The choices that decide what this module evaluates."""
-        return [module for module in self.architecture.modules() if isinstance(module, Choice)]
-
     def pruned(self) -> list[str]:
         """Names of the submodules of this module that will never be evaluated again."""
         return []
