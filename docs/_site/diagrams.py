@@ -95,7 +95,8 @@ ROOMS = {
     "plugins": ("registry, users' code", "plain"),
     "files": ("atomic writes", "plain"),
     "errors": ("messages, exit codes", "plain"),
-    "labels": ("ignore value", "plain"),
+    "labels": ("ignore value, batch keys", "plain"),
+    "context_types": ("names, order, colours", "plain"),
     "compat": ("old paths, torchvision", "plain"),
 }
 
