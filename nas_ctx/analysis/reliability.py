@@ -19,6 +19,7 @@ from nas_ctx.analysis.io.checks import as_run_set
 from nas_ctx.analysis.io.runs import Note, Run, RunSet
 from nas_ctx.analysis.results import StatisticResult, statistic_results
 from nas_ctx.analysis.scores import RunScores, run_scores
+from nas_ctx.analysis.standing import Standing, standing_of
 from nas_ctx.analysis.stats.agreement import cohens_kappa, pair_counts
 from nas_ctx.analysis.stats.catalogue import KRIPPENDORFF, Statistic, leading
 from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test, check_draws
@@ -68,6 +69,11 @@ class Reliability:
     def leading(self) -> StatisticResult:
         """The kappa that the report rests on: Light's, or one that allows for blocks with different candidates."""
         return self.result(leading(self.table.categories))
+
+    @property
+    def standing(self) -> Standing:
+        """Whether the runs agree more than chance would, or could show it at all."""
+        return standing_of(self.test, self.leading, self.policy)
 
     @property
     def versions(self) -> dict[str, str]:

@@ -34,21 +34,25 @@ class StatisticResult:
 
 def statistic_results(matrix: RatingMatrix, level: float) -> Iterator[StatisticResult]:
     """All statistics that say something about ``matrix``, with intervals of confidence ``level``."""
-    for statistic in statistics_for(matrix):
-        parts = statistic.parts(matrix, once(matrix))
-        value = float(parts.value[0])
-        over_pairs = statistic in (LIGHT, LIGHT_WITHIN)
-        too_many = over_pairs and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
-        interval = None if too_many else block_interval(matrix, statistic, level=level)
-        undefined, defined_value, notes = _undefined_pairs(matrix, statistic) if over_pairs else (0, math.nan, [])
-        if not over_pairs and math.isnan(value):
-            notes = ["Undefined (0/0): only one choice occurs."]
-        if too_many:
-            notes.insert(0, "No interval: there are too many pairs of runs for a jackknife; Conger's kappa has one.")
-        elif not math.isnan(value):
-            notes += _about_the_interval(matrix, value, interval)
-        observed, chance = float(parts.observed[0]), float(parts.chance[0])
-        yield StatisticResult(statistic, value, observed, chance, interval, undefined, defined_value, " ".join(notes))
+    return (result_of(statistic, matrix, level) for statistic in statistics_for(matrix))
+
+
+def result_of(statistic: Statistic, matrix: RatingMatrix, level: float) -> StatisticResult:
+    """One statistic of ``matrix``."""
+    parts = statistic.parts(matrix, once(matrix))
+    value = float(parts.value[0])
+    over_pairs = statistic in (LIGHT, LIGHT_WITHIN)
+    too_many = over_pairs and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
+    interval = None if too_many else block_interval(matrix, statistic, level=level)
+    undefined, defined_value, notes = _undefined_pairs(matrix, statistic) if over_pairs else (0, math.nan, [])
+    if not over_pairs and math.isnan(value):
+        notes = ["Undefined (0/0): only one choice occurs."]
+    if too_many:
+        notes.insert(0, "No interval: there are too many pairs of runs for a jackknife; Conger's kappa has one.")
+    elif not math.isnan(value):
+        notes += _about_the_interval(matrix, value, interval)
+    observed, chance = float(parts.observed[0]), float(parts.chance[0])
+    return StatisticResult(statistic, value, observed, chance, interval, undefined, defined_value, " ".join(notes))
 
 
 def _about_the_interval(matrix: RatingMatrix, value: float, interval: Interval | None) -> list[str]:

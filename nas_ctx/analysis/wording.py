@@ -9,7 +9,8 @@ from nas_ctx.analysis.candidates import ASSUMED
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.results import StatisticResult
-from nas_ctx.analysis.stats.catalogue import BRENNAN_PREDIGER, LIGHT, LIGHT_WITHIN, PERCENTAGE, landis_koch
+from nas_ctx.analysis.standing import Standing, kappa_of
+from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, PERCENTAGE, landis_koch
 from nas_ctx.analysis.stats.intervals import Interval
 from nas_ctx.analysis.stats.permutation import SIGNIFICANCE
 
@@ -59,34 +60,6 @@ def probability(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
-def beyond_chance(record: Reliability) -> bool:
-    """Whether the runs agree more than chance would; see :func:`standing`."""
-    return standing(record) in ("beyond chance", "beyond uniform draws")
-
-
-def standing(record: Reliability) -> str:
-    """What the runs can show, in one of four ways.
-
-    - "beyond chance": the permutation test, which moves choices among blocks of equal candidates, and the interval of
-      the leading kappa both say so;
-    - "beyond uniform draws": no permutation can tell, since blocks have candidates of their own, but independent draws
-      from each block's candidates would hardly agree so far;
-    - "too few": the permutation test cannot reach its level, however far the runs agree;
-    - "chance": it could, and does not.
-    """
-    kappa, test, policy = record.leading, record.test, record.policy
-    if test.can_tell:
-        above = kappa.interval is None or kappa.interval.low > 0
-        return "beyond chance" if test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0 else "chance"
-    if kappa.statistic is BRENNAN_PREDIGER and policy is not None and policy.p < SIGNIFICANCE:
-        return "beyond uniform draws"
-    return "too few"
-
-
-def kappa_of(result: StatisticResult) -> float:
-    return result.defined_value if math.isnan(result.value) else result.value
-
-
 def verdict(record: Reliability) -> tuple[str, str]:
     """The verdict in two sentences, plain text."""
     percentage, kappa = record.result(PERCENTAGE), record.leading
@@ -95,17 +68,17 @@ def verdict(record: Reliability) -> tuple[str, str]:
         f"comparisons over {len(record.blocks)} blocks, where chance alone would give {percent(kappa.chance)}; "
         f"{_kappa_words(record, kappa)}."
     )
-    found = standing(record)
-    if found == "beyond chance":
+    found = record.standing
+    if found is Standing.BEYOND_CHANCE:
         return first, f"This is more than chance would give ({probability(record.test.p)}); {_clarity(record)}."
-    if found == "beyond uniform draws":
+    if found is Standing.BEYOND_UNIFORM:
         assert record.policy is not None
         return first, (
             f"This is more than independent uniform draws would give ({probability(record.policy.p)}); whether it is "
             "more than preferences that hold whatever the block cannot be told, since blocks have candidates of their "
             f"own; {_clarity(record)}."
         )
-    if found == "too few":
+    if found is Standing.TOO_FEW:
         return first, f"This is too little to tell it from chance: {_what_is_lacking(record)}{_preference(record)}."
     interval = kappa.interval
     contains = " and the interval contains 0" if interval is not None and interval.contains(0) else ""

@@ -24,7 +24,8 @@ from nas_ctx.analysis import (
     verdict,
 )
 from nas_ctx.analysis.report.report_json import report_json
-from nas_ctx.analysis.wording import beyond_chance, policy_words, standing
+from nas_ctx.analysis.standing import Standing
+from nas_ctx.analysis.wording import policy_words
 from nas_ctx.cli import main
 from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.errors import InputError
@@ -202,14 +203,14 @@ def test_uniformly_random_runs_over_blocks_of_their_own_candidates_are_seldom_pr
     praised, pooled = 0, []
     for seed in range(60):
         record = reliability(drawn(own, seed=seed), candidates=own, draws=20)
-        praised += beyond_chance(record)
+        praised += record.standing.beyond_chance
         pooled.append(record.result(LIGHT).value)
         assert not record.test.can_tell
     assert praised <= 8
     assert np.mean(pooled) > 0.25
     faithful = [{block: values[0] for block, values in own.items()}] * 3 + drawn(own, 2)
     record = reliability(faithful, candidates=own, draws=20)
-    assert standing(record) == "beyond uniform draws"
+    assert record.standing is Standing.BEYOND_UNIFORM
     assert "since blocks have candidates of their own" in verdict(record)[1]
 
 
@@ -219,7 +220,7 @@ def test_too_few_to_tell_is_not_no_dominating_choice():
     assert "too little to tell it from chance" in second
     assert "p could not be below 0.17" in second
     assert "no dominating choice" not in second
-    assert not beyond_chance(record)
+    assert not record.standing.beyond_chance
 
 
 def test_of_nearly_all_none_what_is_known_is_said():

@@ -19,13 +19,12 @@ from nas_ctx.analysis.report.figures.canvas import Canvas
 from nas_ctx.analysis.report.figures.svg import inline_svg
 from nas_ctx.analysis.report.palette import THEME
 from nas_ctx.analysis.results import StatisticResult
+from nas_ctx.analysis.standing import kappa_of
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE, SCALE_SOURCE
 from nas_ctx.analysis.wording import (
     CAUTION,
-    beyond_chance,
     comparison_verdict,
     conventional,
-    kappa_of,
     number,
     percent,
     policy_words,
@@ -59,7 +58,7 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
     return _render(
         "report", "Reliability report", record.title, facts, figures,
         record=record, percentage=record.result(PERCENTAGE), kappa=kappa, kappa_value=kappa_of(kappa),
-        beyond_chance=beyond_chance(record), word=conventional(kappa), verdict=verdict(record),
+        beyond_chance=record.standing.beyond_chance, word=conventional(kappa), verdict=verdict(record),
         majorities=sum(vote.majority() for vote in record.votes),
         broken=[b for b, vote in zip(record.blocks, record.votes, strict=True) if vote.decided_by],
         vote_rows=_vote_rows(record), statistic_rows=[_statistic_row(result) for result in record.results],

@@ -1,0 +1,45 @@
+"""What a set of runs can show against chance: one judgement, made from two tests and an interval."""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+
+from nas_ctx.analysis.results import StatisticResult
+from nas_ctx.analysis.stats.catalogue import BRENNAN_PREDIGER
+from nas_ctx.analysis.stats.permutation import SIGNIFICANCE, ChanceTest
+from nas_ctx.analysis.stats.random_policy import RandomPolicy
+
+
+class Standing(Enum):
+    """How a set of runs stands against chance."""
+
+    BEYOND_CHANCE = "the permutation test and the interval of the leading kappa say so"
+    BEYOND_UNIFORM = "no permutation can tell, but uniform draws from each block's candidates would hardly agree so far"
+    TOO_FEW = "the permutation test cannot reach its level, however far the runs agree"
+    CHANCE = "it could, and does not"
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the runs agree more than chance would."""
+        return self in (Standing.BEYOND_CHANCE, Standing.BEYOND_UNIFORM)
+
+
+def standing_of(test: ChanceTest, kappa: StatisticResult, policy: RandomPolicy | None) -> Standing:
+    """From the permutation ``test``, the leading ``kappa``, and the test against uniform draws, where there is one.
+
+    The latter counts only where the permutation test cannot speak because blocks have candidates of their own: it takes
+    any preference that all runs share for agreement.
+    """
+    if test.can_tell:
+        above = kappa.interval is None or kappa.interval.low > 0
+        found = test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0
+        return Standing.BEYOND_CHANCE if found else Standing.CHANCE
+    if kappa.statistic is BRENNAN_PREDIGER and policy is not None and policy.p < SIGNIFICANCE:
+        return Standing.BEYOND_UNIFORM
+    return Standing.TOO_FEW
+
+
+def kappa_of(result: StatisticResult) -> float:
+    """The value, or the mean over the pairs that have one where some pairs of runs are 0/0."""
+    return result.defined_value if math.isnan(result.value) else result.value
