@@ -95,9 +95,7 @@ def block_choices(model: ModelConfig, tasks: Mapping[str, Task], seed: int = 0) 
     """The context type of every block, of random blocks as ``seed`` has it; None for a network without blocks."""
     blocks = model.blocks
     if blocks in NETWORKS or is_path(blocks):
-        for key, default in (("self_attention", True), ("true_regions", False)):
-            if getattr(model, key) != default:
-                raise InputError(f"model.{key}: {getattr(model, key)}: {blocks} has no blocks that this could change")
+        _refuse_changed_blocks(model, f"{blocks} has no blocks that this could change")
         return None
     if model.distillation is not None:
         raise InputError(f"model.distillation: {model.distillation!r}: is for networks without blocks")
@@ -129,15 +127,19 @@ def random_blocks(tasks: Iterable[str], contexts: Sequence[str], seed: int) -> d
 
 
 def _choices_in_space(model: ModelConfig) -> Genotype:
-    for key, default in (("self_attention", True), ("true_regions", False)):
-        if getattr(model, key) != default:
-            raise InputError(f"model.{key}: {getattr(model, key)}: is for the space {PAPER_SPACE}, not {model.space}")
+    _refuse_changed_blocks(model, f"is for the space {PAPER_SPACE}, not {model.space}")
     if not Path(model.blocks).exists():
         raise InputError(
             f"model.blocks: {model.blocks!r}: expected {', '.join(NETWORKS.known())}, or an existing genotype file "
             f"of the space {model.space}{suggestion(model.blocks, genotype_files(model.blocks))}"
         )
     return Genotype.load(model.blocks)
+
+
+def _refuse_changed_blocks(model: ModelConfig, reason: str) -> None:
+    for key in ("self_attention", "true_regions"):
+        if getattr(model, key) != ModelConfig.default(key):
+            raise InputError(f"model.{key}: {getattr(model, key)}: {reason}")
 
 
 def misfit(network: nn.Module, weights: Mapping[str, Tensor]) -> str | None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from nas_ctx.config import Config
 from nas_ctx.models.weights import without_weights
-from nas_ctx.runs.preview.measure import Step, bands_of, fake_tensors, multiply_adds, one_step, parameters
-from nas_ctx.runs.preview.record import Cost, Preview
+from nas_ctx.runs.preview.measure import Cost, Step, bands_of, fake_tensors, multiply_adds, one_step, parameters
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choice import Choice
 from nas_ctx.search.cost import ExpectedCost
@@ -23,6 +22,9 @@ from nas_ctx.training.execution import arrange
 from nas_ctx.training.module import outputs_of, task_losses
 from nas_ctx.training.networks import build_network, make_search_space, network_of
 from nas_ctx.training.optimizer import sgd_with_poly
+
+if TYPE_CHECKING:
+    from nas_ctx.runs.preview.preview import Preview
 
 
 @dataclass

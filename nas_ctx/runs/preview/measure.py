@@ -68,6 +68,14 @@ def bands_of(device: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Parameters of a network, and its multiply-adds for one image of ``data.image_size``."""
+
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
 class Step:
     """Multiply-adds of the forward pass and of the whole of an optimiser step, and its most memory in use, in bytes."""
 
