@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import pytorch_lightning as pl
 import torch
 from nni.nas.evaluator.pytorch import Lightning
+from nni.nas.nn.pytorch import ModelSpace
 from torch import nn
 
 from nas_ctx.config import Config
@@ -50,23 +51,28 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
         Interrupted: SIGINT, SIGTERM or SIGHUP came; the run is saved, and the same call resumes it.
     """
     with _begun(config, "search", lambda tasks: make_search_space(config.model, tasks)) as run:
-        strategy = GumbelSearch(
-            config.search, gradient_clip=config.training.gradient_clip, seed=config.seed, history=run.folder.history
-        )
-        module = MultiTaskModule(run.tasks, config.training)
-        checkpoint = resume_from(run.folder, config)
-        trainer = make_trainer(config, run.folder, run.stop, report, progress, clip=False)
-        evaluator = Lightning(module, trainer, datamodule=run.data, fit_kwargs={"ckpt_path": checkpoint})
-        supernet = strategy.mutate_model(run.network)
-        with run.stop.stoppable():
-            strategy.mutate_evaluator(evaluator).evaluate(supernet)
-            _score(trainer, module, run.data)
+        return _search(config, run, report, progress)
 
-        genotype = strategy.genotype(seed=config.seed, steps=trainer.global_step)
-        if trainer.is_global_zero:
-            run.folder.check_there()
-            genotype.save(run.folder.genotype)
-            _finish(run.folder, trainer, module)
+
+def _search(config: Config, run: _Run[ModelSpace], report: Report | None, progress: bool) -> Genotype:
+    folder = run.folder
+    strategy = GumbelSearch(
+        config.search, gradient_clip=config.training.gradient_clip, seed=config.seed, history=folder.history
+    )
+    module = MultiTaskModule(run.tasks, config.training)
+    checkpoint = resume_from(folder, config)
+    trainer = make_trainer(config, folder, run.stop, report, progress, clip=False)
+    evaluator = Lightning(module, trainer, datamodule=run.data, fit_kwargs={"ckpt_path": checkpoint})
+    supernet = strategy.mutate_model(run.network)
+    with run.stop.stoppable():
+        strategy.mutate_evaluator(evaluator).evaluate(supernet)
+        _score(trainer, module, run.data)
+
+    genotype = strategy.genotype(seed=config.seed, steps=trainer.global_step)
+    if trainer.is_global_zero:
+        folder.check_there()
+        genotype.save(folder.genotype)
+        _finish(folder, trainer, module)
     return genotype
 
 
@@ -80,18 +86,23 @@ def train(config: Config, *, report: Report | None = None, progress: bool = True
         return network_of(config.model, tasks, block_choices(config.model, tasks, config.seed))
 
     with _begun(config, "train", make) as run:
-        choices = block_choices(config.model, run.tasks, config.seed)
-        module = MultiTaskModule(run.tasks, config.training)
-        module.set_model(run.network)
-        checkpoint = resume_from(run.folder, config)
-        trainer = make_trainer(config, run.folder, run.stop, report, progress, clip=True)
-        if choices is not None and trainer.is_global_zero:
-            choices.save(run.folder.genotype)
-        with run.stop.stoppable():
-            trainer.fit(module, datamodule=run.data, ckpt_path=checkpoint)
-            _score(trainer, module, run.data)
-        if trainer.is_global_zero:
-            _finish(run.folder, trainer, module)
+        return _train(config, run, report, progress)
+
+
+def _train(config: Config, run: _Run[nn.Module], report: Report | None, progress: bool) -> dict[str, float]:
+    folder = run.folder
+    choices = block_choices(config.model, run.tasks, config.seed)
+    module = MultiTaskModule(run.tasks, config.training)
+    module.set_model(run.network)
+    checkpoint = resume_from(folder, config)
+    trainer = make_trainer(config, folder, run.stop, report, progress, clip=True)
+    if choices is not None and trainer.is_global_zero:
+        choices.save(folder.genotype)
+    with run.stop.stoppable():
+        trainer.fit(module, datamodule=run.data, ckpt_path=checkpoint)
+        _score(trainer, module, run.data)
+    if trainer.is_global_zero:
+        _finish(folder, trainer, module)
     return module.scores
 
 
