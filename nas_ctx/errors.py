@@ -1,4 +1,4 @@
-"""What users get told when their input is wrong: one line, and exit code 2 from every command."""
+"""How invalid input is reported: one line on standard error, and exit code 2 from every command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import FrameType
 
 
 class InputError(ValueError):
-    """Wrong input from a user. Its message is one line that names the file, the key and the value.
+    """Invalid input from a user. Its message is one line that names the file, the key and the value.
 
     Commands print the message on standard error and exit with code 2; nothing else of the package does so.
     """
@@ -21,7 +21,7 @@ class InputError(ValueError):
 
 
 def unknown_name(kind: str, name: object, known: Iterable[object]) -> InputError:
-    """The error for a name that nothing is registered under: it lists the known ones, and the one probably meant.
+    """The error for a name that nothing is registered under: it lists the known ones, and the most similar one.
 
     >>> print(unknown_name("task", "sem", ["depth", "semseg"]))
     unknown task 'sem'; known: depth, semseg; did you mean 'semseg'?
@@ -41,7 +41,7 @@ def suggestion(name: object, known: Iterable[object]) -> str:
 
 
 def guarded(name: str, command: Callable[[], object]) -> int:
-    """Run ``command`` and return its exit code; what a user can mend becomes one line on standard error.
+    """Run ``command`` and return its exit code; what a user can fix becomes one line on standard error.
 
     0 done; 2 wrong input, or a file that cannot be read or written; 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by
     SIGHUP.

@@ -1,4 +1,4 @@
-"""`command-help` directive: what `nas-ctx COMMAND --help` says, so that the page cannot say anything else."""
+"""`command-help` directive: the output of `nas-ctx COMMAND --help`, so that the page is always up to date."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from nas_ctx.cli import COMMANDS, main
 
 
 def help_of(words: list[str]) -> str:
-    said = io.StringIO()
+    output = io.StringIO()
     os.environ["COLUMNS"] = "96"
-    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+    with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
         main([*words, "--help"])
-    return said.getvalue().rstrip()
+    return output.getvalue().rstrip()
 
 
 class CommandHelp(Directive):
     """One section for every command."""
 
     def run(self) -> list[nodes.Node]:
-        made: list[nodes.Node] = []
+        sections: list[nodes.Node] = []
         for name in COMMANDS:
             section = nodes.section(ids=[name])
             section += nodes.title("", f"nas-ctx {name}")
             section += nodes.literal_block("", help_of([name]), language="text")
-            made.append(section)
-        return made
+            sections.append(section)
+        return sections
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -24,7 +24,7 @@ FINEST_STRIDE = 4
 
 
 MEASURED_ON = 128
-"""Height and width in pixels of the image on which the strides of one's own backbone are measured."""
+"""Height and width in pixels of the image on which the strides of a custom backbone are measured."""
 
 BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
     "backbone", group="nas_ctx.backbones", validator=called_with(base=nn.Module, options=True)
@@ -53,7 +53,7 @@ class Backbone(nn.Module):
         weights: load these instead: a file, or ``"package:NAME"``, an installed package with one in it; see
             ``nas_ctx.models.weights``. The attribute ``weights`` keeps what was read.
         options: further arguments of ``timm.create_model``, such as ``out_indices`` or, for transformers made for one
-            size, ``img_size`` or ``dynamic_img_size``; or of one's own backbone. Of HRNets also ``fusion``: "nearest",
+            size, ``img_size`` or ``dynamic_img_size``; or of a custom backbone. Of HRNets also ``fusion``: "nearest",
             as in timm, or "bilinear".
 
     Raises:
