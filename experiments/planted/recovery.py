@@ -19,10 +19,10 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import yaml
 from judging import judge
 from searching import SHARP, STRATEGIES, Found, Plan, search
 
+from nas_ctx.config.nested import parse_override
 from nas_ctx.errors import InputError
 from search_spaces.planted import World, random_world
 
@@ -70,13 +70,12 @@ def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
     """
     settings = dict(SHARP)
     for pair in pairs:
-        key, equals, value = pair.partition("=")
         if pair == "paper":
             settings.clear()
-        elif not equals:
+        elif "=" not in pair:
             raise InputError(f"--set {pair}: expected key=value, or paper")
         else:
-            settings[key] = yaml.safe_load(value)
+            key, settings[key] = parse_override(pair)
     return settings
 
 

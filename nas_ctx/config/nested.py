@@ -5,43 +5,27 @@ A key with dots, ``training.lr``, leads into a mapping.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from nas_ctx.config.safe_yaml import MAX_CHARACTERS, YAMLRefused, parse_yaml
 from nas_ctx.errors import InputError
-
-
-class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, reading ``5e-4`` as a number (YAML 1.2) and refusing duplicate keys."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        duplicate = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
-        if duplicate is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"duplicate key {duplicate!r}", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file, read safely: a document can name no Python object."""
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_CHARACTERS + 1)
+        content = parse_yaml(text)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file in UTF-8") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except YAMLRefused as error:
         raise InputError(f"{path}: not YAML: {error}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected keys and values, got {type(content).__name__}")
@@ -98,8 +82,8 @@ def parse_override(text: str) -> tuple[str, Any]:
     if not equals or not key:
         raise InputError(f"--set {text!r}: expected KEY.SUBKEY=VALUE")
     try:
-        return key, yaml.load(value, Loader=_Loader)
-    except (yaml.YAMLError, ValueError) as error:
+        return key, parse_yaml(value)
+    except YAMLRefused as error:
         raise InputError(f"--set {text!r}: {error}") from None
 
 

@@ -7,10 +7,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from nas_ctx.config.checking import checked
 from nas_ctx.config.nested import extended, flat, read_yaml, set_dotted
+from nas_ctx.config.safe_yaml import dump_yaml
 from nas_ctx.config.schema import Config
 from nas_ctx.config.templates import interpolate
 from nas_ctx.errors import InputError
@@ -87,7 +86,7 @@ def _nested(first: str, second: str) -> bool:
 
 def to_yaml(config: Config) -> str:
     """The resolved configuration, with every default written out, as it stands in a run folder."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
+    return dump_yaml(config.model_dump(mode="json"))
 
 
 def flattened(config: Config) -> dict[str, Any]:

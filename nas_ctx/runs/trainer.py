@@ -7,11 +7,11 @@ import sys
 import warnings
 
 import pytorch_lightning as pl
-import yaml
 from nni.nas.evaluator.pytorch import Trainer
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from nas_ctx.config import Config, check_config, differences
+from nas_ctx.config.safe_yaml import parse_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.runs.callbacks.log import RunLog, log
 from nas_ctx.runs.callbacks.progress import Progress, Report, StepSeeds
@@ -82,7 +82,7 @@ def resume_from(folder: RunFolder, config: Config) -> str | None:
     """The newest whole checkpoint of an unfinished run; others are named and set aside. None starts anew."""
 
     def differing(text: str) -> list[str]:
-        return differences(check_config(yaml.safe_load(text), "its configuration"), config)
+        return differences(check_config(parse_yaml(text), "its configuration"), config)
 
     path, refused = newest_whole(folder.checkpoints, differing)
     if path is None and UNSEALED in refused.values():

@@ -274,8 +274,8 @@ def test_former_names_work_and_warn() -> None:
 @pytest.mark.parametrize(
     ("tasks", "words"),
     [
-        ("{depth: &a {x: *a}}", "cyclic reference"),
-        ("{depth: {since: 2001-01-01}}", "tasks.depth.since: .*not a valid JSON value"),
+        ("{depth: &a {x: *a}}", "stands in what it names"),
+        ("{depth: {since: 2001-01-01}}", None),
         ("{1: {}}", r"tasks\.1: 1: input should be a valid string"),
         ("{depth: {1: 2}}", r"tasks\.depth\.1: 1: input should be a valid string"),
         ("{depth: }", "tasks.depth: None: expected keys and values"),
