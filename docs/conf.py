@@ -1,7 +1,7 @@
 """How `make docs` builds the pages: guides in Markdown, tutorials that run, and the reference from docstrings.
 
 Nothing is fetched while building, and the pages load nothing from elsewhere: fonts are the reader's own, formulas are
-MathML that `_site/formulas.py` writes.
+MathML that `_sphinx/formulas.py` writes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE / "_site"), str(HERE.parent)]  # our extensions; and search_spaces, which tutorials show
+sys.path[:0] = [str(HERE / "_sphinx"), str(HERE.parent)]  # our extensions; and search_spaces, which tutorials show
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HOME"] = tempfile.mkdtemp(prefix="nas-ctx-docs-")  # NNI keeps a registry of experiments in the home folder
 
@@ -34,7 +34,7 @@ extensions = [
     "command_pages",
     "configuration_keys",
 ]
-exclude_patterns = ["tutorials", "_site", "_generated/tutorials/README.rst"]
+exclude_patterns = ["tutorials", "_sphinx", "_generated/tutorials/README.rst"]
 suppress_warnings = ["config.cache"]  # the gallery's scrapers are functions, which cannot be pickled
 
 # Guides
@@ -81,7 +81,7 @@ sphinx_gallery_conf: dict[str, Any] = {
 # Look
 html_theme = "furo"
 html_title = f"nas_ctx {__version__}"
-html_static_path = ["_site/static"]
+html_static_path = ["_sphinx/static"]
 html_css_files = ["style.css"]
 html_copy_source = False
 html_show_sphinx = False

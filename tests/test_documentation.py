@@ -166,8 +166,8 @@ def test_formulas_are_drawn_without_a_script(pages: Path) -> None:
 
 @pytest.mark.docs
 def test_drawings_show_the_rooms_of_the_import_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever adds a room, or moves it, draws it: `python docs/_site/diagrams.py`."""
-    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_site"))
+    """Whoever adds a room, or moves it, draws it: `python docs/_sphinx/diagrams.py`."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "_sphinx"))
     import diagrams
 
     for name, draw in diagrams.DRAWINGS.items():

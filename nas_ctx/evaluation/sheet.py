@@ -46,10 +46,10 @@ def prediction_sheet(runs: Trained | Mapping[str, Trained], images: int) -> NDAr
         for name, run in named.items():
             batch = collate([datasets[name][index]])
             logits = outputs_of(run.model, batch)["final"]
-            found = {of: task.render(_first(task.predict(logits[of]))) for of, task in run.tasks.items()}
+            predictions = {key: task.render(_first(task.predict(logits[key]))) for key, task in run.tasks.items()}
             picture = None if truth else _image(batch["image"])
-            rows.append((f"{batch['id'][0]}: {name}", [picture, *map(found.get, columns)]))
-            truth |= {of: task.render(_first(batch[of])) for of, task in run.tasks.items()}
+            rows.append((f"{batch['id'][0]}: {name}", [picture, *map(predictions.get, columns)]))
+            truth |= {key: task.render(_first(batch[key])) for key, task in run.tasks.items()}
         rows.append((f"{batch['id'][0]}: truth", [None, *map(truth.get, columns)]))
     return tile_sheet(("image", *columns), rows)
 

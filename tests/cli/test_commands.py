@@ -14,7 +14,7 @@ import yaml
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import default_collate
 
-from nas_ctx.cli import COMMANDS, main, show
+from nas_ctx.cli import COMMANDS, genotype_text, main
 from nas_ctx.config import Config
 from nas_ctx.data import DataModule
 from nas_ctx.data.base import Draw
@@ -265,7 +265,7 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
         assert not coloured(no_terminal)
     monkeypatch.setenv("NO_COLOR", "1")
     assert not coloured(Terminal())  # type: ignore[arg-type]
-    plain, painted = show.as_text(GRID), show.as_text(GRID, colour=True)
+    plain, painted = genotype_text.as_text(GRID), genotype_text.as_text(GRID, colour=True)
     assert re.sub(r" *\x1b\[[\d;]*m *", " ", painted).split() == plain.split()
 
 
@@ -278,8 +278,8 @@ def test_a_genotype_is_drawn(tmp_path: Path, genotype: Genotype, name: str, begi
 
 
 def test_a_narrow_terminal_gets_abbreviations_and_what_they_mean() -> None:
-    assert max(map(len, show.as_text(GRID, 20).splitlines()[:6])) <= 20
-    assert "n = none" in show.as_text(GRID, 20)
+    assert max(map(len, genotype_text.as_text(GRID, 20).splitlines()[:6])) <= 20
+    assert "n = none" in genotype_text.as_text(GRID, 20)
 
 
 def test_what_cannot_be_shown_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -242,7 +242,7 @@ def test_a_file_extends_another(tmp_path: Path) -> None:
 
 def test_every_key_is_in_the_documentation_with_a_meaning() -> None:
     """What a run folder's complete config.yaml has, the page has."""
-    site = Path(__file__).parents[2] / "docs" / "_site"
+    site = Path(__file__).parents[2] / "docs" / "_sphinx"
     pytest.importorskip("docutils")
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); from configuration_keys import table; print(*table(), sep='\\n')"

@@ -24,15 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.analysis.report import write_genotype
-    from nas_ctx.cli import show, terminal
+    from nas_ctx.cli import genotype_text, terminal
     from nas_ctx.files import BEGINNINGS, check_file
     from nas_ctx.genotype import Genotype
 
-    path = show.find(options.genotype)
+    path = genotype_text.find(options.genotype)
     genotype = Genotype.load(path)
     facts = [f"{key} {genotype.meta[key]}" for key in ("seed", "steps") if isinstance(genotype.meta.get(key), int)]
     print(f"{path}: {', '.join([f'{len(genotype)} blocks', *facts])}\n")
-    print(show.as_text(genotype, terminal.width(), colour=terminal.coloured(sys.stdout)))
+    print(genotype_text.as_text(genotype, terminal.width(), colour=terminal.coloured(sys.stdout)))
     if options.out is not None:
         check_file(options.out, BEGINNINGS.get(options.out.suffix.lower(), b""))
         write_genotype(genotype, options.out, str(path))

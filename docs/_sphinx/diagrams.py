@@ -1,4 +1,4 @@
-"""The drawings of docs/architecture.md: `python docs/_site/diagrams.py` writes them to docs/images/architecture.
+"""The drawings of docs/architecture.md: `python docs/_sphinx/diagrams.py` writes them to docs/images/architecture.
 
 The rooms are those of the import rules in pyproject.toml, so that the drawing and the rules cannot differ. Each drawing
 has a ground of its own and follows the reader's colour scheme, wherever it is shown.
