@@ -98,6 +98,7 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=2000)
     parser.add_argument("--out", type=Path, required=True, help="folder of the results, a file per row")
     parser.add_argument("--only", nargs="*", choices=[design.name for design in DESIGNS])
+    parser.add_argument("--kind", choices=["nothing", "something"], help="only these runs, and no table at the end")
     options = parser.parse_args()
     rows: dict[str, dict[str, dict[str, float | None]]] = {}
     for design in DESIGNS:
@@ -105,6 +106,8 @@ def main() -> None:
             continue
         row = rows.setdefault(design.says, {})
         for kind, faithful in (("nothing", 0.0), ("something", design.faithful)):
+            if options.kind not in (None, kind):
+                continue
             path = options.out / f"{design.name}-{kind}-{options.tables}.json"
             if not path.exists():
                 found = judged(design, faithful, options.tables)
@@ -113,7 +116,8 @@ def main() -> None:
                 write_text(path, json.dumps(found, indent=1) + "\n")
             row[kind] = json.loads(path.read_text(encoding="utf-8"))
             print(design.name, kind, row[kind], flush=True)
-    print(table_of(rows))
+    if options.kind is None:
+        print(table_of(rows))
 
 
 if __name__ == "__main__":

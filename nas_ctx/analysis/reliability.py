@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,6 +88,9 @@ class Reliability:
 
     @cached_property
     def pair_kappa(self) -> Floats:
+        """(n_runs, n_runs): Cohen's; nan with a single block."""
+        if len(self.blocks) < 2:
+            return np.full((len(self.runs), len(self.runs)), np.nan)
         return cohens_kappa(self.table.categories)
 
     @cached_property
@@ -128,7 +132,20 @@ class Reliability:
         meta: dict[str, object] = {"votes_of": [run.name for run in self.runs]}
         if broken:
             meta |= {"ties": self.ties, "tie_blocks": broken}
-        return Genotype({block: self.table.choice(vote.choice) for block, vote in pairs}, meta)
+        choices = {block: self.table.choice(vote.choice) for block, vote in pairs}
+        return Genotype({**choices, **self._not_voted()}, meta)
+
+    def _not_voted(self) -> dict[str, Choice]:
+        """Of blocks that had no effect in some runs, so that not all voted: what most runs chose that it mattered to.
+
+        A network is made of the choices of all blocks, also of those without effect.
+        """
+        found = {}
+        for block in dict.fromkeys(block for run in self.runs for block in run.inactive if block not in self.blocks):
+            active = [run.genotype[block] for run in self.runs if block in run.genotype]
+            choices = active or [run.inactive[block] for run in self.runs if block in run.inactive]
+            found[block] = Counter(choices).most_common(1)[0][0]
+        return found
 
     def result(self, statistic: Statistic) -> StatisticResult:
         return next(result for result in self.results if result.statistic is statistic)
@@ -197,8 +214,6 @@ def record_of(
     random_runs: RunSet | None = None,
 ) -> Reliability:
     """The record of ``runs`` whose choices are in ``table``; the rest as for :func:`reliability`."""
-    if len(table.blocks) < 2:
-        raise InputError(f"agreement needs at least two blocks that all runs have, got only {table.blocks[0]!r}")
     matrix = table.categories
     results = tuple(statistic_results(matrix, level))
     policy = None

@@ -10,7 +10,7 @@ import numpy as np
 
 from nas_ctx.analysis.stats.agreement import light_parts, once, pair_indices
 from nas_ctx.analysis.stats.candidate_sets import light_within_parts, members_of_sets
-from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, Statistic, statistics_for
+from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, PERCENTAGE, Statistic, statistics_for
 from nas_ctx.analysis.stats.intervals import Interval, block_interval
 from nas_ctx.analysis.stats.ratings import RatingMatrix
 
@@ -38,12 +38,14 @@ def statistic_results(matrix: RatingMatrix, level: float) -> Iterator[StatisticR
 
 
 def result_of(statistic: Statistic, matrix: RatingMatrix, level: float) -> StatisticResult:
-    """One statistic of ``matrix``."""
+    """One statistic of ``matrix``; of a single block there is none but percentage agreement."""
+    if matrix.n_blocks < 2 and statistic is not PERCENTAGE:
+        return StatisticResult(statistic, *(math.nan,) * 3, None, note="A kappa needs at least two blocks.")
     parts = statistic.parts(matrix, once(matrix))
     value = float(parts.value[0])
     over_pairs = statistic in (LIGHT, LIGHT_WITHIN)
     too_many = over_pairs and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
-    interval = None if too_many else block_interval(matrix, statistic, level=level)
+    interval = None if too_many or matrix.n_blocks < 2 else block_interval(matrix, statistic, level=level)
     undefined, defined_value, notes = _undefined_pairs(matrix, statistic) if over_pairs else (0, math.nan, [])
     if not over_pairs and math.isnan(value):
         notes = ["Undefined (0/0): only one choice occurs."]
@@ -61,6 +63,8 @@ def _about_the_interval(matrix: RatingMatrix, value: float, interval: Interval |
         return [f"All {matrix.n_blocks} blocks are unanimous, so there is no more than a bound ({share}, one-sided)."]
     if interval is not None:
         return []
+    if matrix.n_blocks < 2:
+        return ["No interval: one block does not show how blocks vary."]
     if value == 1:
         return ["No interval: all blocks are unanimous, and how many like these are not cannot be told from them."]
     return ["No interval: without one of the blocks it is undefined (0/0) or all blocks agree alike."]

@@ -63,9 +63,10 @@ def probability(p: float) -> str:
 def verdict(record: Reliability) -> tuple[str, str]:
     """The verdict in two sentences, plain text."""
     percentage, kappa = record.result(PERCENTAGE), record.leading
+    chance = "" if math.isnan(kappa.chance) else f", where chance alone would give {percent(kappa.chance)}"
     first = (
         f"{_count(len(record.runs))} runs make the same choice in {percent(percentage.value)} of all pairwise "
-        f"comparisons over {len(record.blocks)} blocks, where chance alone would give {percent(kappa.chance)}; "
+        f"comparisons over {_blocks(len(record.blocks))}{chance}; "
         f"{_kappa_words(record, kappa)}."
     )
     found = record.standing
@@ -92,6 +93,8 @@ def verdict(record: Reliability) -> tuple[str, str]:
 
 def _kappa_words(record: Reliability, kappa: StatisticResult) -> str:
     name, pairs = kappa.statistic.name, len(record.runs) * (len(record.runs) - 1) // 2
+    if len(record.blocks) < 2:
+        return "a kappa needs at least two blocks"
     if math.isnan(kappa_of(kappa)):
         return f"{name} is undefined (0/0), since only one choice was ever made"
     if math.isnan(kappa.value):
@@ -106,8 +109,14 @@ def _kappa_words(record: Reliability, kappa: StatisticResult) -> str:
     return words
 
 
+def _blocks(number: int) -> str:
+    return "one block" if number == 1 else f"{number} blocks"
+
+
 def _what_is_lacking(record: Reliability) -> str:
     runs, blocks, least = len(record.runs), len(record.blocks), record.test.least_p
+    if blocks == 1:
+        return "a single block does not show whether runs agree on where to choose what"
     if least == 1:
         return "no arrangement of these choices over the blocks would agree less"
     return (
@@ -120,7 +129,7 @@ def _preference(record: Reliability) -> str:
     """What most choices are, whatever the block: agreement that chance would give too, and a vote that looks clear."""
     uses = record.table.common.votes.sum(axis=0)
     share = float(uses.max() / uses.sum())
-    if share <= 0.5:
+    if share <= 0.5 or len(record.blocks) < 2:
         return ""
     name = record.table.texts[int(uses.argmax())]
     words = f"; the runs choose {name} whatever the block ({int(uses.max())} of {int(uses.sum())} choices)"

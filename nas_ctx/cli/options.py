@@ -71,6 +71,9 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
         help="JSON of what each block could choose from: {block: list}, one list for all blocks, or the search space "
         "of NNI; by default what the runs recorded",
     )
+    parser.add_argument(
+        "--keep-copies", action="store_true", help="count a run that is a copy of another one as a run of its own"
+    )
     parser.add_argument("--transposed", action="store_true", help="tables have a row per run and a column per block")
     parser.add_argument("--nni-home", type=Path, metavar="DIR", help="where to look up ids (~/nni-experiments)")
     parser.add_argument("--draws", type=int, default=2000, help="Monte Carlo draws (default: %(default)s)")

@@ -362,6 +362,18 @@ def test_zero_by_zero_is_explained():
     assert "1 of 3 pairs" in verdict(some)[0]
 
 
+def test_a_report_of_one_block_gives_votes_and_agreement_and_says_that_kappa_needs_two(tmp_path):
+    record = reliability([{"a/b": "none"}, {"a/b": "local"}, {"a/b": "local"}], draws=20)
+    first, second = verdict(record)
+    assert "33.3 %" in first.replace("\u00a0", " ")
+    assert "a kappa needs at least two blocks" in first
+    assert "a single block does not show" in second
+    page = page_of(record, tmp_path)
+    assert "A kappa needs at least two blocks." in page
+    assert dict(record.consensus) == {"a/b": "local"}
+    jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), SCHEMA)
+
+
 def test_comparison_words():
     a, b = drawn_genotypes(5, faithful=0.9, seed=1), drawn_genotypes(5, faithful=0.4, seed=1)
     found = compare(a, b, names=("A", "B"), draws=500)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nas_ctx.analysis import Run, SearchHistory, load_runs, percentage_agreement, reliability, write_report
+from nas_ctx.cli import main
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 
@@ -134,22 +135,91 @@ def test_a_path_given_twice_is_counted_once_and_named(genotypes):
     assert "given twice" in notes(runs)
 
 
-def test_the_same_run_under_two_names_is_named_and_both_count(tmp_path):
-    folders = write_runs(tmp_path / "a", 2)
-    (tmp_path / "b").mkdir()
-    copy = tmp_path / "b" / "copy"
-    copy.mkdir()
-    for file in folders[0].iterdir():
+def copy_of(folder, name):
+    copy = folder.parent.parent / name / "copy"
+    copy.mkdir(parents=True)
+    for file in folder.iterdir():
         (copy / file.name).write_bytes(file.read_bytes())
+    return copy
+
+
+def test_the_same_run_under_two_names_counts_once_unless_asked_for_and_is_said_at_the_top(tmp_path, capsys):
+    folders = write_runs(tmp_path / "a", 2)
+    copy = copy_of(folders[0], "b")
     runs = load_runs([*folders, copy])
+    assert [run.name for run in runs] == ["seed-0", "seed-1"]
+    assert "the same run twice: seed-0 and copy are one run" in notes(runs)
+    both = load_runs([*folders, copy], keep_copies=True)
+    assert len(both) == 3
+    assert "counted as two, as was asked for" in notes(both)
+    words = ["report", *map(str, [*folders, copy]), "--out", str(tmp_path / "out"), "--draws", "20", "--no-figures"]
+    assert main([*words, "--keep-copies"]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "seed-0 and copy are one run" in page[page.index("<body") : page.index("pairwise agreement")]
+
+
+def test_a_copied_genotype_file_with_a_record_counts_once(tmp_path):
+    Genotype(A, {"seed": 1, "probabilities": {"a/a": {"none": 0.7}}}).save(tmp_path / "x.json")
+    (tmp_path / "y.json").write_bytes((tmp_path / "x.json").read_bytes())
+    Genotype(A, {"seed": 2, "probabilities": {"a/a": {"none": 0.8}}}).save(tmp_path / "z.json")
+    assert [run.name for run in load_runs([tmp_path / f"{name}.json" for name in "xyz"])] == ["x", "z"]
+
+
+def test_byte_equal_files_of_choices_alone_count_and_are_told_of(tmp_path):
+    """Searches that agree, or all collapse, leave such files: to count them once would hide it."""
+    for name, choices in (("x", A), ("y", A), ("z", B)):
+        Genotype(choices).save(tmp_path / f"{name}.json")
+    runs = load_runs([tmp_path / f"{name}.json" for name in "xyz"])
     assert len(runs) == 3
-    assert "same run?: seed-0 and copy" in notes(runs)
+    assert "x, y are byte-equal files that hold choices only" in notes(runs)
 
 
-def test_equal_choices_alone_are_no_doubt(tmp_path):
-    for name in ("x", "y"):
-        Genotype(A).save(tmp_path / f"{name}.json")
-    assert not load_runs([tmp_path / "x.json", tmp_path / "y.json"]).notes
+def test_missing_values_as_r_and_pandas_write_them_are_told_of(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("block,r,s,t\nx,a,NA,a\ny,b,b,nan\nz,a,b,a\nw,NA,a,\n")
+    runs = load_runs(path)
+    assert "3 choices are missing, written as NA (2), nan (1)" in notes(runs)
+
+
+def test_many_gaps_are_one_line():
+    whole = {f"b{i}": "x" for i in range(260)}
+    record = reliability([whole, dict(list(whole.items())[:10]), whole], draws=20)
+    told = [note.text for note in record.notes if note.kind == "block missing"]
+    assert len(told) == 1
+    assert told[0].startswith("250 blocks ('b10', 'b11', 'b12', 'b13' and 246 more) are missing")
+
+
+def test_decimal_commas_and_the_two_forms_of_a_choice_of_inputs(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("block;r;s\nrate;0,5;0.5\nwidth;1;1.0\nname;a,b;a\n")
+    assert reliability(load_runs(path), draws=20).results[0].value == pytest.approx(2 / 3)
+    ours, exported = {"ic": 1, "op": "conv"}, {"ic": [1], "op": "conv"}
+    for name, choices in (("ours", ours), ("exported", exported)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(choices))
+    record = reliability(load_runs([tmp_path / "ours.json", tmp_path / "exported.json"]), draws=20)
+    assert record.results[0].value == 1
+
+
+def test_labels_are_composed_and_two_blocks_may_not_become_one(tmp_path):
+    runs = [{"caf\u00e9": "x", "b": "\u00e9"}, {"cafe\u0301 ": "x", "b": "e\u0301"}]
+    assert reliability(runs, draws=20).results[0].value == 1
+    with pytest.raises(InputError, match="are one block, written in two ways"):
+        reliability([{"a": "x", "a ": "y"}, {"a": "x"}], draws=20)
+    with pytest.raises(InputError, match="has no rating at all"):
+        reliability([{"a": "NA", "b": "nan"}, {"a": "x", "b": "y"}], draws=20)
+
+
+def test_inactive_choices_are_left_out_and_told_of():
+    """An inner choice under an outer candidate that was not taken is noise: it must not count."""
+    runs = [
+        Run("r", {"outer": "plain", "other": "a", "inner": "x"}, settings={"inactive": ["inner"]}),
+        Run("s", {"outer": "plain", "other": "a", "inner": "y"}, settings={"inactive": ["inner"]}),
+        Run("t", {"outer": "nested", "other": "a", "inner": "y"}),
+    ]
+    record = reliability(runs, draws=20, ties="order")
+    assert record.blocks == ("outer", "other")
+    assert "2 choices of 1 blocks ('inner') had no effect" in "".join(note.text for note in record.notes)
+    assert dict(record.consensus) == {"outer": "plain", "other": "a", "inner": "y"}
 
 
 def test_labels_that_differ_in_case_stay_apart_and_are_named_and_blanks_do_not_count(tmp_path):
@@ -389,7 +459,8 @@ def test_a_run_that_prefers_nothing_yet_agrees_with_nobody(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         Genotype({"a": "x", "b": "x"}).save(folder / "genotype.json")
-        (folder / "history.csv").write_text(HEADER + "0,1,0,0.69,0.5,0.5,0.5,0.5\n9,1,0,0.6,0.6,0.4,0.7,0.3\n")
+        start, end = "0,1,0,0.69,0.5,0.5,0.5,0.5\n", f"9,1,0,0.6{name == 's':d},0.6,0.4,0.7,0.3\n"
+        (folder / "history.csv").write_text(HEADER + start + end)
         folders.append(folder)
     course = reliability(load_runs(folders), draws=20).trajectory
     assert course.percentage.tolist() == [0, 1]

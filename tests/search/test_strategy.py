@@ -282,3 +282,33 @@ def test_editors_and_type_checkers_know_every_setting_and_its_type() -> None:
 def test_unknown_settings_are_refused() -> None:
     with pytest.raises(TypeError, match="archlr"):
         GumbelSearch(archlr=0.1)
+
+
+def test_choices_within_a_candidate_that_was_not_chosen_are_recorded_as_inactive():
+    """A layer choice within a candidate, and one beyond the depth of a repeat."""
+
+    class Nested(nas_nn.ModelSpace):
+        def __init__(self) -> None:
+            super().__init__()
+            inner = nas_nn.LayerChoice([nn.Linear(4, 4), nn.Identity()], label="inner")
+            acts = [nas_nn.LayerChoice([nn.ReLU(), nn.Tanh()], label=f"act{i}") for i in range(2)]
+            self.deep = nas_nn.Repeat(acts.__getitem__, (1, 2), label="d")
+            self.outer = nas_nn.LayerChoice({"plain": nn.Linear(4, 4), "nested": inner}, label="outer")
+
+        def forward(self, x):
+            return self.deep(self.outer(x))
+
+    strategy = GumbelSearch()
+    strategy.mutate_model(Nested())
+    by_label = strategy.choices.by_label
+    recorded = {}
+    for outer in (0, 1):
+        for depth in (0, 1):
+            with torch.no_grad():
+                by_label["outer"].alpha.copy_(torch.eye(2)[outer])
+                by_label["d"].alpha.copy_(torch.eye(2)[depth])
+            recorded[outer, depth] = set(strategy.genotype().meta.get("inactive", []))
+    assert recorded[0, 1] == {"inner"}
+    assert recorded[1, 1] == set()
+    assert recorded[1, 0] == {"act1"}
+    assert recorded[0, 0] == {"inner", "act1"}

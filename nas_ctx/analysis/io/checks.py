@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from nas_ctx.analysis.io.runs import DIFFER, Note, Run, RunSet
+from nas_ctx.analysis.io.cleaning import cleaned
+from nas_ctx.analysis.io.runs import COPY, DIFFER, Note, Run, RunSet
 from nas_ctx.genotype import Choice, Genotype
 
 _MAY_DIFFER = {"seed", "started", "step"}  # facts in which repetitions of one search differ
@@ -19,8 +20,55 @@ def as_run_set(runs: RunSet | Iterable[Run | Mapping[str, Choice]]) -> RunSet:
     if isinstance(runs, RunSet):
         return runs
     listed = [run if isinstance(run, Run) else _plain_run(i, run) for i, run in enumerate(runs, start=1)]
-    named = with_unique_names(listed)
-    return RunSet(tuple(named), tuple(doubts(named)))
+    named, left_out = cleaned(with_unique_names(listed))
+    return RunSet(tuple(named), (*left_out, *doubts(named)))
+
+
+def without_copies(runs: Sequence[Run], *, keep: bool = False) -> tuple[list[Run], list[Note]]:
+    """``runs`` with each search once, and notes on copies; with ``keep`` copies count and are told of.
+
+    Runs of the same choices are copies if their records are the same: history, probabilities, or the seed. Files of the
+    same bytes that hold nothing but choices may be copies, or searches that agree; they are told of, and count.
+    """
+    kept: list[Run] = []
+    notes = []
+    for run in runs:
+        alike = [other for other in kept if dict(other.genotype) == dict(run.genotype)]
+        copy_of = next((other for other in alike if _same_record(run, other)), None)
+        if copy_of is not None:
+            how = "counted as two, as was asked for" if keep else "counted once; --keep-copies counts both"
+            notes.append(Note(COPY, f"{copy_of.name} and {run.name} are one run: the same choices and record; {how}."))
+        if copy_of is None or keep:
+            kept.append(run)
+    return kept, [*notes, *_same_bytes(kept)]
+
+
+def _same_bytes(runs: Sequence[Run]) -> Iterator[Note]:
+    by_digest: dict[str, list[str]] = {}
+    for run in runs:
+        if run.digest and not run.settings.get("seed"):
+            by_digest.setdefault(run.digest, []).append(run.name)
+    for names in by_digest.values():
+        if len(names) > 1:
+            listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+            yield Note(
+                COPY,
+                f"{listed} are byte-equal files that hold choices only: searches that agree, or copies of one, which "
+                "would overstate agreement. All are counted.",
+            )
+
+
+def _same_record(run: Run, other: Run) -> bool:
+    """Whether two runs of the same choices are one: by histories, probabilities or seeds, whichever both have."""
+    if run.history is not None and other.history is not None:
+        return run.history.steps.tolist() == other.history.steps.tolist() and (
+            run.history.mean_entropy.tolist() == other.history.mean_entropy.tolist()
+        )
+    for key in ("probabilities", "seed"):
+        mine, its = run.settings.get(key), other.settings.get(key)
+        if mine not in (None, {}) and its not in (None, {}):
+            return bool(mine == its)
+    return False
 
 
 def _plain_run(number: int, choices: Mapping[str, Choice]) -> Run:
@@ -50,18 +98,7 @@ def with_unique_names(runs: Sequence[Run]) -> list[Run]:
 
 
 def doubts(runs: Sequence[Run]) -> Iterator[Note]:
-    """Notes on runs that look like one another, and on labels that differ only in case or blanks."""
-    alike: dict[frozenset[tuple[str, Choice]], list[Run]] = {}
-    for run in runs:
-        group = alike.setdefault(frozenset(run.genotype.items()), [])
-        for other in group:
-            if _same_evidence(run, other):
-                yield Note(
-                    "same run?",
-                    f"{other.name} and {run.name} have the same choices and the same record; if they are one run given "
-                    "twice, agreement is overstated. Both are counted.",
-                )
-        group.append(run)
+    """Notes on settings in which runs differ, and on labels that differ only in case or blanks."""
     yield from _differing_settings(runs)
     for kind, labels in (
         ("choice", {str(choice) for run in runs for choice in run.genotype.values()}),
@@ -90,18 +127,6 @@ def _differing_settings(runs: Sequence[Run]) -> Iterator[Note]:
         more = f" and {len(differing) - 6} more" if len(differing) > 6 else ""
         text = f"The runs do not differ in the seed alone, but in their configuration too: {', '.join(differing[:6])}"
         yield Note(DIFFER, text + more + ".")
-
-
-def _same_evidence(run: Run, other: Run) -> bool:
-    """Whether beyond the choices there is a record, and it is the same: history, metrics, or an equal seed."""
-    if run.history is not None and other.history is not None:
-        return run.history.steps.tolist() == other.history.steps.tolist() and (
-            run.history.mean_entropy.tolist() == other.history.mean_entropy.tolist()
-        )
-    if run.metrics or other.metrics:
-        return dict(run.metrics) == dict(other.metrics)
-    seed = run.settings.get("seed")
-    return seed is not None and seed == other.settings.get("seed")
 
 
 def _alike(labels: Iterable[str]) -> list[list[str]]:

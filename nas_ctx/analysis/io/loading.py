@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Iterable
@@ -9,7 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.analysis.io.checks import doubts, with_unique_names
+from nas_ctx.analysis.io.checks import doubts, with_unique_names, without_copies
+from nas_ctx.analysis.io.cleaning import cleaned
 from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.nni_record import experiment_folder, is_experiment, looks_like_id, read_experiment
 from nas_ctx.analysis.io.runs import Note, Run, RunSet
@@ -25,13 +27,15 @@ def load_runs(
     *,
     transposed: bool = False,
     nni_home: str | os.PathLike[str] | None = None,
+    keep_copies: bool = False,
 ) -> RunSet:
     """Read runs from ``paths``, alone or mixed.
 
     A path is a genotype file (ours, the authors', or what NNI exports, one or a list), a run folder, an NNI experiment
     folder or id (looked up in ``nni_home``, by default ``~/nni-experiments``), a CSV or TSV with a row per block and a
     column per run (the other way round when ``transposed``), or ``"-"`` for standard input (JSON or CSV). What cannot
-    be read raises :class:`~nas_ctx.errors.InputError`; failed trials of an experiment are left out and noted.
+    be read raises :class:`~nas_ctx.errors.InputError`; failed trials of an experiment are left out and noted. A run
+    that is a copy of another one counts once, unless ``keep_copies``.
     """
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     runs: list[Run] = []
@@ -50,8 +54,9 @@ def load_runs(
     if not runs:
         raise InputError(f"no usable run in {', '.join(map(str, listed)) or 'an empty list of paths'}")
     runs, repeated = _once_each(runs)
-    named = with_unique_names(runs)
-    return RunSet(tuple(named), (*notes, *repeated, *doubts(named)))
+    named, left_out = cleaned(with_unique_names(runs))
+    single, copies = without_copies(named, keep=keep_copies)
+    return RunSet(tuple(single), (*copies, *notes, *repeated, *left_out, *doubts(single)))
 
 
 def _once_each(runs: list[Run]) -> tuple[list[Run], list[Note]]:
@@ -81,7 +86,8 @@ def _load(where: str, transposed: bool, nni_home: str | os.PathLike[str] | None)
     if path.suffix.lower() in _TABLES:
         return _from_table(_text_of(path), where, transposed, path.suffix.lower()), []
     if path.suffix.lower() == ".json":
-        return _from_json(read_json(path), where), []
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return [replace(run, digest=f"{digest}#{i}") for i, run in enumerate(_from_json(read_json(path), where))], []
     return _from_text(_text_of(path), where, transposed), []
 
 

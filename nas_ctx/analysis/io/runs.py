@@ -15,12 +15,10 @@ from nas_ctx.genotype import Choice
 
 DIFFER = "settings differ"
 """The kind of a note that says that runs are not repetitions of one search; a report has it at its top."""
-_RESULTS = {
-    "decided_at",
-    "probabilities",
-    "candidates",
-    "configuration",
-}  # what the search found, or has a note of its own
+COPY = "the same run twice"
+"""The kind of a note that says that runs are copies of one another, or may be; a report has it at its top."""
+# What the search found or could find, or has a note of its own: no facts about how it was run.
+_RESULTS = {"decided_at", "probabilities", "candidates", "configuration"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,8 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""  # of the run, where it was read from one
+    inactive: Mapping[str, Choice] = field(default_factory=dict)  # choices without effect, left out of the genotype
+    digest: str = ""  # of the file that holds its choices, where it has one of its own
 
     def candidates(self, block: str) -> tuple[list[Any], str] | None:
         """What ``block`` could choose from, and in words what says so: the genotype, the history, the configuration."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from nas_ctx.errors import InputError
+
+_DECIMAL_COMMA = re.compile(r"^\s*([-+]?[0-9]+),([0-9]+)\s*$")
 
 
 def read_table(text: str, name: str, *, transposed: bool = False, suffix: str = "") -> dict[str, dict[str, str]]:
     """Run -> {block: choice} from a table with a header; ``transposed`` tables have a row per run.
 
     A tab separates cells when ``suffix`` is ``.tsv`` or the header has one, else a semicolon or a comma, whichever the
-    header has more of. Empty cells are missing ratings. Rows of other length, empty or repeated labels and an empty
+    header has more of. Empty cells are missing ratings. Where no comma separates cells, one within a number is its
+    decimal comma. Rows of other length, empty or repeated labels and an empty
     table raise :class:`~nas_ctx.errors.InputError` naming the line.
 
     >>> read_table("block,a,b\\nx,none,local\\ny,none,\\n", "t.csv")
@@ -43,7 +47,8 @@ def read_table(text: str, name: str, *, transposed: bool = False, suffix: str = 
     for number, row in rows[1:]:
         if len(row) != len(names):
             raise InputError(f"{name}: line {number} has {len(row)} cells but the header has {len(names)}")
-        cells[row[0]] = dict(zip(columns, row[1:], strict=True))
+        values = row[1:] if separator == "," else [_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row[1:]]
+        cells[row[0]] = dict(zip(columns, values, strict=True))
     if not transposed:
         cells = {column: {label: row[column] for label, row in cells.items()} for column in columns}
     runs = {run: {block: choice for block, choice in column.items() if choice.strip()} for run, column in cells.items()}

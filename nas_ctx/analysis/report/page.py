@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nas_ctx.analysis.comparison import RunSetComparison
-from nas_ctx.analysis.io.runs import DIFFER
+from nas_ctx.analysis.io.runs import COPY, DIFFER
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas
 from nas_ctx.analysis.report.figures.svg import inline_svg
@@ -112,7 +112,7 @@ def _render(
     style = files("nas_ctx.analysis.report").joinpath("style.css").read_text(encoding="utf-8")
     return environment.get_template(f"{kind}.html.j2").render(
         kind=kind, kind_name=kind_name, title=title, facts=facts, figures=drawings, theme=THEME, style=Markup(style),
-        CAUTION=CAUTION, DIFFER=DIFFER, SCALE_SOURCE=SCALE_SOURCE, **content,
+        CAUTION=CAUTION, COPY=COPY, DIFFER=DIFFER, SCALE_SOURCE=SCALE_SOURCE, **content,
     )  # fmt: skip
 
 

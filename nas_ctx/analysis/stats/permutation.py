@@ -69,7 +69,7 @@ def chance_test(
     >>> chance_test([["a", "b", 3], ["a", "b", 3]], candidates=[["a", "b"], ["b", "a"], [3, 5]]).p
     0.5
     """
-    blocks = rating_matrix(ratings, candidates=candidates)
+    blocks = rating_matrix(ratings, candidates=candidates, least_blocks=1)
     check_draws(draws)
     observed = percentage_parts(blocks, once(blocks)).value[0]
     sets = members_of_sets(blocks)

@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> None:
     names = [word.strip() for word in options.names.split(",")]
     if len(names) != 2 or len({*names, ""}) != 3:
         raise InputError(f"--names must be two different words with a comma between them, got {options.names!r}")
-    reading = {"transposed": options.transposed, "nni_home": options.nni_home}
+    reading = {name: getattr(options, name) for name in ("transposed", "nni_home", "keep_copies")}
     comparison = compare(
         load_runs(options.paths, **reading),
         load_runs(options.others, **reading),

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.files import check_folder
 
     check_folder(options.out, "report.json")
-    reading = {"transposed": options.transposed, "nni_home": options.nni_home}
+    reading = {name: getattr(options, name) for name in ("transposed", "nni_home", "keep_copies")}
     record = reliability(
         load_runs(options.paths, **reading),
         metric=options.metric,

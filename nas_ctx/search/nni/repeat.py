@@ -31,6 +31,9 @@ class MixedRepeat(SupernetModule, Repeat):
         ((depth, _),) = self._outcomes.active()
         return [f"blocks.{index}" for index in range(depth, len(self.blocks))]
 
+    def unused(self) -> list[str]:
+        return [f"blocks.{index}" for index in range(self._outcomes.best(), len(self.blocks))]
+
     def aligned(self, output: Any, depth: int) -> Any:
         """The output of ``depth`` blocks, in the shape that it has after any other depth."""
         return output

@@ -22,6 +22,7 @@ from nas_ctx.search.nni.hooks import mix, refuse, settle
 from nas_ctx.search.nni.module import GumbelSearchModule
 from nas_ctx.search.nni.space import Unsearchable, choices_of
 from nas_ctx.search.nni.values import ActiveArguments, searchable
+from nas_ctx.search.supernet.layer import inactive_choices
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -85,14 +86,16 @@ class GumbelSearch(OneShotStrategy):
     def genotype(self, **meta: Any) -> Genotype:
         """The result so far: the decided or most probable value of every choice.
 
-        Its ``meta`` is that given here, the values that each choice had, the step at which it was decided, and the
-        probabilities of its values.
+        Its ``meta`` is that given here, the values that each choice had, the step at which it was decided, the
+        probabilities of its values, and which choices are inactive: those within a candidate that was not chosen.
         """
         distributions = self.choices.distributions()
+        inactive = [] if self._model is None else inactive_choices(self._model)
         return Genotype(
             {choice.label: choice.best for choice in self.choices},
             meta={
                 **meta,
+                **({"inactive": inactive} if inactive else {}),
                 "candidates": {choice.label: list(choice.values) for choice in self.choices},
                 "decided_at": {decision.label: decision.step for decision in self.choices.decisions()},
                 "probabilities": {

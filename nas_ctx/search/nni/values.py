@@ -41,6 +41,10 @@ class Outcomes:
             total[value] = weight if value not in total else total[value] + weight
         return list(total.items())
 
+    def best(self) -> Any:
+        """The value of the most probable choices."""
+        return self._value(tuple(choice.best_index for choice in self.choices))
+
     def _value(self, indices: tuple[int, ...]) -> Any:
         if indices not in self._values:
             sample = {choice.label: choice.values[index] for choice, index in zip(self.choices, indices, strict=True)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -45,6 +45,10 @@ class Mixed(nn.Module):
         """Names of the submodules of this module that will never be evaluated again."""
         return []
 
+    def unused(self) -> list[str]:
+        """Names of the submodules of this module that the most probable choice leaves out."""
+        return []
+
 
 class MixedLayer(Mixed):
     """A choice of layers: it evaluates the active candidates, and sums their outputs by their weights.
@@ -85,6 +89,9 @@ class MixedLayer(Mixed):
         possible = self.architecture.possible
         return [str(name) for index, name in enumerate(self.names) if index not in possible]
 
+    def unused(self) -> list[str]:
+        return [str(name) for index, name in enumerate(self.names) if index != self.architecture.best_index]
+
     def _active(self) -> list[tuple[nn.Module, Tensor | None]]:
         active = [(self[self.names[index]], weight) for index, weight in self.architecture.active()]
         adding = [pair for pair in active if not getattr(pair[0], "produces_zeros", False)]
@@ -114,12 +121,7 @@ def freeze_pruned(model: nn.Module) -> None:
 
     A parameter that is also part of something else stays as it is.
     """
-    prefixes = tuple(
-        f"{name}.{candidate}.".lstrip(".")
-        for name, module in model.named_modules()
-        if isinstance(module, Mixed)
-        for candidate in module.pruned()
-    )
+    prefixes = _prefixes(model, lambda module: module.pruned())
     live: set[Tensor] = set()
     eliminated: list[Tensor] = []
     for name, parameter in model.named_parameters(remove_duplicate=False):
@@ -131,3 +133,29 @@ def freeze_pruned(model: nn.Module) -> None:
         if parameter not in live:
             parameter.requires_grad_(False)
             parameter.grad = None
+
+
+def inactive_choices(model: nn.Module) -> list[str]:
+    """Labels of the choices in ``model`` that have no effect: they are only within candidates that are not chosen.
+
+    >>> inner = MixedLayer({"a": nn.Identity(), "b": nn.Identity()}, Choice("inner", ["a", "b"]))
+    >>> outer = MixedLayer({"plain": nn.Identity(), "nested": inner}, Choice("outer", ["plain", "nested"]))
+    >>> inactive_choices(outer)
+    ['inner']
+    """
+    prefixes = _prefixes(model, lambda module: module.unused())
+    labels: dict[str, bool] = {}
+    for name, module in model.named_modules(remove_duplicate=False):
+        if isinstance(module, Choice):
+            labels[module.label] = labels.get(module.label, False) or not f"{name}.".startswith(prefixes)
+    return [label for label, active in labels.items() if not active]
+
+
+def _prefixes(model: nn.Module, left_out: Callable[[Mixed], list[str]]) -> tuple[str, ...]:
+    """What the names of everything within the submodules begin with that mixed layers leave out."""
+    return tuple(
+        f"{name}.{candidate}.".lstrip(".")
+        for name, module in model.named_modules()
+        if isinstance(module, Mixed)
+        for candidate in left_out(module)
+    )
