@@ -138,7 +138,20 @@ class Config(Section):
     @property
     def names_code(self) -> bool:
         """Whether it names modules, or components by their path ``module:Name``."""
+        return bool(self.named_code)
+
+    @property
+    def named_code(self) -> list[str]:
+        """The modules and paths that it names, each after its key."""
         model = self.model
-        types = [str(options.get("type", "")) for options in self.tasks.values()]
-        names = [self.data.name, model.backbone, model.head, model.distillation or "", model.space, model.blocks]
-        return bool(self.plugins) or any(":" in name for name in [*names, *model.contexts, *types])
+        names = [
+            *((f"tasks.{task}.type", str(options.get("type", ""))) for task, options in self.tasks.items()),
+            ("data.name", self.data.name),
+            *(
+                (f"model.{key}", str(getattr(model, key)))
+                for key in ("backbone", "head", "distillation", "space", "blocks")
+            ),
+            *(("model.contexts", name) for name in model.contexts),
+        ]
+        paths = [f"{key}: {name}" for key, name in names if ":" in name]
+        return [*(f"plugins: {name}" for name in self.plugins), *paths]

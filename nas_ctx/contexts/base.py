@@ -20,6 +20,7 @@ CONTEXTS: Registry[type[nn.Module]] = Registry(
     "context",
     group="nas_ctx.contexts",
     validator=called_with("in_channels", "channels", "affine=", base=nn.Module),
+    base=nn.Module,
 )
 register_context = CONTEXTS.register
 

@@ -10,10 +10,9 @@ import numpy as np
 from scipy import stats
 
 from nas_ctx.errors import InputError, unknown_name
+from nas_ctx.evaluation.measures import Measure, measures
 from nas_ctx.evaluation.results import Row
 from nas_ctx.metrics import delta_m
-from nas_ctx.plugins import load_plugins
-from nas_ctx.tasks import Task, make_tasks
 
 DELTA = "delta_m"
 
@@ -50,7 +49,7 @@ class ResultTable:
     """All numbers of a table.
 
     Attributes:
-        tasks: name -> task, of every task that a row has.
+        tasks: name -> how it is measured, of every task that a row has.
         columns: the main metric of each task, as ``"<task>/<metric>"``.
         cells: row -> metric -> cell, for every metric and for ``delta_m``.
         reference: the row that the others are compared with; None where there is only one row.
@@ -58,7 +57,7 @@ class ResultTable:
     """
 
     rows: list[Row]
-    tasks: dict[str, Task]
+    tasks: dict[str, Measure]
     columns: list[str]
     cells: dict[str, dict[str, Cell]]
     reference: str | None
@@ -126,12 +125,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _tasks_of(rows: Sequence[Row]) -> dict[str, Task]:
+def _tasks_of(rows: Sequence[Row]) -> dict[str, Measure]:
     """The tasks of all rows, in the order of the network with most tasks."""
-    tasks: dict[str, Task] = {}
+    tasks: dict[str, Measure] = {}
     for result in (result for row in rows for result in row.results):
-        load_plugins(result.config)
-        for name, task in make_tasks(result.config.tasks).items():
+        for name, task in measures(result).items():
             metric = tasks.setdefault(name, task).metric_name
             if metric != task.metric_name:
                 raise InputError(
@@ -147,7 +145,7 @@ def _comparable(row: Row, single: Row) -> bool:
 
 
 def _deltas(
-    row: Row, own: Mapping[str, Cell], single: Mapping[str, Cell], tasks: Mapping[str, Task]
+    row: Row, own: Mapping[str, Cell], single: Mapping[str, Cell], tasks: Mapping[str, Measure]
 ) -> tuple[dict[int, float], float]:
     """delta_m of each run that has all tasks, by seed; and of the row's means."""
     columns = {name: f"{name}/{tasks[name].metric_name}" for name in row.tasks}

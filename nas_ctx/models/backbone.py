@@ -27,7 +27,7 @@ MEASURED_ON = 128
 """Height and width in pixels of the image on which the strides of a custom backbone are measured."""
 
 BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
-    "backbone", group="nas_ctx.backbones", validator=called_with(base=nn.Module, options=True)
+    "backbone", group="nas_ctx.backbones", validator=called_with(base=nn.Module, options=True), base=nn.Module
 )
 """Backbones that are not timm's: ``BACKBONES[name](**options)`` is a module from images to feature maps."""
 

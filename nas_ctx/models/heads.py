@@ -14,7 +14,7 @@ MakeHead = Callable[[int, int], nn.Module]
 """(in_channels, channels) to a module from the backbone's features (B, in_channels, h, w) to (B, channels, h, w)."""
 
 HEADS: Registry[MakeHead] = Registry(
-    "head", group="nas_ctx.heads", validator=called_with("in_channels", "channels", base=nn.Module)
+    "head", group="nas_ctx.heads", validator=called_with("in_channels", "channels", base=nn.Module), base=nn.Module
 )
 register_head = HEADS.register
 

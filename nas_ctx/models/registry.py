@@ -25,7 +25,7 @@ class MakeNetwork(Protocol):
 
 
 NETWORKS: Registry[MakeNetwork] = Registry(
-    "network", group="nas_ctx.networks", validator=called_with("backbone", "tasks", "dropout=")
+    "network", group="nas_ctx.networks", validator=called_with("backbone", "tasks", "dropout="), base=nn.Module
 )
 register_network = NETWORKS.register
 
@@ -33,6 +33,9 @@ MakeDistillation = Callable[[Sequence[str], int], nn.Module]
 """(names of the tasks, channels) to a module from features {task: (B, channels, h, w)} to refined ones alike."""
 
 DISTILLATIONS: Registry[MakeDistillation] = Registry(
-    "distillation", group="nas_ctx.distillations", validator=called_with("tasks", "channels", base=nn.Module)
+    "distillation",
+    group="nas_ctx.distillations",
+    validator=called_with("tasks", "channels", base=nn.Module),
+    base=nn.Module,
 )
 register_distillation = DISTILLATIONS.register

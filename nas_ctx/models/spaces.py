@@ -35,7 +35,7 @@ GIVEN = {
 """The keyword arguments that a space may have and then gets from the package."""
 
 SPACES: Registry[MakeSpace] = Registry(
-    "space", group="nas_ctx.spaces", validator=called_with("backbone", "tasks", options=True)
+    "space", group="nas_ctx.spaces", validator=called_with("backbone", "tasks", options=True), base=ModelSpace
 )
 register_space = SPACES.register
 

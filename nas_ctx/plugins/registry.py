@@ -15,7 +15,7 @@ from typing import TypeVar
 from nas_ctx.compat.renamed import former_keywords, former_names
 from nas_ctx.errors import InputError, unknown_name
 from nas_ctx.plugins.loading import is_path, load_path, loadable
-from nas_ctx.plugins.validators import Validator
+from nas_ctx.plugins.validators import Validator, undeclared
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ class Registry(dict[str, T]):
         kind: what a component is called in errors.
         group: of entry points, such as ``"nas_ctx.contexts"``; None where packages cannot offer components.
         validator: checks every component that is registered.
+        base: what components make; one named by its path must declare it, see
+            :func:`~nas_ctx.plugins.validators.undeclared`.
 
     >>> CODECS: Registry[type] = Registry("codec")
     >>> @CODECS.register("plain")
@@ -48,11 +50,14 @@ class Registry(dict[str, T]):
     """
 
     @former_keywords(refusal="validator")
-    def __init__(self, kind: str, *, group: str | None = None, validator: Validator | None = None) -> None:
+    def __init__(
+        self, kind: str, *, group: str | None = None, validator: Validator | None = None, base: type | None = None
+    ) -> None:
         super().__init__()
         self.kind = kind
         self.group = group
         self._validator = validator
+        self._base = base
         self._offered: dict[str, str] = {}
 
     def __missing__(self, name: str) -> T:
@@ -62,7 +67,7 @@ class Registry(dict[str, T]):
                     f"{self.kind} {name!r}: the configuration does not name this code, and only configurations load "
                     f"code: add `plugins: [{name.partition(':')[0]}]`"
                 )
-            return self._add(name, load_path(name))
+            return self._add_path(name)
         if name in self._offered:
             return self._add(name, load_path(self._offered[name]))
         if name in self._installed():
@@ -98,7 +103,7 @@ class Registry(dict[str, T]):
         """
         try:
             if is_path(name) and not super().__contains__(name):
-                return self._add(name, load_path(name))
+                return self._add_path(name)
             return self[name]
         except InputError as error:
             raise InputError(f"{key}: {error}") from None
@@ -116,6 +121,16 @@ class Registry(dict[str, T]):
     def offer(self, name: str, path: str) -> None:
         """Know a component of this package that is imported when it is asked for: ``path`` is ``"module:Name"``."""
         self._offered[name] = path
+
+    def _add_path(self, path: str) -> T:
+        component = load_path(path)
+        registered = any(component is other for other in self.values())
+        added = self._add(path, component)
+        problem = None if self._base is None or registered else undeclared(component, self._base)
+        if problem is not None:
+            del self[path]
+            raise InputError(f"{self.kind} {path!r}: {problem}")
+        return added
 
     def _add(self, name: str, component: object) -> T:
         problem = None if self._validator is None else self._validator(component)

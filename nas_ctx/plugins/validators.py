@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import typing
 from collections.abc import Callable
 
 from nas_ctx.compat.renamed import former_keywords
@@ -60,6 +62,30 @@ def called_with(*arguments: str, base: type | None = None, options: bool = False
         return None
 
     return validate
+
+
+def undeclared(component: object, base: type) -> str | None:
+    """What keeps a component that is named by its path from making objects of ``base``; None where nothing does.
+
+    Any callable of Python has a path. So a class must be derived from ``base``, and a function must say that it returns
+    such an object; one that is registered under a name has been declared by that.
+
+    >>> undeclared(len, int)
+    'a function named by its path must say what it makes, `-> int`, or be registered under a name'
+    """
+    while isinstance(component, functools.partial):
+        component = component.func
+    made = component
+    if not inspect.isclass(component):
+        try:
+            made = typing.get_type_hints(component).get("return")
+        except (NameError, TypeError, AttributeError):  # names that are imported for type checkers only
+            made = None
+    if inspect.isclass(made) and issubclass(made, base):
+        return None
+    if inspect.isclass(component):
+        return f"expected a subclass of {base.__name__}, got {_described(component)}"
+    return f"a function named by its path must say what it makes, `-> {base.__name__}`, or be registered under a name"
 
 
 def signature_of(component: Callable[..., object]) -> inspect.Signature:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nas_ctx.models.weights import WeightsFile
+    from nas_ctx.tasks import Task
 
 PACKAGES = ("nas_ctx", "nni", "torch", "torchvision", "pytorch-lightning", "timm", "torchmetrics", "numpy", "scipy")
 
 
-def environment(seed: int, command: str, weights: WeightsFile | None = None) -> dict[str, Any]:
-    """Versions, seed, code version, machine and initial weights of a run, as ``environment.json`` holds them."""
+def environment(
+    seed: int, command: str, tasks: Mapping[str, Task], weights: WeightsFile | None = None
+) -> dict[str, Any]:
+    """Versions, seed, code version, machine, weights and measures of a run, as ``environment.json`` holds them."""
     versions = {}
     for package in PACKAGES:
         try:
@@ -33,6 +37,11 @@ def environment(seed: int, command: str, weights: WeightsFile | None = None) -> 
         "processor": platform.processor() or platform.machine(),
         "versions": versions,
         "weights": None if weights is None else {"file": weights.name, "sha256": weights.sha256},
+        # A table of custom tasks reads this, and loads no code.
+        "tasks": {
+            name: {"metric": task.metric_name, "higher_is_better": task.higher_is_better}
+            for name, task in tasks.items()
+        },
         "commit": _commit(),
         "arguments": sys.argv[1:],
     }

@@ -21,6 +21,7 @@ from nas_ctx.runs.lock import locked
 
 if TYPE_CHECKING:
     from nas_ctx.models.weights import WeightsFile
+    from nas_ctx.tasks import Task
 
 WRITTEN = (
     LOCK, "checkpoints", "config.yaml", "environment.json", "genotype.json", "history.csv", "metrics.json", "run.log",
@@ -94,14 +95,16 @@ class RunFolder:
         if not self.config.exists() and not all(map(_is_ours, self.path.iterdir())):
             raise InputError(f"output: {self.path}: is not empty and holds no run; name another folder")
 
-    def begin(self, config: Config, command: str, weights: WeightsFile | None = None) -> None:
+    def begin(
+        self, config: Config, command: str, tasks: Mapping[str, Task], weights: WeightsFile | None = None
+    ) -> None:
         """Prepare the folder for a run of ``config``, new or resumed; ``weights`` are those of its backbone.
 
         Raises:
             InputError: as :meth:`admit`, or the folder cannot be written to.
         """
         self.admit(config)
-        facts = environment(config.seed, command, weights)
+        facts = environment(config.seed, command, tasks, weights)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             for folder in (self.path.parent, self.path, self.checkpoints):

@@ -140,7 +140,7 @@ def _begun(config: Config, command: str, make: Callable[[Mapping[str, Task]], Ne
             start_from(network, config.model.start_from)
         if is_first_process():  # of several processes the first one looks after the folder
             stack.enter_context(folder.held())
-            folder.begin(config, command, weights_of(network))
+            folder.begin(config, command, tasks, weights_of(network))
             stack.enter_context(logged(folder.path, command))
         yield _Run(folder, tasks, data, network, stop)
 

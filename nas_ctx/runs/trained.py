@@ -44,17 +44,24 @@ class Trained:
     checkpoint: Path
 
 
-def load_trained(run: str | os.PathLike[str]) -> Trained:
+def load_trained(run: str | os.PathLike[str], *, trust: bool = False) -> Trained:
     """The network of a training run, from the newest checkpoint that can be read.
 
+    Args:
+        trust: run the code that the folder's configuration names, a plugin or ``module:Name``. Weights run nothing.
+
     Raises:
-        InputError: no run folder, one of a search, or without a checkpoint.
+        InputError: no run folder, one of a search, or without a checkpoint; code without ``trust``.
     """
     folder = RunFolder(run)
     if not folder.config.exists():
         raise InputError(f"{folder.path}: expected the folder of a training run, with config.yaml and checkpoints/")
     config = read_config(folder.config)
-    load_plugins(config)
+    named = [code for code in config.named_code if not code.split(": ")[1].startswith(("nas_ctx.", "search_spaces."))]
+    if named and not trust:
+        raise InputError(f"{folder.config}: names code, {', '.join(named)}: --trust runs it, if you know whose it is")
+    if named:
+        load_plugins(config)
     checkpoint, weights = trained_weights(folder)
     tasks = make_tasks(config.tasks)
     # The run has a copy of its choices: the file that its configuration names may have moved.

@@ -218,7 +218,7 @@ class Failing(nn.Module):
     def forward(self, x):
         raise ValueError("224 only")
 
-def nothing():
+def nothing() -> nn.Module:
     return 3
 """
 
@@ -251,10 +251,10 @@ def test_a_space_gets_what_it_asks_for_and_no_option_is_lost(write, mean):
     write(
         "my_spaces.py",
         "from search_spaces.relational import RelationalSpace\n"
-        "def few(backbone, tasks, *, dropout, level, extra=1):\n"
+        "def few(backbone, tasks, *, dropout, level, extra=1) -> RelationalSpace:\n"
         "    assert dropout == 0.5\n"
         "    return RelationalSpace(backbone, tasks, ['none', level])\n"
-        "def no_space(backbone, tasks):\n    return 3\n",
+        "def no_space(backbone, tasks) -> RelationalSpace:\n    return 3\n",
     )
     backbone = Backbone("test_resnet")
     space = make_space("my_spaces:few", backbone, SHAPES, {"level": "local"}, dropout=0.5, affine=True)
@@ -285,14 +285,18 @@ def test_a_space_gets_what_it_asks_for_and_no_option_is_lost(write, mean):
 
 
 def test_an_own_space_that_fails_is_shown_with_its_traceback_and_what_it_was_given(rooms, folder, write, capsys):
-    write("celled.py", "def space(backbone, tasks, *, cells=()):\n    return [cell for cell in cells]\n")
+    write(
+        "celled.py",
+        "from nni.nas.nn.pytorch import ModelSpace\n"
+        "def space(backbone, tasks, *, cells=()) -> ModelSpace:\n    return [cell for cell in cells]\n",
+    )
     write("tiny.yaml", json.dumps(tiny(rooms, "s", model__space="celled:space", model__space_options={"cells": 2})))
     with pytest.raises(TypeError, match="'int' object is not iterable") as error:
         cli.main(["search", "tiny.yaml", "--quiet"])
     note = "model.space: 'celled:space' cannot be made with model.space_options: {'cells': 2}"
     assert error.value.__notes__ == [note]
     assert cli.main(["search", "tiny.yaml", "--dry-run"]) == 2
-    assert re.search(rf"celled.py, line 2\); {note}\n", capsys.readouterr().err)
+    assert re.search(rf"celled.py, line 3\); {note}\n", capsys.readouterr().err)
 
 
 def test_a_genotype_of_own_contexts_is_trained_by_the_command(rooms, folder, write, capsys):
@@ -318,7 +322,9 @@ def test_a_genotype_of_own_contexts_is_trained_by_the_command(rooms, folder, wri
     assert cli.main(["train", "plug/train.yaml", "--quiet"]) == 2
     assert re.search(r"does not name this code.*add `plugins: \[own_mean\]`\n", capsys.readouterr().err)
     assert cli.main(["train", "plug/train.yaml", "--quiet", "--set", "plugins=[own_mean]"]) == 0
-    trained = load_trained("t")
+    with pytest.raises(InputError, match="names code, plugins: own_mean: --trust"):
+        load_trained("t")
+    trained = load_trained("t", trust=True)
     assert type(trained.model.grid.blocks["depth/semseg"]).__name__ == "Mean"
     # The same run again, from elsewhere, is the same configuration: the folder of the modules does not count.
     (folder / "t" / "metrics.json").unlink()

@@ -23,6 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, metavar="N", help="use the first N validation images only")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the permutations (default: %(default)s)")
 
+    parser.add_argument("--trust", action="store_true", help="run the code that the run folder names")
+
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.errors import InputError
@@ -33,7 +35,7 @@ def run(options: argparse.Namespace) -> None:
     check_folder(options.out, "importance.json")
     if options.images is not None and options.images < 2:
         raise InputError(f"--images {options.images}: expected at least 2")
-    trained = load_trained(options.folder)
+    trained = load_trained(options.folder, trust=options.trust)
     trained.data.limit_val = options.images or trained.data.limit_val
     importance = measure_importance(trained, options.repetitions, options.seed, terminal.progress("batch"))
     for block in importance.permuted:

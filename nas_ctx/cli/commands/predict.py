@@ -19,6 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", default="sheet.png", metavar="FILE", help="picture to write (default: %(default)s)")
     parser.add_argument("--images", type=int, default=4, metavar="N", help="validation images (default: %(default)s)")
 
+    parser.add_argument("--trust", action="store_true", help="run the code that the run folder names")
+
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.data.show import write_png
@@ -27,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.runs import load_trained
 
     check_file(options.out, BEGINNINGS[".png"])
-    runs = {folder: load_trained(folder) for folder in options.folders}
+    runs = {folder: load_trained(folder, trust=options.trust) for folder in options.folders}
     one, *others = runs.values()
     write_png(prediction_sheet(runs if others else one, options.images), options.out)
     for trained in runs.values():

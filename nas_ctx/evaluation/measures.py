@@ -1,0 +1,49 @@
+"""What a table must know of a task, without running code that a run folder names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from nas_ctx.errors import InputError
+from nas_ctx.evaluation.results import Result
+from nas_ctx.plugins import is_path
+from nas_ctx.runs.folder import RunFolder
+from nas_ctx.tasks import TASKS, make_tasks
+
+
+@dataclass(frozen=True)
+class Measure:
+    """By which metric a task is measured."""
+
+    metric_name: str
+    higher_is_better: bool
+
+
+def measures(result: Result) -> dict[str, Measure]:
+    """The measures of a run's tasks: of registered tasks their own, of custom ones what the run has written down.
+
+    Raises:
+        InputError: a custom task that ``environment.json`` does not tell of, as in runs of 0.1.0.
+    """
+    found = {}
+    for name, options in result.config.tasks.items():
+        kind = str(options.get("type", name))
+        if is_path(kind) or kind not in TASKS:
+            found[name] = _recorded(result, name)
+        else:
+            task = make_tasks({name: options})[name]
+            found[name] = Measure(task.metric_name, task.higher_is_better)
+    return found
+
+
+def _recorded(result: Result, name: str) -> Measure:
+    path = RunFolder(result.folder).environment
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))["tasks"][name]
+        metric, higher = record["metric"], record["higher_is_better"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        metric = higher = None
+    if not isinstance(metric, str) or not isinstance(higher, bool):
+        raise InputError(f"{path}: does not tell by what the custom task {name!r} is measured; a table loads no code")
+    return Measure(metric, higher)
