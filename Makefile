@@ -32,7 +32,7 @@ test: $(VENV)/.test  ## the test suite
 test-long: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs  ## the tests that take minutes each
 	$(BIN)/python -m pytest -m long
 
-coverage: $(VENV)/.test  ## the test suite, and the lines of the package that it does not run
+coverage: $(VENV)/.test $(VENV)/.coverage  ## the test suite, and the lines of the package that it does not run
 	$(TESTS) --cov --cov-report=term-missing
 
 docs: $(VENV)/.test $(VENV)/.docs  ## build the documentation, run its tutorials, check its links: build/docs/index.html
