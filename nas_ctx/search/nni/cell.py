@@ -43,7 +43,8 @@ class MixedCell(SupernetModule):
             "label": cell.label,
         }
         self.num_predecessors, self.concat_dim = cell.num_predecessors, cell.concat_dim
-        self.preprocessor, self.postprocessor = cell.preprocessor, cell.postprocessor
+        self.preprocessor: Any = cell.preprocessor
+        self.postprocessor: Any = cell.postprocessor
         self.edges: Any = nn.ModuleList(
             nn.ModuleList(
                 nn.ModuleDict(create_cell_op_candidates(cell.op_candidates_factory, node, 0, source)[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nni.nas.nn.pytorch import InputChoice, LayerChoice
@@ -31,6 +32,6 @@ class MixedInputChoice(MixedInput, SupernetModule, InputChoice):
         InputChoice.__init__(self, inputs.n_candidates, n_chosen=1, reduction=inputs.reduction, label=inputs.label)
         self.architecture = choice
 
-    def forward(self, candidate_inputs: list[Any]) -> Any:
+    def forward(self, candidate_inputs: Sequence[Any]) -> Any:
         mixed = super().forward(candidate_inputs)
         return [mixed] if self.reduction == "none" else mixed

@@ -20,6 +20,8 @@ class MixedRepeat(SupernetModule, Repeat):
     Blocks beyond the deepest active depth are not evaluated.
     """
 
+    blocks: nn.ModuleList
+
     def __init__(self, repeat: Repeat, choices: Mapping[str, Choice]) -> None:
         super().__init__(list(repeat.blocks), repeat.depth_choice)
         self._outcomes = Outcomes(repeat.depth_choice, choices)

@@ -111,9 +111,9 @@ class MixedInput(Mixed):
         super().__init__()
         self.architecture = choice
 
-    def forward(self, inputs: Sequence[Any]) -> Any:
+    def forward(self, candidate_inputs: Sequence[Any]) -> Any:
         active = self.architecture.active()
-        return mix([inputs[index] for index, _ in active], [weight for _, weight in active])
+        return mix([candidate_inputs[index] for index, _ in active], [weight for _, weight in active])
 
 
 def freeze_pruned(model: nn.Module) -> None:
@@ -122,8 +122,8 @@ def freeze_pruned(model: nn.Module) -> None:
     A parameter that is also part of something else stays as it is.
     """
     prefixes = _prefixes(model, lambda module: module.pruned())
-    live: set[Tensor] = set()
-    eliminated: list[Tensor] = []
+    live: set[nn.Parameter] = set()
+    eliminated: list[nn.Parameter] = []
     for name, parameter in model.named_parameters(remove_duplicate=False):
         if name.startswith(prefixes):
             eliminated.append(parameter)
