@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -30,6 +30,9 @@ class MixedCell(SupernetModule):
         cell: has a factory of operations.
         choices: label -> choice.
     """
+
+    add_mutable: Callable[[Any], Any]
+    validate: Callable[[dict[str, Any]], None]
 
     def __init__(self, cell: Cell, choices: Mapping[str, Choice]) -> None:
         super().__init__()
