@@ -42,10 +42,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write ``text`` as UTF-8, atomically."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+def write_text(path: str | os.PathLike[str], text: str, mode: int = 0o666) -> None:
+    """Write ``text`` as UTF-8, atomically; ``mode`` is less what the umask takes, as for every file."""
+    with (
+        atomic_write(path) as temporary,
+        open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file,
+    ):
+        file.write(text)
 
 
 BEGINNINGS = {".png": b"\x89PNG", ".svg": b"<svg", ".pdf": b"%PDF", ".npy": b"\x93NUMPY"}
@@ -105,13 +108,17 @@ def sync(path: str | os.PathLike[str]) -> None:
         os.close(descriptor)
 
 
+_FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"
+"""The same signs as East Asian keyboards write them; spreadsheets there calculate them too."""
+
+
 def escape_csv_formula(cell: object) -> object:
     """What to write into a CSV cell for ``cell``: text that a spreadsheet would calculate gets an apostrophe in front.
 
-    >>> [escape_csv_formula(cell) for cell in ("=1+1", "semseg/depth", "-0.5", "-cmd", -0.5)]
-    ["'=1+1", 'semseg/depth', '-0.5', "'-cmd", -0.5]
+    >>> [escape_csv_formula(cell) for cell in ("\uff1d1+1", "=1+1", "semseg/depth", "-0.5", "-cmd", -0.5)]
+    ["'\uff1d1+1", "'=1+1", 'semseg/depth', '-0.5', "'-cmd", -0.5]
     """
-    if not isinstance(cell, str) or cell[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+    if not isinstance(cell, str) or cell[:1] not in (*"=+-@\t\r\n", *_FULL_WIDTH):
         return cell
     try:
         float(cell)

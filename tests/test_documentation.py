@@ -80,7 +80,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return Path(os.environ["BUILT_DOCS"]).resolve()
     folder = tmp_path_factory.mktemp("pages")
     shutil.copytree(ROOT / "docs", folder / "docs", ignore=shutil.ignore_patterns("_generated", "__pycache__"))
-    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"):
         shutil.copy(ROOT / name, folder)
     words = ("--fail-on-warning", "--keep-going", "--quiet", "-D", "plot_gallery=False", "docs", "built")
     python("-m", "sphinx", *words, folder=folder)

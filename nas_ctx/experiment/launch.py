@@ -233,7 +233,7 @@ def _note(config: Path, home: Path, experiment: Experiment) -> None:
     notes[str(config.resolve())] = {
         "experiment": experiment.id, "port": experiment.port, "launcher": os.getpid(), "text": config.read_text("utf-8")
     }  # fmt: skip
-    write_text(home / _NOTES, json.dumps(notes, indent=1) + "\n")
+    write_text(home / _NOTES, json.dumps(notes, indent=1) + "\n", mode=0o600)  # it repeats the file
 
 
 def config_of(identity: str, home: Path) -> Path | None:

@@ -103,3 +103,14 @@ def test_a_search_space_in_a_file_of_its_own(name: str, tmp_path: Path) -> None:
     assert check_parameters({"seed": 3}, path) == {"seed": 3}
     with pytest.raises(InputError, match=r"experiment\.yaml lists only seed"):
         check_parameters({"model.backbone": "os:system"}, path)
+
+
+def test_what_the_launcher_notes_is_for_its_user_only(tmp_path: Path) -> None:
+    """It repeats the experiment's file, whose mode may be 0600."""
+    from nas_ctx.experiment import launch
+
+    config = tmp_path / "experiment.yaml"
+    config.write_text("experimentName: secret\n")
+    launch._note(config, tmp_path, launch.Experiment("abc", 8080, tmp_path, {}, None))
+    assert "secret" in (tmp_path / "launched.json").read_text()
+    assert (tmp_path / "launched.json").stat().st_mode & 0o777 == 0o600

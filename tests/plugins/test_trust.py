@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,14 +15,16 @@ from nas_ctx.config import check_config, to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.models import BACKBONES, NETWORKS
 from nas_ctx.models.spaces import SPACES
+from nas_ctx.plugins import Registry
 
+Write = Callable[[str, str], Path]
 TRAP = "open({mark!r}, 'w').close()\n"
 
 
-def stranger(write, folder: Path, **names) -> Path:
+def stranger(write: Write, folder: Path, **names: Any) -> Path:
     """A run folder that names code beside it, which leaves the file ``sprung`` when it runs."""
     write("run/trap.py", TRAP.format(mark=str(folder / "sprung")))
-    content = {"data": {"root": "d"}, "tasks": {"depth": {}}, "plugin_folder": str(folder / "run")}
+    content: dict[str, Any] = {"data": {"root": "d"}, "tasks": {"depth": {}}, "plugin_folder": str(folder / "run")}
     for key, value in names.items():
         section, _, last = key.rpartition("__")
         (content.setdefault(section, {}) if section else content)[last] = value
@@ -31,7 +35,7 @@ def stranger(write, folder: Path, **names) -> Path:
     return folder / "run"
 
 
-NAMING = [
+NAMING: list[tuple[dict[str, Any], str]] = [
     ({"plugins": ["trap"]}, "plugins: trap"),
     ({"model__backbone": "trap:Net"}, "model.backbone: trap:Net"),
     ({"model__backbone": "subprocess:check_output"}, "model.backbone: subprocess:check_output"),
@@ -43,7 +47,9 @@ NAMING = [
 
 
 @pytest.mark.parametrize(("names", "told"), NAMING, ids=[told for _, told in NAMING])
-def test_a_stranger_s_folder_runs_nothing_unasked(folder, write, capsys, names, told):
+def test_a_stranger_s_folder_runs_nothing_unasked(
+    folder: Path, write: Write, capsys: pytest.CaptureFixture[str], names: dict[str, Any], told: str
+) -> None:
     run = stranger(write, folder, **names)
     for words in (["predict", str(run), "--out", "p.png"], ["importance", str(run), "--out", "i"]):
         assert cli.main(words) == 2
@@ -53,14 +59,16 @@ def test_a_stranger_s_folder_runs_nothing_unasked(folder, write, capsys, names, 
     assert str(run) not in sys.path
 
 
-def test_with_trust_it_runs(folder, write, capsys):
+def test_with_trust_it_runs(folder: Path, write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     run = stranger(write, folder, plugins=["trap"])
     assert cli.main(["predict", str(run), "--out", "p.png", "--trust"]) == 2  # its checkpoint is empty
     assert "step=1.ckpt" in capsys.readouterr().err
     assert (folder / "sprung").exists()
 
 
-def test_a_table_says_what_it_cannot_know_without_code(folder, write, capsys):
+def test_a_table_says_what_it_cannot_know_without_code(
+    folder: Path, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = stranger(write, folder, tasks={"sky": {"type": "trap:Sky"}})
     for damaged in ("{}", "[]", "x", '{"tasks": {"sky": {"metric": 3, "higher_is_better": 1}}}'):
         (run / "environment.json").write_text(damaged)
@@ -86,7 +94,7 @@ loose = functools.partial(silent)
 
 
 @pytest.mark.parametrize("name", ["Net", "said", "registered", "part"])
-def test_a_declared_backbone_is_taken(folder, write, name):
+def test_a_declared_backbone_is_taken(folder: Path, write: Write, name: str) -> None:
     write("nets.py", COMPONENTS)
     sys.path.append(str(folder))
     assert BACKBONES.resolve(f"nets:{name}", "model.backbone")() is not None
@@ -101,7 +109,9 @@ def test_a_declared_backbone_is_taken(folder, write, name):
     ],
     ids=lambda value: value if isinstance(value, str) else value.kind,
 )
-def test_what_is_not_declared_is_refused_each_time(folder, write, registry, path):
+def test_what_is_not_declared_is_refused_each_time(
+    folder: Path, write: Write, registry: Registry[Any], path: str
+) -> None:
     write("nets.py", COMPONENTS)
     sys.path.append(str(folder))
     for _ in range(2):
@@ -109,11 +119,11 @@ def test_what_is_not_declared_is_refused_each_time(folder, write, registry, path
             registry.resolve(path, "key")
 
 
-def test_the_run_of_the_attack_runs_nothing(folder, write, capsys):
+def test_the_run_of_the_attack_runs_nothing(folder: Path, write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     """The parameters that once ran a command, given by the user's own file: a wrong kind of component."""
     mark = folder / "sprung"
     options = {"args": f"touch {mark}", "shell": True}
-    config = {"data": {"root": "d"}, "tasks": {"depth": {}}, "output": "o"}
+    config: dict[str, Any] = {"data": {"root": "d"}, "tasks": {"depth": {}}, "output": "o"}
     config["model"] = {"backbone": "subprocess:check_output", "backbone_options": options}
     write("attack.yaml", json.dumps(config))
     assert cli.main(["train", "attack.yaml", "--dry-run"]) == 2
