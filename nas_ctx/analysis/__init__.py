@@ -18,6 +18,7 @@ from nas_ctx.analysis.reliability import Reliability, reliability
 from nas_ctx.analysis.report.writing import write_comparison, write_report
 from nas_ctx.analysis.results import StatisticResult
 from nas_ctx.analysis.scores import RunScores
+from nas_ctx.analysis.standing import Standing
 from nas_ctx.analysis.stats.agreement import (
     Parts,
     cohens_kappa,
@@ -59,13 +60,14 @@ __all__ = [
     "BRENNAN_PREDIGER", "CONGER", "FLEISS", "FLEISS_WITHIN", "GWET", "GWET_WITHIN", "KRIPPENDORFF", "LIGHT",
     "LIGHT_WITHIN", "PERCENTAGE", "STATISTICS", "BlockVote", "Candidates", "ChanceTest", "ChoiceTable", "Difference",
     "Grid", "Interval", "KnownCandidates", "Note", "Parts", "RandomPolicy", "RankCorrelation", "RatingMatrix",
-    "Reliability", "Run", "RunScores", "RunSet", "RunSetComparison", "RunsTest", "SearchHistory", "Statistic",
-    "StatisticResult", "TaskAgreement", "Trajectory", "VoteStability", "agreement_with_others", "block_interval",
-    "brennan_prediger", "chance_test", "cohens_kappa", "compare", "comparison_verdict", "congers_kappa",
-    "extrapolate_stability", "fleiss_kappa", "fleiss_kappa_within", "grid_of", "gwets_ac1", "jackknife_interval",
-    "krippendorff_alpha", "landis_koch", "lights_kappa", "lights_kappa_within", "load_runs", "percentage_agreement",
-    "plurality_probability", "random_policy", "rank_correlation", "read_candidates", "reliability", "set_difference",
-    "task_agreements", "verdict", "vote", "vote_stability", "write_comparison", "write_report",
+    "Reliability", "Run", "RunScores", "RunSet", "RunSetComparison", "RunsTest", "SearchHistory", "Standing",
+    "Statistic", "StatisticResult", "TaskAgreement", "Trajectory", "VoteStability", "agreement_with_others",
+    "block_interval", "brennan_prediger", "chance_test", "cohens_kappa", "compare", "comparison_verdict",
+    "congers_kappa", "extrapolate_stability", "fleiss_kappa", "fleiss_kappa_within", "grid_of", "gwets_ac1",
+    "jackknife_interval", "krippendorff_alpha", "landis_koch", "lights_kappa", "lights_kappa_within", "load_runs",
+    "percentage_agreement", "plurality_probability", "random_policy", "rank_correlation", "read_candidates",
+    "reliability", "set_difference", "task_agreements", "verdict", "vote", "vote_stability", "write_comparison",
+    "write_report",
 ]  # fmt: skip
 
 
