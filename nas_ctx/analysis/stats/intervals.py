@@ -20,6 +20,7 @@ from scipy.special import stdtrit
 
 from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.stats.agreement import once
+from nas_ctx.analysis.stats.candidate_sets import members_of_sets
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE, Statistic
 from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings, rating_matrix
 from nas_ctx.errors import InputError
@@ -69,13 +70,15 @@ def jackknife_interval(
     leave_one_out: Floats,
     level: float = 0.95,
     bounds: tuple[float, float] = (-math.inf, math.inf),
+    inflation: float = 1.0,
 ) -> Interval | None:
     """The ``estimate`` and its jackknife standard error times the quantile of Student's t, within ``bounds``.
 
     ``leave_one_out`` (n_blocks,) holds the statistic without each block, ``bounds`` the least and the largest value
-    that it can take. Of a mean over blocks this is Student's interval. None when how the statistic varies over blocks
-    cannot be told: when it or a leave-one-out statistic is undefined (nan), since a statistic that is 0/0 without one
-    of the blocks depends on that block alone; and when all leave-one-out statistics are equal.
+    that it can take; the variance is multiplied by ``inflation``. Of a mean over blocks this is Student's interval.
+    None when how the statistic varies over blocks cannot be told: when it or a leave-one-out statistic is undefined
+    (nan), since a statistic that is 0/0 without one of the blocks depends on that block alone; and when all
+    leave-one-out statistics are equal.
 
     >>> import numpy as np
     >>> [round(end, 3) for end in jackknife_interval(0.5, np.array([0.4, 0.5, 0.6]), level=0.5).ends]
@@ -86,7 +89,7 @@ def jackknife_interval(
     if math.isnan(estimate) or np.isnan(leave_one_out).any() or np.ptp(leave_one_out) < 1e-12:
         return None
     n = len(leave_one_out)
-    error = math.sqrt((n - 1) / n * float(((leave_one_out - leave_one_out.mean()) ** 2).sum()))
+    error = math.sqrt(inflation * (n - 1) / n * float(((leave_one_out - leave_one_out.mean()) ** 2).sum()))
     half = float(stdtrit(n - 1, (1 + level) / 2)) * error
     return Interval(level, max(estimate - half, bounds[0]), min(estimate + half, bounds[1]))
 
@@ -119,4 +122,17 @@ def block_interval(
     estimate = float(values(blocks, once(blocks))[0])
     if statistic is PERCENTAGE and estimate == 1 and 0 < level < 1:
         return Interval(level, float((1 - level) ** (1 / blocks.n_blocks)), 1.0, one_sided=True)
-    return jackknife_interval(estimate, values(blocks, leave_one_out_weights(blocks.n_blocks)), level, bounds)
+    left_out = values(blocks, leave_one_out_weights(blocks.n_blocks))
+    return jackknife_interval(estimate, left_out, level, bounds, _inflation(statistic, blocks))
+
+
+def _inflation(statistic: Statistic | WeightedStatistic, blocks: RatingMatrix) -> float:
+    """For the chance levels that are estimated from the blocks too, one per candidate set: m / (m - sets - 1).
+
+    As for the residuals of a regression. Without it the intervals within candidate sets are too narrow, see
+    docs/statistics.md; those of the pooled forms stay as they were.
+    """
+    if not isinstance(statistic, Statistic) or statistic.chance != "within":
+        return 1.0
+    m = blocks.n_blocks
+    return m / max(m - len(members_of_sets(blocks)) - 1, 1)
