@@ -17,7 +17,7 @@ from nas_ctx.analysis.choice_table import ChoiceTable, table_of
 from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
 from nas_ctx.analysis.io.checks import as_run_set
-from nas_ctx.analysis.io.runs import Note, Run, RunSet
+from nas_ctx.analysis.io.runs import COPY, Note, Run, RunSet
 from nas_ctx.analysis.results import StatisticResult, statistic_results
 from nas_ctx.analysis.scores import RunScores, run_scores
 from nas_ctx.analysis.standing import Standing, standing_of
@@ -193,7 +193,8 @@ def reliability(
     run_set = as_run_set(runs)
     if len(run_set) < 2:
         names = ", ".join(run.name for run in run_set)
-        raise InputError(f"agreement needs at least two runs, got {len(run_set)} ({names})")
+        copies = "".join(f"; {note.text}" for note in run_set.notes if note.kind == COPY)
+        raise InputError(f"agreement needs at least two runs, got {len(run_set)} ({names}){copies}")
     table = table_of(run_set.runs, order, candidates)
     return record_of(
         run_set, table, ties=ties, draws=draws, level=level, seed=seed, metric=metric, random_runs=random_runs,

@@ -14,6 +14,8 @@ from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, PERCENTAGE, St
 from nas_ctx.analysis.stats.intervals import Interval, block_interval
 from nas_ctx.analysis.stats.ratings import RatingMatrix
 
+LEAST_IN_SET = 4
+"""Blocks of a candidate set below which a chance level estimated within it is too unsure for an interval."""
 _MOST_PAIR_WORK = 4e10  # pairs x blocks x blocks that Light's interval may cost; about ten seconds on two cores
 
 
@@ -45,12 +47,15 @@ def result_of(statistic: Statistic, matrix: RatingMatrix, level: float) -> Stati
     value = float(parts.value[0])
     over_pairs = statistic in (LIGHT, LIGHT_WITHIN)
     too_many = over_pairs and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
-    interval = None if too_many or matrix.n_blocks < 2 else block_interval(matrix, statistic, level=level)
+    few = statistic.chance == "within" and min(map(len, members_of_sets(matrix))) < LEAST_IN_SET
+    interval = None if too_many or few or matrix.n_blocks < 2 else block_interval(matrix, statistic, level=level)
     undefined, defined_value, notes = _undefined_pairs(matrix, statistic) if over_pairs else (0, math.nan, [])
     if not over_pairs and math.isnan(value):
         notes = ["Undefined (0/0): only one choice occurs."]
     if too_many:
         notes.insert(0, "No interval: there are too many pairs of runs for a jackknife; Conger's kappa has one.")
+    elif few:
+        notes.append(f"No interval: a set of equal candidates has fewer than {LEAST_IN_SET} blocks.")
     elif not math.isnan(value):
         notes += _about_the_interval(matrix, value, interval)
     observed, chance = float(parts.observed[0]), float(parts.chance[0])

@@ -188,6 +188,11 @@ def test_what_leads():
     assert reliability(drawn(same), candidates=same, draws=20).leading.statistic is LIGHT
     assert reliability(drawn(same), candidates=["x", "y"], draws=20).leading.statistic is LIGHT
     assert reliability(drawn(MIXED), candidates=MIXED, draws=20).leading.statistic is LIGHT_WITHIN
+    small = {block: values for block, values in MIXED.items() if block not in ("in2", "in3")}
+    few = reliability(drawn(small), candidates=small, draws=20).leading
+    assert few.statistic is LIGHT_WITHIN
+    assert few.interval is None
+    assert "fewer than 4 blocks" in few.note
     odd = {**MIXED, "width": [8, 16]}
     record = reliability(drawn(odd), candidates=odd, draws=20)
     assert record.leading.statistic is BRENNAN_PREDIGER

@@ -163,6 +163,8 @@ def test_a_copied_genotype_file_with_a_record_counts_once(tmp_path):
     (tmp_path / "y.json").write_bytes((tmp_path / "x.json").read_bytes())
     Genotype(A, {"seed": 2, "probabilities": {"a/a": {"none": 0.8}}}).save(tmp_path / "z.json")
     assert [run.name for run in load_runs([tmp_path / f"{name}.json" for name in "xyz"])] == ["x", "z"]
+    with pytest.raises(InputError, match="x and y are one run: the same choices and record; counted once"):
+        reliability(load_runs([tmp_path / "x.json", tmp_path / "y.json"]), draws=20)
 
 
 def test_byte_equal_files_of_choices_alone_count_and_are_told_of(tmp_path):

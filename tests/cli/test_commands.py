@@ -324,8 +324,8 @@ def test_an_earlier_result_is_replaced_and_what_is_not_one_is_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     paths = [tmp_path / f"{name}.json" for name in "ab"]
-    for path in paths:
-        GRID.save(path)
+    for seed, path in enumerate(paths):
+        Genotype(GRID, {"seed": seed}).save(path)
     report = ["report", *map(str, paths), "--no-figures", "--draws", "20", "--out"]
     assert main([*report, str(tmp_path / "report")]) == 0
     assert main([*report, str(tmp_path / "report")]) == 0
