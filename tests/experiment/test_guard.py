@@ -23,6 +23,7 @@ from websockets.exceptions import InvalidStatus
 
 from nas_ctx.errors import InputError
 from nas_ctx.experiment import launch
+from nas_ctx.experiment import manager as manager_module
 from nas_ctx.experiment.credentials import netrc_of, token_in
 from tests.experiment.test_launch import experiment_file, processes_of
 from tests.rooms import tiny
@@ -162,7 +163,7 @@ def test_channels_of_the_dispatcher_and_of_other_machines_ask_too(manager: launc
 
 def test_a_channels_key_opens_that_channel_only(manager: launch.Experiment) -> None:
     """The dispatcher has it in its environment; on another machine it lies in a file."""
-    dispatcher = next(p for p in launch._family(manager.pid) if "--exp_params" in p.cmdline())
+    dispatcher = next(p for p in manager_module.family(manager.pid) if "--exp_params" in p.cmdline())
     key = dispatcher.environ()["NNI_TUNER_COMMAND_CHANNEL"].partition("channel:")[2].partition("@")[0]
     assert len(key) == 64
     for method, path, body in REQUESTS:
@@ -260,7 +261,7 @@ def test_a_stopped_experiment_is_viewed_and_resumed_under_guard(tmp_path: Path) 
             said = subprocess.run([*command, word, experiment.id, "--port", port], capture_output=True, text=True)
             assert said.returncode == 0, said.stdout + said.stderr
             assert said.stdout.endswith(f"{home / '.netrc'}\n")  # where the password is
-            again = launch._known(experiment.id, int(port), home, experiment.environment)
+            again = manager_module.known_experiment(experiment.id, int(port), home, experiment.environment)
             assert ask(again, "GET", f"{API}/experiment")[0] == 401
             assert [trial.status for trial in again.trials()] == ["SUCCEEDED"]
             assert subprocess.run([*command, "stop", experiment.id], capture_output=True).returncode == 0

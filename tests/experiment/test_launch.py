@@ -17,6 +17,7 @@ import yaml
 from nas_ctx.analysis import load_runs
 from nas_ctx.errors import InputError
 from nas_ctx.experiment import launch
+from nas_ctx.experiment import manager as manager_module
 from tests.rooms import tiny
 
 
@@ -59,7 +60,7 @@ def test_searches_as_trials_of_nnictl(rooms: Path, tmp_path: Path) -> None:
     listening: set[str] = set()
 
     def follow(experiment: launch.Experiment, trials: list[launch.Trial]) -> None:
-        for process in launch._family(experiment.pid):
+        for process in manager_module.family(experiment.pid):
             try:
                 connections = process.net_connections(kind="inet")
             except psutil.Error:
