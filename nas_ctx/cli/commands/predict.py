@@ -6,7 +6,7 @@ same validation images stand one above the other, such as regression and classif
 examples:
   nas-ctx predict work/rooms/train/consensus --out sheet.png
   nas-ctx predict work/rooms/train/baseline --images 8 --out baseline.png
-  nas-ctx predict work/nyud/single/depth/seed-0 work/nyud/single-classes/depth/seed-0 --out figure-d-2.png
+  nas-ctx predict work/regression/seed-0 work/classes/seed-0 --out both.png
 """
 
 from __future__ import annotations

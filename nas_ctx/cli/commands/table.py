@@ -9,7 +9,7 @@ examples:
   nas-ctx table work/nyud
   nas-ctx table work/nyud --layout E-1 --format latex --out table.tex
   nas-ctx table work/nyud --against "multi-task baseline" --format csv
-  nas-ctx table work/nyud/single --layout B-1 --no-tests --no-runs --quote published.csv
+  nas-ctx table work/nyud/single --layout B-1 --quote published.csv
 """
 
 from __future__ import annotations
