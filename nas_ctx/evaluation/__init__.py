@@ -2,6 +2,7 @@
 
 from nas_ctx.evaluation.heat_map import write_importance
 from nas_ctx.evaluation.importance import Drop, Importance, measure_importance
+from nas_ctx.evaluation.measures import Measure
 from nas_ctx.evaluation.quoted import read_quoted
 from nas_ctx.evaluation.results import Result, Row, gather, read_results
 from nas_ctx.evaluation.sheet import prediction_sheet
@@ -17,6 +18,7 @@ __all__ = [
     "Drop",
     "Importance",
     "Layout",
+    "Measure",
     "Result",
     "ResultTable",
     "Row",

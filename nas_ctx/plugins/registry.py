@@ -37,7 +37,7 @@ class Registry(dict[str, T]):
         group: of entry points, such as ``"nas_ctx.contexts"``; None where packages cannot offer components.
         validator: checks every component that is registered.
         base: what components make; one named by its path must declare it, see
-            :func:`~nas_ctx.plugins.validators.undeclared`.
+            ``nas_ctx.plugins.validators.undeclared``.
 
     >>> CODECS: Registry[type] = Registry("codec")
     >>> @CODECS.register("plain")
