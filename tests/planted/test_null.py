@@ -24,8 +24,8 @@ def searches(case, runs, passes):
 
 def test_a_report_on_a_null_world_says_that_nothing_dominates(tmp_path):
     said = report_of(searches("four contexts", runs=4, passes=20), tmp_path)
-    assert "no dominating choice" in said
-    assert "not a finding" in said
+    assert "too little to tell it from chance" in said, "four blocks of their own candidates cannot show more"
+    assert "Agreement is not correctness" in said
     assert "more than chance" not in said
 
 
@@ -33,8 +33,9 @@ def test_a_report_on_runs_that_all_choose_none_says_that_it_tells_nothing(tmp_pa
     runs = searches("with none and cost term", runs=2, passes=30)
     assert {choice for run in runs for choice in run.values()} == {"none"}
     said = report_of(runs, tmp_path)
-    assert "Light's kappa is undefined (0/0), since only one choice was ever made" in said
-    assert "Whether they agree for a reason cannot be told from these runs" in said
+    assert "Light's kappa within candidate sets is undefined (0/0), since only one choice was ever made" in said
+    assert "no arrangement of these choices over the blocks would agree less" in said
+    assert "the runs choose none whatever the block (8 of 8 choices)" in said
     assert "more than chance" not in said
 
 
@@ -42,7 +43,8 @@ def test_a_preference_of_all_blocks_is_named_and_not_praised(tmp_path):
     blocks = [f"{target}/{source}" for target in "ab" for source in "ab"]
     runs = [dict.fromkeys(blocks, "none") | {blocks[odd]: "local"} for odd in (0, 1, 2, 3, 0)]
     said = report_of(runs, tmp_path)
-    assert "the runs choose none whatever the block (75.0 % of all choices), and beyond that there is no dom" in said
+    assert "the runs choose none whatever the block (15 of 20 choices)" in said
+    assert "too little to tell it from chance" in said
     assert "more than chance" not in said
 
 
@@ -68,4 +70,4 @@ def test_recombined_searches_are_judged_like_repetitions():
     same, clear = [{"a/a": "x", "a/b": "x"}] * 4, [{"a/a": "x", "a/b": "y", "b/a": "z", "b/b": "x"}] * 4
     assert recombined([same, same], 2, draws=3)["with_interval"] == 0
     counted = recombined([clear, clear], 2, draws=3)
-    assert counted == {"tables": 3, "with_interval": 3, "contain_0": 0, "bca_contain_0": 0, "more_than_chance": 3}
+    assert counted == {"tables": 3, "with_interval": 0, "contain_0": 0, "bca_contain_0": 0, "more_than_chance": 3}

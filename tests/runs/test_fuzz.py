@@ -129,7 +129,7 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "table": (["table.csv"], ["report", "{in}/table.csv", *REPORT]),
     "run folder": (
         [f"search/{name}" for name in ("history.csv", "metrics.json", "environment.json", "genotype.json")],
-        ["report", "{in}/search", "{in}/again", *REPORT],
+        ["report", "{in}/search", "{in}/again", "--keep-copies", *REPORT],
     ),
     "training": (["train/metrics.json", "train/config.yaml"], ["table", "{in}/train", "--out", "{out}/table.txt"]),
     "checkpoint": (["train/checkpoints/step=1.ckpt"], ["predict", "{in}/train", "--out", "{out}/x.png"]),
@@ -275,7 +275,7 @@ def test_ids_do_not_climb_out_of_the_data_set(material: Path, tmp_path: Path, na
     shutil.copytree(material / "data", data)
     shutil.copy(next((data / "images").iterdir()), tmp_path / "outside.jpg")
     (data / "gt_sets" / "val.txt").write_text(name.format(tmp_path) + "\n")
-    with pytest.raises(InputError, match="leads out of the data set"):
+    with pytest.raises(InputError, match="points outside the data set"):
         NYUD(data, "val", {})
 
 
