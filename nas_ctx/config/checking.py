@@ -44,20 +44,28 @@ def checked(section: type[S], content: Mapping[str, Any], where: Callable[[str],
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
         raise UnknownKey(f"{where(key)}{key}: unknown key; {_known(section, path)}")
-    raise InputError(f"{where(key)}{key}: {_message(first)}")
+    raise InputError(f"{where(key)}{key}{': ' if key else ''}{_message(first)}")
 
 
 def _path(problem: ErrorDetails, content: Any) -> list[str]:
     """The keys that lead to a problem, without what pydantic puts between them: names of types, "[key]"."""
     path = []
     for part in problem["loc"]:
-        if part in content if isinstance(content, Mapping) else isinstance(part, int):
+        is_key = part in content if isinstance(content, Mapping) else isinstance(part, int) and part < len(content)
+        if is_key:
             path.append(str(part))
             content = content[part]
-    return [*path, str(problem["loc"][-1])] if problem["type"] == "missing" else path
+    return [*path, str(problem["loc"][-1])] if problem["type"] == "missing" and not _is_short(problem) else path
+
+
+def _is_short(problem: ErrorDetails) -> bool:
+    """Whether a list has too few values."""
+    return problem["type"] == "missing" and isinstance(problem["loc"][-1], int)
 
 
 def _message(problem: ErrorDetails) -> str:
+    if _is_short(problem):
+        return f"{problem['input']!r}: expected more values than {len(problem['input'])}"
     if problem["type"] == "missing":
         return "missing"
     if problem["type"] in ("model_type", "dict_type"):

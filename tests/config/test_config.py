@@ -42,6 +42,8 @@ def test_defaults_are_the_papers() -> None:
         ("search.temperature", [1, 0], "search.temperature.1: 0: input should be greater than 0"),
         ("search.evaluate", "most", "search.evaluate: 'most': input should be 'all' or 'sparse'"),
         ("data.image_size", [1, 2, 3], "data.image_size: [1, 2, 3]:"),
+        ("data.image_size", [32], "data.image_size: [32]: expected more values than 1"),
+        ("search.temperature", [], "search.temperature: []: expected more values than 0"),
         ("tasks", {}, "tasks: {}:"),
         ("data", 3, "data: 3: expected keys and values"),
     ],
