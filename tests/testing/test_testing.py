@@ -1,4 +1,4 @@
-"""The checks of `nas_ctx.testing` catch what is broken, and say why and how to mend it."""
+"""The checks of `nas_ctx.testing` catch what is broken, and say why and how to fix it."""
 
 from __future__ import annotations
 
