@@ -152,6 +152,14 @@ def _clarity(record: Reliability) -> str:
     return words
 
 
+def difference_rows(comparison: RunSetComparison) -> list[tuple[str, ...]]:
+    """Per statistic its name, both sets' values, their difference with its interval, and p."""
+    return [
+        (d.statistic.name, *(number(x, 3) for x in (d.first, d.second, d.value)), span(d.interval), number(d.test.p, 3))
+        for d in comparison.differences
+    ]
+
+
 def comparison_verdict(comparison: RunSetComparison) -> tuple[str, str]:
     """The two sets in two sentences, plain text."""
     a, b = comparison.names

@@ -8,7 +8,16 @@ from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.grid import Grid
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE
-from nas_ctx.analysis.wording import CAUTION, comparison_verdict, number, percent, span, stability_words, verdict
+from nas_ctx.analysis.wording import (
+    CAUTION,
+    comparison_verdict,
+    difference_rows,
+    number,
+    percent,
+    span,
+    stability_words,
+    verdict,
+)
 
 Row = Sequence[object]
 
@@ -64,18 +73,7 @@ def _statistics(record: Reliability) -> str:
 def comparison_markdown(comparison: RunSetComparison) -> str:
     """The comparison in brief."""
     a, b = comparison.names
-    rows = [
-        (
-            d.statistic.name,
-            number(d.first, 3),
-            number(d.second, 3),
-            number(d.value, 3),
-            span(d.interval),
-            number(d.test.p, 3),
-        )
-        for d in comparison.differences
-    ]
-    table = _table(("statistic", a, b, f"{b} − {a}", "interval", "p"), rows)
+    table = _table(("statistic", a, b, f"{b} − {a}", "interval", "p"), difference_rows(comparison))
     title = f"## {_cell(comparison.title)}"
     return "\n\n".join([title, " ".join(comparison_verdict(comparison)), CAUTION, table]) + "\n"
 

@@ -25,6 +25,7 @@ from nas_ctx.analysis.wording import (
     CAUTION,
     comparison_verdict,
     conventional,
+    difference_rows,
     number,
     percent,
     policy_words,
@@ -75,22 +76,11 @@ def comparison_page(comparison: RunSetComparison, figures: Mapping[str, Canvas])
         f"{a}: {len(comparison.first.runs)} runs · {b}: {len(comparison.second.runs)} runs · "
         f"{len(comparison.first.blocks)} blocks"
     )
-    rows = [
-        (
-            d.statistic.name,
-            number(d.first, 3),
-            number(d.second, 3),
-            number(d.value, 3),
-            span(d.interval),
-            number(d.test.p, 3),
-        )
-        for d in comparison.differences
-    ]
     return _render(
         "comparison", "Comparison of two sets of searches", comparison.title, facts, figures,
         comparison=comparison, kappa=comparison.difference(comparison.first.leading.statistic),
         percentage=comparison.difference(PERCENTAGE), deciding=comparison.deciding,
-        verdict=comparison_verdict(comparison), difference_rows=rows,
+        verdict=comparison_verdict(comparison), difference_rows=difference_rows(comparison),
     )  # fmt: skip
 
 
