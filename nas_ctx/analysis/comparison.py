@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from nas_ctx.analysis.candidates import Given
-from nas_ctx.analysis.choice_table import table_of
+from nas_ctx.analysis.choice_table import ChoiceTable, table_of
 from nas_ctx.analysis.io.checks import as_run_set
 from nas_ctx.analysis.io.runs import Note, Run, RunSet
 from nas_ctx.analysis.reliability import Reliability, record_of
@@ -66,22 +66,13 @@ def compare(
     """
     check_draws(draws)
     sets = (as_run_set(first), as_run_set(second))
-    for name, runs in zip(names, sets, strict=True):
-        if len(runs) < 2:
-            raise InputError(f"set {name} has {len(runs)} run; agreement needs at least two")
-    both = table_of([*sets[0], *sets[1]], order, candidates)
-    if len(both.blocks) < 2:
-        raise InputError(f"the two sets have only the block {both.blocks[0]!r} in common; a comparison needs two")
+    both = _common_table(sets, names, order, candidates)
     n = len(sets[0])
     records = [
         record_of(runs, both.of_runs(chosen), ties=ties, draws=draws, level=level, seed=seed, title=title)
         for runs, chosen in zip(sets, (range(n), range(n, n + len(sets[1]))), strict=True)
     ]
-    parted = tuple(
-        block
-        for block, a, b in zip(both.blocks, records[0].votes, records[1].votes, strict=True)
-        if set(a.winners) != set(b.winners)
-    )
+    parted = _parted(both.blocks, *records)
     return RunSetComparison(
         title=title,
         names=names,
@@ -95,3 +86,26 @@ def compare(
         parted=parted,
         notes=both.notes,
     )
+
+
+def _common_table(
+    sets: tuple[RunSet, RunSet], names: tuple[str, str], order: Sequence[str] | None, candidates: Given | None
+) -> ChoiceTable:
+    """The choices of all runs, those of the first set before those of the second.
+
+    Raises:
+        InputError: there are too few runs, or too few blocks in common.
+    """
+    for name, runs in zip(names, sets, strict=True):
+        if len(runs) < 2:
+            raise InputError(f"set {name} has {len(runs)} run; agreement needs at least two")
+    both = table_of([*sets[0], *sets[1]], order, candidates)
+    if len(both.blocks) < 2:
+        raise InputError(f"the two sets have only the block {both.blocks[0]!r} in common; a comparison needs two")
+    return both
+
+
+def _parted(blocks: Sequence[str], first: Reliability, second: Reliability) -> tuple[str, ...]:
+    """The blocks whose votes have other winners in one set than in the other."""
+    votes = zip(blocks, first.votes, second.votes, strict=True)
+    return tuple(block for block, a, b in votes if set(a.winners) != set(b.winners))
