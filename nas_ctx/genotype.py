@@ -76,7 +76,9 @@ class Genotype(Mapping[str, Choice]):
         {'a/b': ('none', 'local')}
         """
         recorded = self._meta.get("candidates", {})
-        if not isinstance(recorded, Mapping) or not all(isinstance(of, list | tuple) for of in recorded.values()):
+        if not isinstance(recorded, Mapping) or not all(
+            isinstance(values, list | tuple) for values in recorded.values()
+        ):
             raise InputError(f"meta: candidates: expected an object of blocks and lists, got {recorded!r}")
         return {
             block: tuple(tuple(value) if isinstance(value, list) else value for value in values)
@@ -234,12 +236,12 @@ def parse_json(text: str, name: str) -> object:
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made: dict[str, Any] = {}
+        content: dict[str, Any] = {}
         for key, value in pairs:
-            if key in made:
+            if key in content:
                 raise InputError(f"{name}: key {key!r} appears twice")
-            made[key] = value
-        return made
+            content[key] = value
+        return content
 
     def refuse(constant: str) -> None:
         raise InputError(f"{name}: {constant} is not JSON")

@@ -21,7 +21,7 @@ from designs import DESIGNS, Design
 
 from nas_ctx.analysis import PERCENTAGE, chance_test, random_policy, set_difference
 from nas_ctx.analysis.results import result_of
-from nas_ctx.analysis.standing import standing_of
+from nas_ctx.analysis.significance import standing_of
 from nas_ctx.analysis.stats.catalogue import leading
 from nas_ctx.files import write_text
 

@@ -18,7 +18,7 @@ from nas_ctx.analysis.reliability import Reliability, reliability
 from nas_ctx.analysis.report.writing import write_comparison, write_report
 from nas_ctx.analysis.results import StatisticResult
 from nas_ctx.analysis.scores import RunScores
-from nas_ctx.analysis.standing import Standing
+from nas_ctx.analysis.significance import Standing
 from nas_ctx.analysis.stats.agreement import (
     Parts,
     cohens_kappa,

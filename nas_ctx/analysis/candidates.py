@@ -72,14 +72,14 @@ def read_candidates(path: Path) -> Given:
         return _listed(content, f"{path}")
     if not isinstance(content, dict) or not content:
         raise InputError(f"{path}: expected a list of candidates, or an object of blocks and lists of candidates")
-    found = {}
+    by_block = {}
     for block, values in content.items():
         if isinstance(values, dict):
             if values.get("_type") != "choice":
                 raise InputError(f"{path}: block {block!r}: expected the _type 'choice', got {values.get('_type')!r}")
             values = values.get("_value")
-        found[block] = _listed(values, f"{path}: block {block!r}")
-    return found
+        by_block[block] = _listed(values, f"{path}: block {block!r}")
+    return by_block
 
 
 def _listed(values: object, where: str) -> list[Choice]:
@@ -111,7 +111,7 @@ def _labels(values: Iterable[Choice]) -> tuple[Label, ...]:
 
 def _recorded(runs: Sequence[Run], blocks: Sequence[str]) -> KnownCandidates | None:
     """What the runs recorded: the candidates of a block are all that any run had. None unless every block has some."""
-    found: dict[str, tuple[Label, ...]] = {}
+    by_block: dict[str, tuple[Label, ...]] = {}
     sources: dict[str, None] = {}
     for block in blocks:
         values: list[Any] = []
@@ -122,8 +122,8 @@ def _recorded(runs: Sequence[Run], blocks: Sequence[str]) -> KnownCandidates | N
                 sources[own[1]] = None
         if not values:
             return None
-        found[block] = _labels(values)
-    return KnownCandidates(found, " and ".join(sources))
+        by_block[block] = _labels(values)
+    return KnownCandidates(by_block, " and ".join(sources))
 
 
 def _paper(runs: Sequence[Run], blocks: Sequence[str]) -> KnownCandidates | None:

@@ -92,13 +92,13 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None, candidates
         )
     known = candidates_of(runs, all_blocks, candidates)
     rows = [[label_of(run.genotype[b]) if b in run.genotype else None for b in all_blocks] for run in runs]
-    found = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
-    texts = _texts(found.labels)
-    possible = {key_of(label): label for of in known.by_block.values() for label in of}
-    ranks = _ranks(texts, found.labels, order, _texts(list(possible.values())))
+    matrix = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
+    texts = _texts(matrix.labels)
+    possible = {key_of(label): label for labels in known.by_block.values() for label in labels}
+    ranks = _ranks(texts, matrix.labels, order, _texts(list(possible.values())))
     moved = sorted(range(len(texts)), key=ranks.__getitem__)
     renumbered = np.array([*np.argsort(moved), -1], dtype=np.int64)  # the -1 of a missing rating finds the last
-    whole = RatingMatrix(renumbered[found.codes], tuple(found.labels[old] for old in moved))
+    whole = RatingMatrix(renumbered[matrix.codes], tuple(matrix.labels[old] for old in moved))
     if known.by_block:
         whole = replace(whole, candidates=Candidates.of(known.by_block[block] for block in all_blocks))
     return ChoiceTable(

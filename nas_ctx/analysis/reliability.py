@@ -20,7 +20,7 @@ from nas_ctx.analysis.io.checks import as_run_set
 from nas_ctx.analysis.io.runs import COPY, Note, Run, RunSet
 from nas_ctx.analysis.results import StatisticResult, statistic_results
 from nas_ctx.analysis.scores import RunScores, run_scores
-from nas_ctx.analysis.standing import Standing, standing_of
+from nas_ctx.analysis.significance import Standing, standing_of
 from nas_ctx.analysis.stats.agreement import cohens_kappa, pair_counts
 from nas_ctx.analysis.stats.catalogue import KRIPPENDORFF, Statistic, leading
 from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test, check_draws
@@ -140,12 +140,12 @@ class Reliability:
 
         A network is made of the choices of all blocks, also of those without effect.
         """
-        found = {}
+        majority = {}
         for block in dict.fromkeys(block for run in self.runs for block in run.inactive if block not in self.blocks):
             active = [run.genotype[block] for run in self.runs if block in run.genotype]
             choices = active or [run.inactive[block] for run in self.runs if block in run.inactive]
-            found[block] = Counter(choices).most_common(1)[0][0]
-        return found
+            majority[block] = Counter(choices).most_common(1)[0][0]
+        return majority
 
     def result(self, statistic: Statistic) -> StatisticResult:
         return next(result for result in self.results if result.statistic is statistic)

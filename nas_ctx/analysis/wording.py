@@ -9,7 +9,7 @@ from nas_ctx.analysis.candidates import ASSUMED
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.results import StatisticResult
-from nas_ctx.analysis.standing import Standing, kappa_of
+from nas_ctx.analysis.significance import Standing, kappa_of
 from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, PERCENTAGE, landis_koch
 from nas_ctx.analysis.stats.intervals import Interval
 from nas_ctx.analysis.stats.permutation import SIGNIFICANCE
@@ -69,17 +69,17 @@ def verdict(record: Reliability) -> tuple[str, str]:
         f"comparisons over {_blocks(len(record.blocks))}{chance}; "
         f"{_kappa_words(record, kappa)}."
     )
-    found = record.standing
-    if found is Standing.BEYOND_CHANCE:
+    standing = record.standing
+    if standing is Standing.BEYOND_CHANCE:
         return first, f"This is more than chance would give ({probability(record.test.p)}); {_clarity(record)}."
-    if found is Standing.BEYOND_UNIFORM:
+    if standing is Standing.BEYOND_UNIFORM:
         assert record.policy is not None
         return first, (
             f"This is more than independent uniform draws would give ({probability(record.policy.p)}); whether it is "
             "more than preferences that hold whatever the block cannot be told, since blocks have candidates of their "
             f"own; {_clarity(record)}."
         )
-    if found is Standing.TOO_FEW:
+    if standing is Standing.TOO_FEW:
         return first, f"This is too little to tell it from chance: {_what_is_lacking(record)}{_preference(record)}."
     interval = kappa.interval
     contains = " and the interval contains 0" if interval is not None and interval.contains(0) else ""
@@ -173,22 +173,22 @@ def comparison_verdict(comparison: RunSetComparison) -> tuple[str, str]:
 
 def _difference_words(comparison: RunSetComparison) -> str:
     """Whether the sets differ, on which grounds; what was tested, where that cannot be the leading kappa."""
-    found, test = comparison.deciding, comparison.deciding.test
-    share = found.statistic is PERCENTAGE
-    name = "percentage agreement (a pair of runs has no kappa)" if share else found.statistic.name
-    interval = f"interval over runs and blocks {span(found.interval)}, " if found.interval else ""
+    difference, test = comparison.deciding, comparison.deciding.test
+    share = difference.statistic is PERCENTAGE
+    name = "percentage agreement (a pair of runs has no kappa)" if share else difference.statistic.name
+    interval = f"interval over runs and blocks {span(difference.interval)}, " if difference.interval else ""
     how = "all divisions" if test.exact else f"{test.divisions} random divisions"
     words = (
-        f"The difference in {name} is {number(found.value)} ({interval}{probability(test.p)} among {how} of the runs "
-        "into two such sets)"
+        f"The difference in {name} is {number(difference.value)} ({interval}{probability(test.p)} among {how} of the "
+        "runs into two such sets)"
     )
     if not test.can_tell:
         return (
             f"{words}: too few runs to tell, for p could not be below {test.least_p:.2g} however far the sets differed"
         )
-    if not found.apart:
+    if not difference.apart:
         return f"{words}: this does not tell them apart"
-    return f"{words}: {comparison.names[1] if found.value > 0 else comparison.names[0]} agrees with itself more"
+    return f"{words}: {comparison.names[1] if difference.value > 0 else comparison.names[0]} agrees with itself more"
 
 
 def _same_votes(comparison: RunSetComparison) -> str:

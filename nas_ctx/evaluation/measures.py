@@ -26,15 +26,15 @@ def measures(result: Result) -> dict[str, Measure]:
     Raises:
         InputError: a custom task that ``environment.json`` does not tell of, as in runs of 0.1.0.
     """
-    found = {}
+    by_task = {}
     for name, options in result.config.tasks.items():
         kind = str(options.get("type", name))
         if is_path(kind) or kind not in TASKS:
-            found[name] = _recorded(result, name)
+            by_task[name] = _recorded(result, name)
         else:
             task = make_tasks({name: options})[name]
-            found[name] = Measure(task.metric_name, task.higher_is_better)
-    return found
+            by_task[name] = Measure(task.metric_name, task.higher_is_better)
+    return by_task
 
 
 def _recorded(result: Result, name: str) -> Measure:

@@ -113,11 +113,11 @@ def _value(mutable: Any, choice: Any, label: str, name: str) -> Any:
     if not isinstance(mutable, Categorical | CategoricalMultiple):
         return choice
     chosen = list(choice) if several and isinstance(choice, list | tuple) else [choice]
-    found = []
+    values = []
     for one in chosen:
         same = [value for value in mutable.values if value == one or (isinstance(value, list) and tuple(value) == one)]
         if not same:
             known = ", ".join(map(str, mutable.values))
             raise InputError(f"{name}: block {label!r}: {one!r} is no choice there; known: {known}")
-        found.append(same[0])
-    return found if several else found[0]
+        values.append(same[0])
+    return values if several else values[0]

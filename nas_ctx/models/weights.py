@@ -168,11 +168,11 @@ def _in_package(name: str) -> Path:
         installed = {str(package.metadata["Name"]) for package in metadata.distributions()}
         hint = suggestion(name, installed)
         raise InputError(f"model.weights: {PACKAGE}{name}: no such package is installed{hint}") from None
-    found = [Path(str(file.locate())) for file in files if file.suffix in SUFFIXES]
-    if len(found) != 1:
-        names = ", ".join(path.name for path in found[:3]) or "none"
+    weight_files = [Path(str(file.locate())) for file in files if file.suffix in SUFFIXES]
+    if len(weight_files) != 1:
+        names = ", ".join(path.name for path in weight_files[:3]) or "none"
         raise InputError(f"model.weights: {PACKAGE}{name}: expected a package with one file of weights, found {names}")
-    return found[0]
+    return weight_files[0]
 
 
 def _state(path: Path, source: str) -> dict[str, Tensor]:

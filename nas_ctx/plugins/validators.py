@@ -75,13 +75,13 @@ def undeclared(component: object, base: type) -> str | None:
     """
     while isinstance(component, functools.partial):
         component = component.func
-    made = component
+    product = component
     if not inspect.isclass(component):
         try:
-            made = typing.get_type_hints(component).get("return")
+            product = typing.get_type_hints(component).get("return")
         except (NameError, TypeError, AttributeError):  # names that are imported for type checkers only
-            made = None
-    if inspect.isclass(made) and issubclass(made, base):
+            product = None
+    if inspect.isclass(product) and issubclass(product, base):
         return None
     if inspect.isclass(component):
         return f"expected a subclass of {base.__name__}, got {_described(component)}"

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from nas_ctx.runs.run import describe as describe
     from nas_ctx.runs.run import search as search
     from nas_ctx.runs.run import train as train
+    from nas_ctx.runs.started import is_first_process as is_first_process
     from nas_ctx.runs.trained import Trained as Trained
     from nas_ctx.runs.trained import load_trained as load_trained
-    from nas_ctx.runs.trainer import is_first_process as is_first_process
 
-_LATER = {"describe": "run", "search": "run", "train": "run", "is_first_process": "trainer"}
+_LATER = {"describe": "run", "search": "run", "train": "run", "is_first_process": "started"}
 _LATER |= dict.fromkeys(("Trained", "load_trained"), "trained")
 
 __all__ = [

@@ -15,7 +15,7 @@ from pathlib import Path
 KEPT = 2
 """How many a run keeps."""
 REQUIRED = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "epoch", "global_step", "run"}
-UNSEALED = (
+WITHOUT_DIGEST = (
     "has no digest, so that nobody knows whether it is whole; those of version 0.1.0 have none, and "
     "networks with contexts are others since version 0.1.0: begin again"
 )
@@ -76,7 +76,7 @@ def fault_of(path: Path, differing: Callable[[str], list[str]] | None = None) ->
 def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | None:
     import torch
 
-    from nas_ctx.runs import seal
+    from nas_ctx.runs.digest import KEY, digest, not_a_number
 
     if not path.is_file():
         return "is no file"  # a pipe would be waited for
@@ -93,11 +93,11 @@ def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | No
     different = [] if differing is None else differing(str(content["run"]))
     if different:
         return f"of another run ({', '.join(different[:4])} differ)"
-    if differing is not None and seal.KEY not in content:
-        return UNSEALED
-    if seal.KEY in content and content[seal.KEY] != seal.digest(content):
+    if differing is not None and KEY not in content:
+        return WITHOUT_DIGEST
+    if KEY in content and content[KEY] != digest(content):
         return "changed since it was written: its content does not have its digest"
     if content["global_step"] != step_of(path):
         return f"named for another step than its own, {content['global_step']}"
-    bad = seal.not_a_number({key: content[key] for key in ("state_dict", "optimizer_states")})
+    bad = not_a_number({key: content[key] for key in ("state_dict", "optimizer_states")})
     return None if bad is None else f"{bad} holds values that are not numbers"

@@ -5,34 +5,26 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from typing import Any
 
 import pytorch_lightning as pl
 from nni.nas.evaluator.pytorch import Trainer
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from nas_ctx.config import Config, check_config, differences
+from nas_ctx.config import check_config, differences
 from nas_ctx.config.safe_yaml import parse_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.runs.callbacks.log import RunLog, log
-from nas_ctx.runs.callbacks.progress import Progress, Report, StepSeeds
+from nas_ctx.runs.callbacks.progress import Progress, StepSeeds
 from nas_ctx.runs.callbacks.saving import SaveCheckpoints
 from nas_ctx.runs.callbacks.stepbar import StepBar
-from nas_ctx.runs.checkpoints import UNSEALED, newest_whole, set_aside
-from nas_ctx.runs.folder import RunFolder
-from nas_ctx.runs.seal import SealedIO
-from nas_ctx.runs.stopping import StopRequest
+from nas_ctx.runs.checkpoints import WITHOUT_DIGEST, newest_whole, set_aside
+from nas_ctx.runs.digest import DigestIO
+from nas_ctx.runs.started import StartedRun, is_first_process
 
 
-def is_first_process() -> bool:
-    """Whether this is the process, of those of a distributed run, that writes and speaks for all."""
-    return bool(rank_zero_only.rank == 0)
-
-
-def make_trainer(
-    config: Config, folder: RunFolder, stop: StopRequest, report: Report | None, progress: bool, *, clip: bool
-) -> pl.Trainer:
+def make_trainer(run: StartedRun[Any], *, clip: bool) -> pl.Trainer:
     """The trainer of a run; ``clip`` says whether it clips gradients. (In a search the strategy does.)"""
-    training = config.training
+    training = run.config.training
     strategy = training.strategy
     if strategy == "auto" and training.devices > 1:
         strategy = "ddp_find_unused_parameters_true"  # blocks that are decided stop using parameters
@@ -51,13 +43,13 @@ def make_trainer(
             strategy=strategy,
             sync_batchnorm=training.sync_batchnorm,
             use_distributed_sampler=False,  # our loaders part the data among the processes themselves
-            callbacks=_callbacks(config, folder, stop, report, progress),
-            plugins=[SealedIO()],
+            callbacks=_callbacks(run),
+            plugins=[DigestIO()],
             enable_checkpointing=False,  # ours is a callback
             logger=False,
             enable_progress_bar=False,  # ours is a callback
             enable_model_summary=False,
-            default_root_dir=folder.path,
+            default_root_dir=run.folder.path,
         )
     except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
         raise InputError(f"training: {error}") from None
@@ -67,25 +59,23 @@ def make_trainer(
     return trainer
 
 
-def _callbacks(
-    config: Config, folder: RunFolder, stop: StopRequest, report: Report | None, progress: bool
-) -> list[pl.Callback]:
+def _callbacks(run: StartedRun[Any]) -> list[pl.Callback]:
     callbacks: list[pl.Callback] = [
-        StepSeeds(config.seed),
-        Progress(folder, report),
-        SaveCheckpoints(config, folder, stop),
+        StepSeeds(run.config.seed),
+        Progress(run.folder, run.report),
+        SaveCheckpoints(run.config, run.folder, run.stop),
     ]
-    return [*callbacks, *([RunLog()] if is_first_process() else []), *([StepBar()] if progress else [])]
+    return [*callbacks, *([RunLog()] if is_first_process() else []), *([StepBar()] if run.progress else [])]
 
 
-def resume_from(folder: RunFolder, config: Config) -> str | None:
+def resume_from(run: StartedRun[Any]) -> str | None:
     """The newest whole checkpoint of an unfinished run; others are named and set aside. None starts anew."""
 
     def differing(text: str) -> list[str]:
-        return differences(check_config(parse_yaml(text), "its configuration"), config)
+        return differences(check_config(parse_yaml(text), "its configuration"), run.config)
 
-    path, refused = newest_whole(folder.checkpoints, differing)
-    if path is None and UNSEALED in refused.values():
+    path, refused = newest_whole(run.folder.checkpoints, differing)
+    if path is None and WITHOUT_DIGEST in refused.values():
         raise InputError("; ".join(f"{bad}: {fault}" for bad, fault in refused.items()))
     for bad, fault in refused.items() if is_first_process() else ():
         line = f"{bad}: {fault}; now {set_aside(bad).name}; {'using ' + path.name if path else 'starting anew'}"

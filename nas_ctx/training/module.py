@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nas_ctx.config import TrainingConfig
 from nas_ctx.errors import InputError
-from nas_ctx.search.finite import BadSteps, all_finite, clip
+from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
 from nas_ctx.tasks import Task
 from nas_ctx.training.execution import arrange
 from nas_ctx.training.networks import misfit

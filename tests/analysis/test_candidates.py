@@ -24,7 +24,7 @@ from nas_ctx.analysis import (
     verdict,
 )
 from nas_ctx.analysis.report.report_json import report_json
-from nas_ctx.analysis.standing import Standing
+from nas_ctx.analysis.significance import Standing
 from nas_ctx.analysis.wording import policy_words
 from nas_ctx.cli import main
 from nas_ctx.context_types import CONTEXT_NAMES

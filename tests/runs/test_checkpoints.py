@@ -15,7 +15,7 @@ import torch
 from nas_ctx import runs
 from nas_ctx.config import to_yaml
 from nas_ctx.errors import InputError
-from nas_ctx.runs import checkpoints, seal
+from nas_ctx.runs import checkpoints, digest
 from tests.rooms import tiny_config
 from tests.runs.processes import contents, same
 
@@ -146,7 +146,7 @@ def test_a_run_falls_back_with_a_note_and_ends_the_same(
 def test_weights_that_are_not_numbers_are_refused_however_they_were_written(whole: Path, tmp_path: Path) -> None:
     content = torch.load(whole / "checkpoints" / "step=6.ckpt", weights_only=True)
     next(iter(content["state_dict"].values())).fill_(torch.nan)
-    seal.SealedIO().save_checkpoint(content, tmp_path / "step=6.ckpt")
+    digest.DigestIO().save_checkpoint(content, tmp_path / "step=6.ckpt")
     assert "holds values that are not numbers" in str(checkpoints.fault_of(tmp_path / "step=6.ckpt"))
 
 

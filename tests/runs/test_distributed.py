@@ -23,7 +23,7 @@ from nas_ctx import runs
 from nas_ctx.config import to_yaml
 from nas_ctx.data.loading import BatchStream, batches_of
 from nas_ctx.errors import InputError
-from nas_ctx.runs.seal import SealedIO
+from nas_ctx.runs.digest import DigestIO
 from tests.rooms import tiny, tiny_config
 from tests.runs.distributed_job import STANDING_STILL
 from tests.runs.processes import as_json, contents, same
@@ -96,7 +96,7 @@ def test_two_processes_search_as_one(rooms: Path, tmp_path: Path) -> None:
     (tmp_path / "alone" / "metrics.json").unlink()
     for path in (tmp_path / "alone" / "checkpoints").iterdir():
         state = torch.load(path, weights_only=True)
-        SealedIO().save_checkpoint(state | {"run": state["run"].replace("devices: 2", "devices: 1")}, path)
+        DigestIO().save_checkpoint(state | {"run": state["run"].replace("devices: 2", "devices: 1")}, path)
     alone = tiny_config(rooms, tmp_path / "alone", **SEARCH)
     (tmp_path / "alone" / "config.yaml").write_text(to_yaml(alone))
     runs.search(alone, progress=False)

@@ -19,7 +19,7 @@ from nas_ctx.analysis.report.figures.canvas import Canvas
 from nas_ctx.analysis.report.figures.svg import inline_svg
 from nas_ctx.analysis.report.palette import THEME
 from nas_ctx.analysis.results import StatisticResult
-from nas_ctx.analysis.standing import kappa_of
+from nas_ctx.analysis.significance import kappa_of
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE, SCALE_SOURCE
 from nas_ctx.analysis.wording import (
     CAUTION,

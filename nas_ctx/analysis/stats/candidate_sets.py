@@ -54,9 +54,11 @@ def _within(parts: PartsFunction, blocks: RatingMatrix, weights: Floats) -> Part
         here = weights[:, members]
         size = here.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = parts(part, here)
-        chance = np.where(np.isnan(found.chance), 1.0, found.chance)  # a block with one candidate leaves no room
-        gained += size * np.where(size > 0, found.observed - chance, 0.0)
+            agreement = parts(part, here)
+        chance = np.where(
+            np.isnan(agreement.chance), 1.0, agreement.chance
+        )  # a block with one candidate leaves no room
+        gained += size * np.where(size > 0, agreement.observed - chance, 0.0)
         room += size * np.where(size > 0, 1 - chance, 0.0)
     observed = weights @ agreeing_pairs(blocks) / (total * blocks.n_runs * (blocks.n_runs - 1))
     with np.errstate(invalid="ignore", divide="ignore"):

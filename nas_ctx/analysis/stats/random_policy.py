@@ -112,6 +112,6 @@ def agreeing_pairs_of(n_runs: int, n_choices: int) -> Floats:
             share = 1 / math.factorial(votes) / float(n_choices) ** votes
             grown[votes:, more:] += share * power[: n_runs + 1 - votes, : pairs + 1 - more]
         power = grown
-    found: Floats = power[n_runs] * math.factorial(n_runs)
-    found.setflags(write=False)
-    return found
+    probabilities: Floats = power[n_runs] * math.factorial(n_runs)
+    probabilities.setflags(write=False)
+    return probabilities

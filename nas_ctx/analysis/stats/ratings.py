@@ -177,19 +177,21 @@ def _numbered(ratings: Any) -> RatingMatrix:
     return _of_rows(ratings)
 
 
-def _with_candidates(made: RatingMatrix, candidates: Sequence[Iterable[Label]]) -> RatingMatrix:
-    listed = [list(of) for of in candidates]
-    if len(listed) != made.n_blocks:
-        raise InputError(f"candidates are given for {len(listed)} blocks, but there are {made.n_blocks}")
-    keys = [key_of(label) for label in made.labels]
+def _with_candidates(matrix: RatingMatrix, candidates: Sequence[Iterable[Label]]) -> RatingMatrix:
+    listed = [list(own) for own in candidates]
+    if len(listed) != matrix.n_blocks:
+        raise InputError(f"candidates are given for {len(listed)} blocks, but there are {matrix.n_blocks}")
+    keys = [key_of(label) for label in matrix.labels]
     every = set()
-    for block, of in enumerate(listed):
-        known = {key_of(plain(value)) for value in of}
+    for block, own in enumerate(listed):
+        known = {key_of(plain(value)) for value in own}
         every |= known
-        for code in np.unique(made.codes[:, block]).tolist():
+        for code in np.unique(matrix.codes[:, block]).tolist():
             if code >= 0 and keys[code] not in known:
-                raise InputError(f"block {block} has the label {made.labels[code]!r}, which is none of its candidates")
-    return replace(made, candidates=Candidates.of(listed), possible=len(every))
+                raise InputError(
+                    f"block {block} has the label {matrix.labels[code]!r}, which is none of its candidates"
+                )
+    return replace(matrix, candidates=Candidates.of(listed), possible=len(every))
 
 
 def _of_numbers(ratings: npt.NDArray[Any]) -> RatingMatrix:

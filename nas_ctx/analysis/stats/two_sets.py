@@ -73,8 +73,8 @@ def set_difference(
     >>> from nas_ctx.analysis import PERCENTAGE
     >>> from nas_ctx.analysis.stats.ratings import rating_matrix
     >>> both = rating_matrix([["a", "b"]] * 4 + [["a", "c"], ["c", "b"], ["b", "a"], ["d", "d"]])
-    >>> found = set_difference(both, 4, PERCENTAGE)
-    >>> round(found.value, 3), found.test.p == 2 / 70, found.test.exact
+    >>> difference = set_difference(both, 4, PERCENTAGE)
+    >>> round(difference.value, 3), difference.test.p == 2 / 70, difference.test.exact
     (-1.0, True, True)
     """
     runs = range(both.n_runs)

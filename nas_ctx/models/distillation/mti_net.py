@@ -98,15 +98,15 @@ class AttentiveDistillation(nn.Module):
         self.gates, self.messages = between(), between()
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        found = {}
+        distilled = {}
         for target, own in features.items():
             gates, messages = self.gates.get_submodule(target), self.messages.get_submodule(target)
-            found[target] = own
+            distilled[target] = own
             for source, x in features.items():
                 if source != target:
                     gate = gates.get_submodule(source)(x).sigmoid()
-                    found[target] = found[target] + gate * messages.get_submodule(source)(x)
-        return found
+                    distilled[target] = distilled[target] + gate * messages.get_submodule(source)(x)
+        return distilled
 
 
 class Scale(nn.Module):
@@ -170,13 +170,13 @@ class MTINet(nn.Module):
     def forward(self, image: Tensor) -> dict[str, dict[str, Tensor]]:
         """Image (B, 3, H, W) to ``{"final": ..., "auxiliary": {}, "initial": ...}``, "initial" empty in evaluation."""
         maps = self.backbone.maps(image)
-        found: list[dict[str, Tensor]] = [{} for _ in maps]
+        features: list[dict[str, Tensor]] = [{} for _ in maps]
         coarser: Features | None = None
         for place in reversed(range(len(maps))):
-            found[place] = self.scales[place](maps[place], coarser)
-            coarser = self.propagations[place - 1](found[place]) if place else None
-        initial = self._initial(found, image) if self.training else {}
-        distilled = [scale.get_submodule("distillation")(x) for scale, x in zip(self.scales, found, strict=True)]
+            features[place] = self.scales[place](maps[place], coarser)
+            coarser = self.propagations[place - 1](features[place]) if place else None
+        initial = self._initial(features, image) if self.training else {}
+        distilled = [scale.get_submodule("distillation")(x) for scale, x in zip(self.scales, features, strict=True)]
         size = maps[0].shape[2:]
         final = {}
         for task in self.tasks:
@@ -185,13 +185,13 @@ class MTINet(nn.Module):
             final[task] = upsampled(self.backbone.cropped(logits, image), image)
         return {"final": final, "auxiliary": {}, "initial": initial}
 
-    def _initial(self, found: Sequence[Features], image: Tensor) -> dict[str, Tensor]:
-        finest = found[0][self.tasks[0]].shape[2:]
+    def _initial(self, features: Sequence[Features], image: Tensor) -> dict[str, Tensor]:
+        finest = features[0][self.tasks[0]].shape[2:]
         initial = {}
         for task in self.tasks:
             logits = [
                 _resized(scale.get_submodule(f"predictions.{task}")(x[task]), finest)
-                for scale, x in zip(self.scales, found, strict=True)
+                for scale, x in zip(self.scales, features, strict=True)
             ]
             initial[task] = torch.stack([upsampled(self.backbone.cropped(x, image), image) for x in logits])
         return initial

@@ -33,8 +33,8 @@ class GuidedMessages(nn.Module):
 
     def forward(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Per task (B, channels, h, w) to the same."""
-        found = {}
+        distilled = {}
         for target, own in features.items():
             messages = [self.messages[f"{target}/{s}"](x) for s, x in features.items() if s != target]
-            found[target] = own + self.gates[target](own).sigmoid() * torch.stack(messages).sum(0)
-        return found
+            distilled[target] = own + self.gates[target](own).sigmoid() * torch.stack(messages).sum(0)
+        return distilled

@@ -66,13 +66,13 @@ class PatternStructureDiffusion(nn.Module):
     def _diffused(self, task: str, features: Tensor, structures: Mapping[str, Tensor]) -> Tensor:
         mixed = matched(structures[task], list(structures.values()), self.sharpness[task])
         values = self.values[task](features)
-        found = []
+        spreads = []
         for structure in (structures[task], mixed):
             spread = values
             for _ in range(self.order):
                 spread = window_sum(structure, spread)
-            found.append(spread)
-        return self.dropout(features + self.outputs[task](torch.cat(found, 1)))
+            spreads.append(spread)
+        return self.dropout(features + self.outputs[task](torch.cat(spreads, 1)))
 
 
 def matched(own: Tensor, structures: Sequence[Tensor], sharpness: Tensor) -> Tensor:

@@ -13,8 +13,8 @@ from nni.nas.oneshot.pytorch.base_lightning import BaseOneShotLightningModule
 from torch import Tensor, optim
 
 from nas_ctx.config.search_settings import SearchSettings
+from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
 from nas_ctx.search.choice import Choice, Choices, Decision
-from nas_ctx.search.finite import BadSteps, all_finite, clip
 from nas_ctx.search.history import HistoryWriter
 from nas_ctx.search.schedule import LinearSchedule
 from nas_ctx.search.supernet.layer import freeze_pruned

@@ -109,9 +109,9 @@ def _shortened(path: str) -> str:
     >>> _shortened("M 1.23456 0 \\nL 2.500001 -0.1")
     'M 1.23 0 L 2.5 -0.1'
     """
-    return re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), " ".join(path.split()))
+    return re.sub(r"-?\d+\.\d+", lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), " ".join(path.split()))
 
 
-def _variable(found: re.Match[str]) -> str:
-    colour = found[0]
+def _variable(match: re.Match[str]) -> str:
+    colour = match[0]
     return f"var(--{THEME[colour][0]})" if colour in THEME else colour

@@ -1,4 +1,4 @@
-"""A digest over all that a checkpoint holds: one whose content was changed is known, whatever it still looks like."""
+"""Checkpoints with a digest of their content, by which a changed or damaged one is recognised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor
 KEY = "digest"
 
 
-class SealedIO(TorchCheckpointIO):
+class DigestIO(TorchCheckpointIO):
     """Writes checkpoints as Lightning does, with their :func:`digest` among their keys."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
@@ -61,5 +61,5 @@ def not_a_number(content: Mapping[str, Any]) -> str | None:
     >>> not_a_number({"a": torch.tensor([1.0, float("nan")])})
     "/'a'"
     """
-    found = leaves(content)
-    return next((p for p, v in found if isinstance(v, Tensor) and v.is_floating_point() and v.isnan().any()), None)
+    places = leaves(content)
+    return next((p for p, v in places if isinstance(v, Tensor) and v.is_floating_point() and v.isnan().any()), None)

@@ -33,8 +33,8 @@ def standing_of(test: ChanceTest, kappa: StatisticResult, policy: RandomPolicy |
     """
     if test.can_tell:
         above = kappa.interval is None or kappa.interval.low > 0
-        found = test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0
-        return Standing.BEYOND_CHANCE if found else Standing.CHANCE
+        beyond = test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0
+        return Standing.BEYOND_CHANCE if beyond else Standing.CHANCE
     if kappa.statistic is BRENNAN_PREDIGER and policy is not None and policy.p < SIGNIFICANCE:
         return Standing.BEYOND_UNIFORM
     return Standing.TOO_FEW
