@@ -25,7 +25,8 @@ from nas_ctx.tasks import make_tasks
 from nas_ctx.training.networks import build_network
 
 BASELINE = "baseline"
-NETWORKS = ["global", "local", "t-label", "s-label", "cross-stitch", "nddr", "pad-net", "mti-net", "psd"]
+CONTEXTS = ["global", "local", "t-label", "s-label"]
+NETWORKS = [*CONTEXTS, "cross-stitch", "nddr", "pad-net", "attentive", "pattern-affinity", "mti-net", "psd"]
 TASKS: dict[str, dict[str, Any]] = {"semseg": {"classes": 40}, "depth": {}, "normals": {}, "edge": {}}
 
 

@@ -27,6 +27,8 @@ import psutil
 PROGRAM = Path(sys.executable).parent / "nas-ctx"
 HERE = Path("experiments/rooms")
 CONSENSUS = "report/consensus.json"
+CONTEXTS = ("global", "local", "t-label", "s-label")
+DISTILLATIONS = ("cross-stitch", "nddr", "pad-net", "attentive", "pattern-affinity")
 STARTING = threading.RLock()
 STOPPED = threading.Event()
 WARM_UP = {"model.start_from": "null", "training.steps": 240, "training.lr": 0.03, "search.warmup_steps": 240,
@@ -41,12 +43,12 @@ def rows(work: Path) -> dict[str, list[str]]:
     return {
         **{f"single/{task}": [f"tasks={{{task}: {options}}}"] for task, options in TASKS.items()},
         "baseline": [],
-        **{f"everywhere/{name}": [f"model.blocks={name}"] for name in ("global", "local", "t-label", "s-label")},
+        **{f"everywhere/{name}": [f"model.blocks={name}"] for name in CONTEXTS},
         "atrc": [voted],
         "atrc-no-self-attention": [voted, "model.self_attention=false"],
         **{f"true-{name}": [f"model.blocks={name}", "model.true_regions=true"] for name in ("t-label", "s-label")},
         **{f"single-classes/{task}": [f"tasks={{{task}: {options}}}"] for task, options in CLASSES.items()},
-        **{f"distillation/{name}": [f"model.distillation={name}"] for name in ("cross-stitch", "nddr", "pad-net")},
+        **{f"distillation/{name}": [f"model.distillation={name}"] for name in DISTILLATIONS},
         "random": ["model.blocks=random"],
         "mti-net": ["model.blocks=mti-net"],
         "psd": ["model.blocks=psd"],

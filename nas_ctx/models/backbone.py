@@ -152,6 +152,9 @@ def _timm(
         fusion = arguments.pop("fusion", "nearest")
         if fusion not in ("nearest", "bilinear"):
             raise InputError(f"model.backbone_options.fusion: {fusion!r}: expected nearest or bilinear")
+    elif "fusion" in arguments:
+        remedy = "set model.backbone_options too, to {} for none"
+        raise InputError(f"model.backbone_options.fusion: is for HRNets, and model.backbone is {name!r}: {remedy}")
     try:
         loading: dict[str, Any] = {"pretrained": pretrained}
         if weights is not None:

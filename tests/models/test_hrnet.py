@@ -80,3 +80,9 @@ def test_timm_s_own_stays_the_default() -> None:
 def test_another_fusion_is_refused() -> None:
     with pytest.raises(InputError, match=r"model.backbone_options.fusion: 'cubic': expected nearest or bilinear"):
         Backbone(NAME, options={"fusion": "cubic"})
+
+
+def test_a_fusion_of_another_backbone_is_refused_with_what_to_set() -> None:
+    line = r"^model.backbone_options.fusion: is for HRNets, and model.backbone is 'resnet18': .* to \{\} for none$"
+    with pytest.raises(InputError, match=line):
+        Backbone("resnet18", options={"fusion": "bilinear"})

@@ -13,6 +13,7 @@ from torch import nn
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.models import DISTILLATIONS, NETWORKS, Backbone, MultiTaskNetwork, TrueRegions
 from nas_ctx.models.distillation.mti_net import AttentiveDistillation, FeaturePropagation
+from nas_ctx.models.distillation.pap import PatternAffinityPropagation
 from nas_ctx.models.distillation.psd import PatternStructureDiffusion, matched
 from nas_ctx.models.distillation.windows import window_sum, window_weights
 from nas_ctx.models.true_regions import true_region_map
@@ -106,19 +107,40 @@ def test_nddr_reduces_what_all_tasks_found() -> None:
     layer = DISTILLATIONS["nddr"]("abc", 4).eval()
     for task, x in layer(features).items():
         others = sum(arrays[other] for other in "abc" if other != task)
-        expected = np.maximum(0.9 * arrays[task] + 0.1 * others, 0) / np.sqrt(1 + 1e-5)
+        expected = np.maximum(0.9 * arrays[task] + 0.05 * others, 0) / np.sqrt(1 + 1e-5)
         np.testing.assert_allclose(x.detach(), expected, rtol=1e-4, atol=1e-6)
 
 
 def test_pad_net_s_messages_pass_a_gate_that_the_target_opens() -> None:
     features, _ = three_tasks()
     module = DISTILLATIONS["pad-net"]("abc", 4)
-    gate = F.conv2d(features["b"], module.gates["b"].weight, module.gates["b"].bias, padding=1)
+    assert all(name.endswith("weight") for name, _ in module.named_parameters())
+    gate = F.conv2d(features["b"], module.gates["b"].weight, padding=1)
     expected = features["b"].clone()
     for source in "ac":
-        message = module.messages[f"b/{source}"]
-        expected += F.conv2d(features[source], message.weight, message.bias, padding=1) / (1 + torch.exp(-gate))
+        message = F.conv2d(features[source], module.messages[f"b/{source}"].weight, padding=1)
+        expected += message / (1 + torch.exp(-gate))
     torch.testing.assert_close(module(features)["b"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_pattern_affinities_propagate_as_whole_matrices_would() -> None:
+    features, arrays = three_tasks()
+    module = PatternAffinityPropagation("abc", 4, share=0.3, iterations=2).eval()
+    for weights in module.weights.values():
+        nn.init.normal_(weights)
+    affinities = []
+    for task, array in arrays.items():
+        kernel = module.projections[task].conv.weight.detach().numpy()[:, :, 0, 0]
+        pixels = array.reshape(2, 4, 15).transpose(0, 2, 1)
+        projected = np.log1p(np.exp(pixels @ kernel.T / np.sqrt(1 + 1e-5)))
+        products = projected @ projected.transpose(0, 2, 1)
+        affinities.append(products / products.sum(2, keepdims=True))
+    for task, x in module(features).items():
+        raw = np.exp(module.weights[task].detach().numpy())
+        mixed = sum(weight * affinity for weight, affinity in zip(raw / raw.sum(), affinities, strict=True))
+        pixels = arrays[task].reshape(2, 4, 15).transpose(0, 2, 1)
+        expected = 0.7 * pixels + 0.3 * mixed @ mixed @ pixels
+        np.testing.assert_allclose(x.detach().flatten(2).mT, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_mti_gates_of_the_tasks_sum_to_one() -> None:

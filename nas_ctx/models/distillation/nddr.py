@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from nas_ctx.contexts.projection import conv_norm
 from nas_ctx.models.registry import register_distillation
 
-OWN, OTHER = 0.9, 0.1
-"""What a channel takes at first of itself, and of the same channel of each other task."""
+OWN = 0.9
+"""What a channel takes at first of itself; the rest comes from the same channel of the others, in equal parts."""
 
 
 @register_distillation("nddr")
@@ -29,10 +29,11 @@ class NDDR(nn.Module):
 
     def __init__(self, tasks: Sequence[str], channels: int) -> None:
         super().__init__()
+        others = (1 - OWN) / max(len(tasks) - 1, 1)
         self.layers = nn.ModuleDict()
         for task in tasks:
             layer = conv_norm(len(tasks) * channels, channels, activation=nn.ReLU)
-            weight = torch.cat([(OWN if other == task else OTHER) * torch.eye(channels) for other in tasks], 1)
+            weight = torch.cat([(OWN if other == task else others) * torch.eye(channels) for other in tasks], 1)
             layer.get_submodule("conv").load_state_dict({"weight": weight[:, :, None, None]})
             self.layers[task] = layer
 
