@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from types import FrameType
 
+from nas_ctx.escaping import visible
+
 
 class InputError(ValueError):
     """Invalid input from a user. Its message is one line that names the file, the key and the value.
@@ -17,7 +19,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        super().__init__(visible(" ".join(message.split())))
 
 
 def unknown_name(kind: str, name: object, known: Iterable[object]) -> InputError:
@@ -69,7 +71,7 @@ def guarded(name: str, command: Callable[[], object]) -> int:
         if error.filename is None and error.strerror is None and not str(error):
             raise
         where = f"{error.filename}: " if error.filename is not None else ""
-        print(f"{name}: {where}{error.strerror or ' '.join(str(error).split())}", file=sys.stderr)
+        print(visible(f"{name}: {where}{error.strerror or ' '.join(str(error).split())}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         print(f"\n{name}: {str(stop) or 'interrupted'}", file=sys.stderr)

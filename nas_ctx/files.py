@@ -12,7 +12,7 @@ from pathlib import Path
 from nas_ctx.compat.renamed import former_names
 from nas_ctx.errors import InputError
 
-__getattr__ = former_names(__name__, {"written_whole": "atomic_write", "inert": "escape_csv_formula"})
+__getattr__ = former_names(__name__, {"written_whole": "atomic_write", "inert": "nas_ctx.escaping:escape_csv_formula"})
 
 
 @contextmanager
@@ -106,22 +106,3 @@ def sync(path: str | os.PathLike[str]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-_FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"
-"""The same signs as East Asian keyboards write them; spreadsheets there calculate them too."""
-
-
-def escape_csv_formula(cell: object) -> object:
-    """What to write into a CSV cell for ``cell``: text that a spreadsheet would calculate gets an apostrophe in front.
-
-    >>> [escape_csv_formula(cell) for cell in ("\uff1d1+1", "=1+1", "semseg/depth", "-0.5", "-cmd", -0.5)]
-    ["'\uff1d1+1", "'=1+1", 'semseg/depth', '-0.5', "'-cmd", -0.5]
-    """
-    if not isinstance(cell, str) or cell[:1] not in (*"=+-@\t\r\n", *_FULL_WIDTH):
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell

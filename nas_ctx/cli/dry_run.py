@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from nas_ctx.cli import terminal
 from nas_ctx.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,9 +22,9 @@ def dry_run(config: Config, command: str) -> None:
     from nas_ctx.config import to_yaml
     from nas_ctx.runs.preview import preview
 
-    print(to_yaml(config))
+    terminal.say(to_yaml(config))
     result = preview(config, command)
-    print(*(f"{heading:12s}{text}".rstrip() for heading, text in lines(result, config)), sep="\n")
+    terminal.say(*(f"{heading:12s}{text}".rstrip() for heading, text in lines(result, config)))
     print("\nNothing was run, and nothing was written.")
     if result.problems:
         raise InputError(f"the run would be refused: {'; '.join(result.problems)}")

@@ -35,7 +35,7 @@ def as_text(genotype: Genotype, width: int = 80, *, colour: bool = False) -> str
     none: 2, local: 1, t-label: 1
     """
     words = GenotypeWords.of(genotype)
-    grid = grid_of(list(genotype))
+    grid = grid_of(list(words.texts))
     lines = _list_lines(words, colour) if grid is None else _grid_lines(words, grid, width, colour)
     if words.notes:
         lines += ["", f"{'beside' if grid is None else 'below'} each choice: its final probability"]

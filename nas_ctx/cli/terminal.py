@@ -9,10 +9,18 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, TextIO
 
+from nas_ctx.escaping import visible
+
 
 def coloured(stream: TextIO) -> bool:
     """Whether to write colours to ``stream``: only to a terminal, and not where ``NO_COLOR`` is set (no-color.org)."""
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def say(*lines: object, error: bool = False) -> None:
+    """Print lines, on standard error with ``error``; names in them that come from files control no terminal."""
+    for line in lines:
+        print(visible(str(line), keep="\n"), file=sys.stderr if error else sys.stdout)
 
 
 def width() -> int:

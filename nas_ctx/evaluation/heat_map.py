@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nas_ctx.escaping import escape_csv_formula
 from nas_ctx.evaluation.importance import Drop, Importance
 from nas_ctx.files import atomic_write, write_text
 from nas_ctx.models.grid import label
@@ -42,7 +43,8 @@ def as_csv(importance: Importance) -> str:
             values = [scores[metric] for scores in repeated]
             deviation = float(np.std(values, ddof=1)) if len(values) > 1 else ""
             left_out = importance.left_out[block][metric]
-            writer.writerow([block, metric, before, float(np.mean(values)), deviation, len(values), left_out])
+            line = [block, metric, before, float(np.mean(values)), deviation, len(values), left_out]
+            writer.writerow(map(escape_csv_formula, line))
     return text.getvalue()
 
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nas_ctx.escaping import escape_csv_formula, escape_markdown, visible
 from nas_ctx.evaluation.table import DELTA, Cell, ResultTable
-from nas_ctx.files import escape_csv_formula
 from nas_ctx.plugins import Registry
 
 MISSING = "–"
@@ -106,6 +106,7 @@ def as_csv(table: ResultTable, layout: Layout) -> str:
 
 
 def _aligned(lines: Lines) -> str:
+    lines = [[visible(text) for text in line] for line in lines]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
     drawn = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
@@ -114,8 +115,8 @@ def _aligned(lines: Lines) -> str:
 
 def _markdown(lines: Lines) -> str:
     rule = ["---", *["---:"] * (len(lines[0]) - 1)]
-    escaped = ([text.replace("|", "\\|") for text in line] for line in [lines[0], rule, *lines[1:]])
-    return "\n".join("| " + " | ".join(line) + " |" for line in escaped)
+    head, *rows = ([escape_markdown(text) for text in line] for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, rule, *rows))
 
 
 def _latex(lines: Lines) -> str:
@@ -138,7 +139,7 @@ def latex_text(text: str) -> str:
     >>> print(latex_text("t_label 5% ↑"))
     t\_label 5\% $\uparrow$
     """
-    return text.translate(_LATEX)
+    return visible(text).translate(_LATEX)
 
 
 def _page(draw: Callable[[Lines], str], comment: str = "") -> Callable[[ResultTable, Layout], str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nas_ctx.config import Config, read_config
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
+from nas_ctx.escaping import visible
 from nas_ctx.models.true_regions import unwrap
 from nas_ctx.models.weights import without_weights
 from nas_ctx.plugins import load_plugins
@@ -114,7 +115,7 @@ def _newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
         told = "; ".join(f"{path}: {fault}" for path, fault in refused.items())
         raise InputError(told or f"{folder.checkpoints}: holds no checkpoint, expected step=<n>.ckpt")
     for path, fault in refused.items():
-        print(f"{path}: {fault}; using {checkpoint.name}", file=sys.stderr)
+        print(visible(f"{path}: {fault}; using {checkpoint.name}"), file=sys.stderr)
     return checkpoint, torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
 
 

@@ -13,6 +13,7 @@ from nni.nas.evaluator.pytorch import Trainer
 from nas_ctx.config import check_config, differences
 from nas_ctx.config.safe_yaml import parse_yaml
 from nas_ctx.errors import InputError
+from nas_ctx.escaping import visible
 from nas_ctx.runs.callbacks.log import RunLog, log
 from nas_ctx.runs.callbacks.progress import Progress, StepSeeds
 from nas_ctx.runs.callbacks.saving import SaveCheckpoints
@@ -79,7 +80,7 @@ def resume_from(run: StartedRun[Any]) -> str | None:
         raise InputError("; ".join(f"{bad}: {fault}" for bad, fault in refused.items()))
     for bad, fault in refused.items() if is_first_process() else ():
         line = f"{bad}: {fault}; now {set_aside(bad).name}; {'using ' + path.name if path else 'starting anew'}"
-        print(line, file=sys.stderr)
+        print(visible(line), file=sys.stderr)
         log.info("%s", line)
     if path is not None:
         log.info("resumes from %s", path.name)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.stats.ratings import Floats
 from nas_ctx.analysis.trajectory import Trajectory
-from nas_ctx.files import escape_csv_formula
+from nas_ctx.escaping import escape_csv_formula
 
 Row = Sequence[object]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nas_ctx.analysis.choice_table import natural
 from nas_ctx.analysis.report.palette import colours
 from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.escaping import visible
 from nas_ctx.genotype import Genotype
 
 
@@ -33,18 +34,19 @@ class GenotypeWords:
         >>> GenotypeWords.of(Genotype({"a/a": "local", "a/b": "none"})).fills
         {'none': '#d9dde2', 'local': '#f0a500'}
         """
-        texts = {
+        written = {
             block: choice if isinstance(choice, str) else json.dumps(choice, ensure_ascii=False)
             for block, choice in genotype.items()
         }
+        texts = {visible(block): visible(text) for block, text in written.items()}
         known = [name for name in CONTEXT_NAMES if name in texts.values()]
         names = known + sorted(set(texts.values()) - set(known), key=natural)
         probabilities = genotype.meta.get("probabilities")
         notes = {}
-        for block, text in texts.items():
+        for block, text in written.items():
             share = probabilities.get(block, {}).get(text) if isinstance(probabilities, dict) else None
             if isinstance(share, (int, float)):
-                notes[block] = f"{100 * share:.0f} %"
+                notes[visible(block)] = f"{100 * share:.0f} %"
         return cls(texts, notes, dict(zip(names, colours(names), strict=True)))
 
     @property

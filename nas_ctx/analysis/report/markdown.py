@@ -18,16 +18,18 @@ from nas_ctx.analysis.wording import (
     stability_words,
     verdict,
 )
+from nas_ctx.escaping import escape_markdown
 
 Row = Sequence[object]
 
 
 def markdown(record: Reliability) -> str:
     """The report in brief, for a pull request."""
-    parts = [f"## {_cell(record.title)}", " ".join(verdict(record)), CAUTION, _statistics(record)]
-    parts += [_vote_list(record) if record.grid is None else _vote_grid(record, record.grid), stability_words(record)]
-    if record.notes:
-        parts.append("\n".join(f"- **{_cell(note.kind)}** {_cell(note.text)}" for note in record.notes))
+    table = _vote_list(record) if record.grid is None else _vote_grid(record, record.grid)
+    parts = [_heading(record.title), _sentences(verdict(record)), CAUTION, _statistics(record), table]
+    parts.append(escape_markdown(stability_words(record)))
+    notes = [f"- **{escape_markdown(note.kind)}** {escape_markdown(note.text)}" for note in record.notes]
+    parts += ["\n".join(notes)] if notes else []
     return "\n\n".join(parts) + "\n"
 
 
@@ -42,8 +44,8 @@ def _vote_grid(record: Reliability, grid: Grid) -> str:
             return "tie: " + ", ".join(text(winner) for winner in vote.winners)
         return f"{text(vote.choice)} ({vote.counts[0][1]}){'*' if vote.decided_by else ''}"
 
-    rows = [(f"**{target}**", *(cell(target, source) for source in grid.sources)) for target in grid.targets]
-    return _table(("target \\ source", *grid.sources), rows)
+    rows = [(target, *(cell(target, source) for source in grid.sources)) for target in grid.targets]
+    return _table(("target / source", *grid.sources), rows)
 
 
 def _vote_list(record: Reliability) -> str:
@@ -74,20 +76,19 @@ def comparison_markdown(comparison: RunSetComparison) -> str:
     """The comparison in brief."""
     a, b = comparison.names
     table = _table(("statistic", a, b, f"{b} − {a}", "interval", "p"), difference_rows(comparison))
-    title = f"## {_cell(comparison.title)}"
-    return "\n\n".join([title, " ".join(comparison_verdict(comparison)), CAUTION, table]) + "\n"
+    parts = [_heading(comparison.title), _sentences(comparison_verdict(comparison)), CAUTION, table]
+    return "\n\n".join(parts) + "\n"
+
+
+def _heading(title: str) -> str:
+    return f"## {escape_markdown(title)}"
+
+
+def _sentences(sentences: Iterable[str]) -> str:
+    return escape_markdown(" ".join(sentences))
 
 
 def _table(head: Row, rows: Iterable[Row]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(str(value)) for value in row) + " |" for row in lines)
-
-
-def _cell(text: str) -> str:
-    """Text that cannot break out of a Markdown table or start a tag.
-
-    >>> print(_cell("a|b <c>"))
-    a\\|b &lt;c&gt;
-    """
-    text = " ".join(text.split())
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("|", "\\|")
+    lines = [[escape_markdown(str(value)) for value in row] for row in (head, *rows)]
+    lines.insert(1, ["---"] * len(head))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -36,6 +36,7 @@ from nas_ctx.analysis.wording import (
     trajectory_words,
     verdict,
 )
+from nas_ctx.escaping import visible
 
 _OWN_FACTS = 3  # how many of the settings in which runs differ the table of runs shows
 
@@ -72,9 +73,9 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
 def comparison_page(comparison: RunSetComparison, figures: Mapping[str, Canvas]) -> str:
     """The whole comparison; both sets have reports of their own, which it points to."""
     a, b = comparison.names
-    facts = (
-        f"{a}: {len(comparison.first.runs)} runs · {b}: {len(comparison.second.runs)} runs · "
-        f"{len(comparison.first.blocks)} blocks"
+    first, second = comparison.first, comparison.second
+    facts = Markup("{}: {} runs · {}: {} runs · {} blocks").format(
+        isolated(a), len(first.runs), isolated(b), len(second.runs), len(first.blocks)
     )
     return _render(
         "comparison", "Comparison of two sets of searches", comparison.title, facts, figures,
@@ -89,10 +90,10 @@ def _render(
 ) -> str:  # fmt: skip
     environment = Environment(
         loader=PackageLoader("nas_ctx.analysis.report"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=_visible,
     )  # fmt: skip
     environment.filters |= {
-        "percent": percent, "number": number, "span": span, "probability": probability,
+        "percent": percent, "number": number, "span": span, "probability": probability, "isolated": isolated,
         "whole_percent": lambda share: "–" if math.isnan(share) else f"{100 * share:.0f} %",
     }  # fmt: skip
     environment.tests["figure"] = lambda value: bool(re.match("[0-9−–]", str(value)))
@@ -106,13 +107,27 @@ def _render(
     )  # fmt: skip
 
 
+def _visible(value: object) -> object:
+    """What an expression of a template gives, with escapes for what would control the page's text."""
+    return visible(value, keep="\n") if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def isolated(name: str) -> Markup:
+    """A name from a file within other words: its direction of writing does not change theirs.
+
+    >>> isolated("<b>")
+    Markup('<bdi>&lt;b&gt;</bdi>')
+    """
+    return Markup("<bdi>{}</bdi>").format(visible(name))
+
+
 def _vote_rows(record: Reliability) -> list[tuple[str, ...]]:
     text = record.table.text
     return [
         (
             block,
             "tie" if vote.open else text(vote.choice),
-            ", ".join(f"{text(label)}: {votes}" for label, votes in vote.counts),
+            Markup(", ").join(Markup("{}: {}").format(isolated(text(label)), votes) for label, votes in vote.counts),
             number(vote.margin),
             number(vote.entropy),
             vote.decided_by or ("open tie" if vote.tied else ""),

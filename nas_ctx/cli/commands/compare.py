@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 
+from nas_ctx.cli import terminal
 from nas_ctx.cli.options import add_analysis_options, analysis_settings
 from nas_ctx.errors import InputError
 
@@ -39,4 +40,4 @@ def run(options: argparse.Namespace) -> None:
         **analysis_settings(options, f"{names[0]} and {names[1]} compared"),
     )
     page = write_comparison(comparison, options.out, figures=not options.no_figures)
-    print(*comparison_verdict(comparison), f"report: {page}", sep="\n")
+    terminal.say(*comparison_verdict(comparison), f"report: {page}")

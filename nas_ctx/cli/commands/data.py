@@ -112,7 +112,7 @@ def _rooms(options: argparse.Namespace) -> None:
         progress=sys.stderr.isatty(),
     )
     scenes = f"{options.train} training and {options.val} validation scenes of {height} x {width} pixels"
-    print(f"{'wrote' if wrote else 'reusing'} {scenes} in {options.folder}")
+    terminal.say(f"{'wrote' if wrote else 'reusing'} {scenes} in {options.folder}")
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -120,7 +120,7 @@ def _check(options: argparse.Namespace) -> None:
     from nas_ctx.errors import InputError
 
     report = check(options.folder, terminal.progress("sample"))
-    print(*report.lines(), sep="\n")
+    terminal.say(*report.lines())
     if report.problems:
         raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
     print("no problems")
@@ -144,7 +144,7 @@ def _show(options: argparse.Namespace) -> None:
                 known[name] = layout.task_options.get(name, {})
     tasks = make_tasks(known)
     write_sheet(layout(options.folder, options.split, tasks), tasks, options.rows, options.out)
-    print(f"wrote {options.out}: image, {', '.join(tasks)}")
+    terminal.say(f"wrote {options.out}: image, {', '.join(tasks)}")
 
 
 def _codebook(options: argparse.Namespace) -> None:
@@ -166,5 +166,6 @@ def _codebook(options: argparse.Namespace) -> None:
     codewords = learn_codebook(normals, options.codewords, options.seed)
     save_codebook(options.out, codewords)
     angle = (normals @ codewords.mT).amax(1).clamp(-1, 1).acos().rad2deg().mean()
-    print(f"wrote {options.out}: {len(codewords)} directions from {len(normals)} normals of {len(dataset)} images,")
+    made = f"{len(codewords)} directions from {len(normals)} normals of {len(dataset)} images"
+    terminal.say(f"wrote {options.out}: {made},")
     print(f"{angle:.2f} degrees from a normal to the nearest of them on average")

@@ -41,6 +41,6 @@ def run(options: argparse.Namespace) -> None:
     for block in importance.permuted:
         permuted, left_out = importance.drop_permuted(block), importance.drop_left_out(block)
         interval = f"[{permuted.low:+.2f}, {permuted.high:+.2f}]" if options.repetitions > 1 else ""
-        print(f"{block:24s} permuted {permuted.mean:+7.2f} %  {interval:18s}  left out {left_out.mean:+7.2f} %")
+        terminal.say(f"{block:24s} permuted {permuted.mean:+7.2f} %  {interval:18s}  left out {left_out.mean:+7.2f} %")
     for path in write_importance(importance, options.out):
-        print(f"wrote {path}")
+        terminal.say(f"wrote {path}")

@@ -21,7 +21,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nas_ctx.cli import terminal
 from nas_ctx.errors import InputError
+from nas_ctx.escaping import visible
 
 if TYPE_CHECKING:
     from nas_ctx.experiment.launch import Experiment, Trial
@@ -42,10 +44,10 @@ def run(options: argparse.Namespace) -> None:
         experiment, trials = launch.run(options.config, options.home, options.port, follow=ProgressLine())
     except launch.LaunchError as error:
         raise SystemExit(f"nas-ctx launch: {error}") from None
-    print(f"experiment {experiment.id}: {experiment.folder}")
+    terminal.say(f"experiment {experiment.id}: {experiment.folder}")
     failed = [trial for trial in trials if trial.status != "SUCCEEDED"]
     for trial in failed:
-        print(f"trial {trial.number} ({trial.id}) {trial.status}: {trial.reason()}", file=sys.stderr)
+        terminal.say(f"trial {trial.number} ({trial.id}) {trial.status}: {trial.reason()}", error=True)
     if failed:
         raise InputError(f"{options.config}: {len(failed)} of {len(trials)} trials did not succeed")
 
@@ -58,15 +60,15 @@ class ProgressLine:
 
     def __call__(self, experiment: Experiment, trials: list[Trial]) -> None:
         """Show the state of ``trials``."""
-        terminal = sys.stdout.isatty()
+        on_terminal = sys.stdout.isatty()
         if self._shown is None:  # a log must not contain the token
-            page = experiment.page if terminal else f"{experiment.url}, password in {experiment.netrc}"
+            page = experiment.page if on_terminal else f"{experiment.url}, password in {experiment.netrc}"
             print(f"experiment {experiment.id} on {page} (this machine only)", flush=True)
         done = sum(trial.status == "SUCCEEDED" for trial in trials)
         running = [_state_of(trial) for trial in trials if trial.status == "RUNNING"]
-        line = "  " + " | ".join([f"{done} trials done", *running])
+        line = visible("  " + " | ".join([f"{done} trials done", *running]))
         if line != self._shown:
-            print(f"\r\x1b[K{line[:160]}" if terminal else line, end="" if terminal else "\n", flush=True)
+            print(f"\r\x1b[K{line[:160]}" if on_terminal else line, end="" if on_terminal else "\n", flush=True)
         self._shown = line
 
 

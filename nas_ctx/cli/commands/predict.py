@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import argparse
 
+from nas_ctx.cli import terminal
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folders", nargs="+", metavar="RUN", help="folders of training runs")
@@ -33,4 +35,4 @@ def run(options: argparse.Namespace) -> None:
     one, *others = runs.values()
     write_png(prediction_sheet(runs if others else one, options.images), options.out)
     for trained in runs.values():
-        print(f"wrote {options.out}: image, {', '.join(trained.tasks)} as predicted by {trained.checkpoint}")
+        terminal.say(f"wrote {options.out}: image, {', '.join(trained.tasks)} as predicted by {trained.checkpoint}")

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 
+from nas_ctx.cli import terminal
 from nas_ctx.cli.options import add_analysis_options, analysis_settings
 
 
@@ -47,5 +48,5 @@ def run(options: argparse.Namespace) -> None:
     )
     page = write_report(record, options.out, figures=not options.no_figures)
     for note in record.notes:
-        print(f"{note.kind}: {note.text}")
-    print(*verdict(record), f"report: {page}", sep="\n")
+        terminal.say(f"{note.kind}: {note.text}")
+    terminal.say(*verdict(record), f"report: {page}")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 
+from nas_ctx.cli import terminal
 from nas_ctx.cli.options import add_dry_run, add_run_options, load_run_config
 
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     genotype = runs.search(config, progress=not options.quiet)
     if runs.is_first_process():
         decided, steps = len(genotype.meta["decided_at"]), genotype.meta["steps"]
-        print(f"{config.output}: {decided} of {len(genotype)} blocks decided after {steps} steps")
+        terminal.say(f"{config.output}: {decided} of {len(genotype)} blocks decided after {steps} steps")
         if steps < config.training.steps:
             saved = config.training.steps - steps
             print(f"all blocks decided: {saved} of {config.training.steps} steps were not needed")

@@ -31,9 +31,9 @@ def run(options: argparse.Namespace) -> None:
     path = genotype_text.find(options.genotype)
     genotype = Genotype.load(path)
     facts = [f"{key} {genotype.meta[key]}" for key in ("seed", "steps") if isinstance(genotype.meta.get(key), int)]
-    print(f"{path}: {', '.join([f'{len(genotype)} blocks', *facts])}\n")
+    terminal.say(f"{path}: {', '.join([f'{len(genotype)} blocks', *facts])}\n")
     print(genotype_text.as_text(genotype, terminal.width(), colour=terminal.coloured(sys.stdout)))
     if options.out is not None:
         check_file(options.out, BEGINNINGS.get(options.out.suffix.lower(), b""))
         write_genotype(genotype, options.out, str(path))
-        print(f"\nwrote {options.out}")
+        terminal.say(f"\nwrote {options.out}")

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
+
+from nas_ctx.cli import terminal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--figure {options.figure}: expected a file name that ends in .png, .svg or .pdf")
     results, notes = read_results(options.paths)
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        terminal.say(f"note: {note}", error=True)
     table = make_table(gather(results), options.against)
     table = dataclasses.replace(
         table,
@@ -57,8 +58,8 @@ def run(options: argparse.Namespace) -> None:
         check_file(options.figure, BEGINNINGS[options.figure.lower()[-4:]])
         draw_table(table, options.figure)
     if options.out is None:
-        print(text)
+        terminal.say(text)
     else:
         check_file(options.out, text[:5].encode())  # a table in this format; the rest depends on tasks and widths
         write_text(options.out, text + "\n")
-        print(f"wrote {options.out}: {len(results)} runs")
+        terminal.say(f"wrote {options.out}: {len(results)} runs")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 
+from nas_ctx.cli import terminal
 from nas_ctx.cli.options import add_dry_run, add_run_options, load_run_config
 
 
@@ -36,4 +37,4 @@ def run(options: argparse.Namespace) -> None:
     admit(config)  # before torch and NNI are loaded, which takes seconds
     scores = runs.train(config, progress=not options.quiet)
     for name, value in scores.items() if runs.is_first_process() else ():
-        print(f"{name:24s} {value:.4f}")
+        terminal.say(f"{name:24s} {value:.4f}")

@@ -30,6 +30,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 
 from nas_ctx.analysis.report.palette import INK, MUTED, PAPER, RULE
+from nas_ctx.escaping import visible
 
 FONT = "DejaVu Sans"
 _PIXELS = RendererAgg(1, 1, 72)
@@ -208,8 +209,8 @@ def wrapped(words: str, width: float, size: float) -> list[str]:
 
 
 def printable(words: str) -> str:
-    """``words`` in one line and without what XML cannot hold."""
-    return _UNPRINTABLE.sub("\ufffd", " ".join(words.split()))
+    """``words`` in one line, with controls as escapes, and without what XML cannot hold."""
+    return _UNPRINTABLE.sub("\ufffd", visible(" ".join(words.split())))
 
 
 def ticks(limits: tuple[float, float], most: int, *, whole: bool = False) -> list[float]:
