@@ -24,7 +24,7 @@ import measure  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor  # noqa: E402
 
-from nas_ctx.contexts.local_attention import local_attention  # noqa: E402
+from nas_ctx.contexts.kernels.local_attention import local_attention  # noqa: E402
 from tests.reference import straightforward  # noqa: E402
 
 Attention = Callable[[Tensor, Tensor, Tensor, int], Tensor]

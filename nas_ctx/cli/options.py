@@ -32,8 +32,9 @@ def _keys(**_: object) -> list[str]:
     return [f"{key.name}=" for key in keys_of(Config)]
 
 
-def add_dry_run(parser: argparse.ArgumentParser) -> None:
-    """The option of commands that can describe a run without running it."""
+def add_run_command(parser: argparse.ArgumentParser) -> None:
+    """The options of ``nas-ctx search`` and ``train``."""
+    add_run_options(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",
@@ -42,15 +43,29 @@ def add_dry_run(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_run_config(options: argparse.Namespace) -> Config:
-    """The configuration that the options of :func:`add_run_options` name."""
+def config_to_run(options: argparse.Namespace) -> Config | None:
+    """The configuration that the options of :func:`add_run_command` name; None where it was only to be described.
+
+    Raises:
+        InputError: the configuration is invalid, or its run is refused.
+    """
     from nas_ctx.config import load_config
     from nas_ctx.config.nested import parse_override
 
     overrides = dict(parse_override(text) for text in options.overrides)
     if options.out is not None:
         overrides["output"] = options.out
-    return load_config(options.config, overrides, {} if options.out is None else {"output": "--out"})
+    config = load_config(options.config, overrides, {} if options.out is None else {"output": "--out"})
+    if options.dry_run:
+        from nas_ctx.cli.dry_run import dry_run
+
+        dry_run(config, options.command)
+        return None
+
+    from nas_ctx.runs.admission import admit
+
+    admit(config)  # before torch and NNI are loaded, which takes seconds
+    return config
 
 
 def add_analysis_options(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nas_ctx.contexts.precision import backward_pass, upcast
+from nas_ctx.contexts.kernels.precision import backward_pass, upcast
 
 
 def region_map(logits: Tensor) -> Tensor:

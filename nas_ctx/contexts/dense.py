@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from nas_ctx.contexts.attention import global_attention
 from nas_ctx.contexts.base import PixelContext, register_context
-from nas_ctx.contexts.local_attention import local_attention
+from nas_ctx.contexts.kernels.local_attention import local_attention
 
 
 @register_context("global")

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from nas_ctx.contexts.base import PixelContext
-from nas_ctx.contexts.precision import upcast
+from nas_ctx.contexts.kernels.precision import upcast
 
 BAND = 1 << 24
 """Similarities that are computed at a time."""

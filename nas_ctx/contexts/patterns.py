@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nas_ctx.contexts.base import PixelContext
-from nas_ctx.contexts.local_attention import local_attention
-from nas_ctx.contexts.precision import upcast
+from nas_ctx.contexts.kernels.local_attention import local_attention
+from nas_ctx.contexts.kernels.precision import upcast
 
 
 class DilatedContext(PixelContext):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_ctx.contexts.attention import region_features
-from nas_ctx.contexts.normalised import ACTIVATIONS, Layer, Moments, Statistics, affine_layer, normalised_stacks
+from nas_ctx.contexts.kernels.normalised import ACTIVATIONS, Layer, Moments, Statistics, affine_layer, normalised_stacks
 
 Request = tuple[nn.Module, Tensor]
 """A stack of layers and the feature map it is to be applied to."""

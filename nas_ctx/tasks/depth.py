@@ -14,8 +14,8 @@ from nas_ctx.tasks import options
 from nas_ctx.tasks.base import Array, Task, register_task
 from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import DepthBins
+from nas_ctx.tasks.coding.readouts import DEPTH_MODES
 from nas_ctx.tasks.drawing import draw_depth
-from nas_ctx.tasks.readouts import DEPTH_MODES
 
 FARTHEST = 100.0
 """Metres; a stored depth beyond is more likely in another unit."""

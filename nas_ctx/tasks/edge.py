@@ -62,7 +62,7 @@ class Edge(Task):
 
     def predict(self, logits: Tensor) -> Tensor:
         """The probability of a boundary, (B, 1, H, W)."""
-        return losses.full_precision(logits).sigmoid()
+        return losses.upcast(logits).sigmoid()
 
     def metric(self) -> Metric:
         return BoundaryF(self.max_dist, self.thresholds)

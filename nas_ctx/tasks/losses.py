@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from nas_ctx.labels import IGNORE
 
 
-def full_precision(logits: Tensor) -> Tensor:
+def upcast(logits: Tensor) -> Tensor:
     """float16 and bfloat16 as float32; float32 and float64 as they are."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
 
@@ -34,7 +34,7 @@ def cross_entropy(logits: Tensor, label: Tensor, class_weight: Tensor | None = N
     >>> cross_entropy(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 255]]])) == torch.tensor(2.0).log()
     tensor(True)
     """
-    logits = full_precision(logits)
+    logits = upcast(logits)
     weight = None if class_weight is None else class_weight.to(logits)
     total = F.cross_entropy(logits, label, weight=weight, ignore_index=IGNORE, reduction="sum")
     return total / (label != IGNORE).sum().clamp(min=1)
@@ -55,7 +55,7 @@ def l1(prediction: Tensor, label: Tensor) -> Tensor:
     >>> l1(torch.tensor([1.0, 7.0]), torch.tensor([3.0, 255.0]))
     tensor(2.)
     """
-    prediction = full_precision(prediction)
+    prediction = upcast(prediction)
     valid = label != IGNORE
     return mean_over((prediction - label).abs(), valid, valid.sum())
 
@@ -65,7 +65,7 @@ def unit(vectors: Tensor) -> Tensor:
 
     Shorter than 1e-6 they are only divided by that, which bounds the gradient near zero.
     """
-    return F.normalize(full_precision(vectors), dim=1, eps=1e-6)
+    return F.normalize(upcast(vectors), dim=1, eps=1e-6)
 
 
 def unit_l1(prediction: Tensor, label: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ def balanced_binary(logits: Tensor, label: Tensor, positive_weight: float) -> Te
     >>> balanced_binary(torch.zeros(2), torch.tensor([1.0, 255.0]), 0.8) == 0.8 * torch.tensor(2.0).log()
     tensor(True)
     """
-    logits = full_precision(logits)
+    logits = upcast(logits)
     valid = label != IGNORE
     positive = positive_weight * label * F.softplus(-logits)
     negative = (1 - positive_weight) * (1 - label) * F.softplus(logits)

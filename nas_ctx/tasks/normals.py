@@ -14,8 +14,8 @@ from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
 from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import fibonacci_sphere, load_codebook, nearest_codeword
+from nas_ctx.tasks.coding.readouts import NORMALS_MODES
 from nas_ctx.tasks.drawing import draw_normals
-from nas_ctx.tasks.readouts import NORMALS_MODES
 
 LENGTH_TOLERANCE = 0.02
 """How far the length of a stored normal may be from 1; 8 bits per component leave 0.01."""

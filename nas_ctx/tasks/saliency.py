@@ -47,7 +47,7 @@ class Saliency(Task):
 
     def predict(self, logits: Tensor) -> Tensor:
         """The probability of being salient, (B, H, W)."""
-        return losses.full_precision(logits).softmax(dim=1)[:, 1]
+        return losses.upcast(logits).softmax(dim=1)[:, 1]
 
     def metric(self) -> Metric:
         return MaxF()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from nas_ctx.contexts import local_attention as module
-from nas_ctx.contexts.local_attention import local_attention
+from nas_ctx.contexts.kernels import local_attention as module
+from nas_ctx.contexts.kernels.local_attention import local_attention
 from nas_ctx.errors import InputError
 from tests.reference import brute_force
 

@@ -14,26 +14,18 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import add_dry_run, add_run_options, load_run_config
+from nas_ctx.cli.options import add_run_command, config_to_run
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run_options(parser)
-    add_dry_run(parser)
+add_arguments = add_run_command
 
 
 def run(options: argparse.Namespace) -> None:
-    config = load_run_config(options)
-    if options.dry_run:
-        from nas_ctx.cli.dry_run import dry_run
-
-        dry_run(config, "search")
+    config = config_to_run(options)
+    if config is None:
         return
 
     from nas_ctx import runs
-    from nas_ctx.runs.admission import admit
 
-    admit(config)  # before torch and NNI are loaded, which takes seconds
     genotype = runs.search(config, progress=not options.quiet)
     if runs.is_first_process():
         decided, steps = len(genotype.meta["decided_at"]), genotype.meta["steps"]

@@ -15,26 +15,18 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import add_dry_run, add_run_options, load_run_config
+from nas_ctx.cli.options import add_run_command, config_to_run
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_run_options(parser)
-    add_dry_run(parser)
+add_arguments = add_run_command
 
 
 def run(options: argparse.Namespace) -> None:
-    config = load_run_config(options)
-    if options.dry_run:
-        from nas_ctx.cli.dry_run import dry_run
-
-        dry_run(config, "train")
+    config = config_to_run(options)
+    if config is None:
         return
 
     from nas_ctx import runs
-    from nas_ctx.runs.admission import admit
 
-    admit(config)  # before torch and NNI are loaded, which takes seconds
     scores = runs.train(config, progress=not options.quiet)
     for name, value in scores.items() if runs.is_first_process() else ():
         terminal.say(f"{name:24s} {value:.4f}")

@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas_ctx.contexts import local_attention
+from nas_ctx.contexts.kernels import local_attention
 
 
 @contextmanager

@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_ctx.contexts.precision import backward_pass, upcast
+from nas_ctx.contexts.kernels.precision import backward_pass, upcast
 
 ACTIVATIONS = (nn.ReLU, nn.Softplus)
 """Activations whose derivative follows from their output."""

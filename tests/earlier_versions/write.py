@@ -1,8 +1,8 @@
-"""Write the files that tests/compatibility reads, with the version of nas_ctx that is installed.
+"""Write the files that tests/earlier_versions reads, with the version of nas_ctx that is installed.
 
-    python tests/compatibility/write.py
+    python tests/earlier_versions/write.py
 
-makes tests/compatibility/written_by_<version>/: run folders of searches and trainings, one of them unfinished, the
+makes tests/earlier_versions/written_by_<version>/: run folders of searches and trainings, one of them unfinished, the
 record of an NNI experiment, genotypes, ratings, a codebook, and the JSON of a report and of a comparison. Run it once
 for a version whose formats differ from those of the last folder, and commit the folder: files written before are never
 written again.

@@ -63,7 +63,7 @@ def normals_classification(codewords: Tensor) -> Readout:
 
 def non_negative(logits: Tensor) -> Tensor:
     """Logits as metres, not below 0."""
-    return losses.full_precision(logits).clamp(min=0)
+    return losses.upcast(logits).clamp(min=0)
 
 
 def bin_loss(coding: DepthBins, logits: Tensor, label: Tensor) -> Tensor:
@@ -76,10 +76,10 @@ def triangle_loss(code: TriangularCode, logits: Tensor, label: Tensor) -> Tensor
     valid = losses.valid_vectors(label)
     directions = label.movedim(1, -1)
     corners, weights = (x.view(directions.shape).movedim(-1, 1) for x in code.encode(directions.reshape(-1, 3)))
-    log_probability = losses.full_precision(logits).log_softmax(dim=1).gather(1, corners)
+    log_probability = losses.upcast(logits).log_softmax(dim=1).gather(1, corners)
     return losses.mean_over(-(weights * log_probability).sum(1), valid, valid.sum())
 
 
 def decoded(coding: DepthBins | TriangularCode, logits: Tensor) -> Tensor:
     """What the class probabilities stand for."""
-    return coding.decode(losses.full_precision(logits).softmax(dim=1))
+    return coding.decode(losses.upcast(logits).softmax(dim=1))

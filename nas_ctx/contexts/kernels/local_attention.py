@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nas_ctx.contexts.precision import backward_pass, upcast
+from nas_ctx.contexts.kernels.precision import backward_pass, upcast
 from nas_ctx.errors import InputError
 
 TILE = (4, 8)

@@ -17,7 +17,7 @@ from PIL import Image
 from nas_ctx.cli import main
 from nas_ctx.genotype import Genotype
 from nas_ctx.runs.trained import load_trained
-from tests.compatibility.write import ROOMS
+from tests.earlier_versions.write import ROOMS
 
 HERE = Path(__file__).parent
 SCHEMA = HERE.parents[1] / "docs" / "report.schema.json"
