@@ -89,12 +89,40 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-copies", action="store_true", help="count a run that is a copy of another one as a run of its own"
     )
-    parser.add_argument("--transposed", action="store_true", help="tables have a row per run and a column per block")
+    add_reading_options(parser)
     parser.add_argument("--nni-home", type=Path, metavar="DIR", help="where to look up ids (~/nni-experiments)")
     parser.add_argument("--draws", type=int, default=2000, help="Monte Carlo draws (default: %(default)s)")
     parser.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the Monte Carlo draws (default: %(default)s)")
     parser.add_argument("--no-figures", action="store_true", help="write no figure files (the page has its own)")
+
+
+class ListFormats(argparse.Action):
+    """Prints the formats of runs with their sources, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from nas_ctx.analysis.io.formats import importers
+
+        for name, importer in importers():
+            print(f"{name:<13}{importer.title}\n{'':<13}source: {importer.source}")
+        print(f"{'':<13}and run folders, and NNI experiments by their folder or id")
+        parser.exit()
+
+
+READING = ("transposed", "nni_home", "keep_copies", "format", "choices", "scores", "columns", "step", "best")
+"""Options that are arguments of ``load_runs``."""
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """The options that say how files are read, where that is not recognised."""
+    parser.add_argument("--transposed", action="store_true", help="tables have a row per run and a column per block")
+    parser.add_argument("--formats", action=ListFormats, nargs=0, help="list the formats that are read, and end")
+    parser.add_argument("--format", metavar="NAME", help="read files in this format; `nas-ctx report --formats`")
+    parser.add_argument("--choices", metavar="A,B*", help="columns or keys that are choices, as patterns of a shell")
+    parser.add_argument("--scores", metavar="C,D*", help="columns or keys that are scores")
+    parser.add_argument("--columns", metavar="ROLE=NAME,...", help="of long tables: run=A,block=B,choice=C")
+    parser.add_argument("--step", type=int, metavar="N", help="of logs with several genotypes: that of epoch N")
+    parser.add_argument("--best", choices=["max", "min"], help="of each sweep, the trial with the best score only")
 
 
 def analysis_settings(options: argparse.Namespace, title: str) -> dict[str, Any]:

@@ -59,7 +59,12 @@ def _same_bytes(runs: Sequence[Run]) -> Iterator[Note]:
 
 
 def _same_record(run: Run, other: Run) -> bool:
-    """Whether two runs of the same choices are one: by histories, probabilities or seeds, whichever both have."""
+    """Whether two runs of the same choices are one: by histories, probabilities or seeds, whichever both have.
+
+    Rows of one table are runs of their own, though the trials of a sweep may all have one seed.
+    """
+    if run.own_name and other.own_name and run.source == other.source:
+        return False
     if run.history is not None and other.history is not None:
         return run.history.steps.tolist() == other.history.steps.tolist() and (
             run.history.mean_entropy.tolist() == other.history.mean_entropy.tolist()
@@ -80,6 +85,9 @@ def with_unique_names(runs: Sequence[Run]) -> list[Run]:
     """Runs with the shortest ends of their names that tell all of them apart."""
     parts = []
     for run in runs:
+        if run.own_name:
+            parts.append([*Path(run.source).parts, run.name])
+            continue
         path = Path(run.name.removesuffix(".json"))
         pieces = [piece for piece in path.parts if piece not in ("/", ".", "..")]
         if len(pieces) > 1 and pieces[-1] in _GENERIC:

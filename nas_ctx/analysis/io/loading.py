@@ -12,14 +12,18 @@ from typing import Any
 
 from nas_ctx.analysis.io.checks import doubts, with_unique_names, without_copies
 from nas_ctx.analysis.io.cleaning import cleaned
+from nas_ctx.analysis.io.document import Document
+from nas_ctx.analysis.io.formats.base import FORMATS, ReadOptions, Runs, importers
+from nas_ctx.analysis.io.formats.nni import with_edges
+from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.nni_record import experiment_folder, is_experiment, looks_like_id, read_experiment
+from nas_ctx.analysis.io.plausible import plausible
 from nas_ctx.analysis.io.runs import Note, Run, RunSet
-from nas_ctx.analysis.io.tables import read_table
 from nas_ctx.errors import InputError
-from nas_ctx.genotype import Genotype, parse_json, read_json
+from nas_ctx.genotype import Genotype, read_json
 
-_TABLES = {".csv", ".tsv", ".txt"}
+_REASONS = 8  # why trials gave no run, that an error names
 
 
 def load_runs(
@@ -28,15 +32,23 @@ def load_runs(
     transposed: bool = False,
     nni_home: str | os.PathLike[str] | None = None,
     keep_copies: bool = False,
+    format: str | None = None,
+    choices: str | None = None,
+    scores: str | None = None,
+    columns: str | None = None,
+    step: int | None = None,
+    best: str | None = None,
 ) -> RunSet:
     """Read runs from ``paths``, alone or mixed.
 
-    A path is a genotype file (ours, the authors', or what NNI exports, one or a list), a run folder, an NNI experiment
-    folder or id (looked up in ``nni_home``, by default ``~/nni-experiments``), a CSV or TSV with a row per block and a
-    column per run (the other way round when ``transposed``), or ``"-"`` for standard input (JSON or CSV). What cannot
-    be read raises :class:`~nas_ctx.errors.InputError`; failed trials of an experiment are left out and noted. A run
-    that is a copy of another one counts once, unless ``keep_copies``.
+    A path is a run folder, an NNI experiment folder or id (looked up in ``nni_home``, by default
+    ``~/nni-experiments``), a file in one of the :data:`~nas_ctx.analysis.FORMATS`, a folder of such, or ``"-"`` for
+    standard input. Each file's format is recognised, or named by ``format``; the options after it are those of
+    :class:`~nas_ctx.analysis.io.formats.ReadOptions`, and ``transposed`` tables have a row per run. What cannot be read
+    raises :class:`~nas_ctx.errors.InputError`; failed trials of an experiment are left out and noted. A run that is a
+    copy of another one counts once, unless ``keep_copies``.
     """
+    options = ReadOptions(transposed, format, choices, scores, columns, step, best)
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     runs: list[Run] = []
     notes: list[Note] = []
@@ -48,15 +60,29 @@ def load_runs(
             notes.append(Note("given twice", f"{where} was given more than once and is counted once."))
             continue
         seen.add(identity)
-        loaded, remarks = _load(where, transposed, nni_home)
+        loaded, remarks = _load(where, options, nni_home)
         runs += loaded
         notes += remarks
     if not runs:
-        raise InputError(f"no usable run in {', '.join(map(str, listed)) or 'an empty list of paths'}")
+        reasons = " ".join(note.text for note in notes[:_REASONS])
+        more = f" and {len(notes) - _REASONS} more" if len(notes) > _REASONS else ""
+        where = ", ".join(map(str, listed)) or "an empty list of paths"
+        raise InputError(f"no usable run in {where}{': ' if reasons else ''}{reasons}{more}")
     runs, repeated = _once_each(runs)
+    runs, absurd = _screened(runs, options)
     named, left_out = cleaned(with_unique_names(runs))
     single, copies = without_copies(named, keep=keep_copies)
-    return RunSet(tuple(single), (*copies, *notes, *repeated, *left_out, *doubts(single)))
+    return RunSet(tuple(single), (*copies, *notes, *repeated, *absurd, *left_out, *doubts(single)))
+
+
+def _screened(runs: list[Run], options: ReadOptions) -> Runs:
+    """``runs`` without what can be no choice, where any key or column of their files could be a block."""
+    free = [run for run in runs if run.free_names]
+    if not free:
+        return runs, []
+    cleared, notes = plausible(free, options.choices, options.scores)
+    by_id = dict(zip(map(id, free), cleared, strict=True))
+    return [by_id.get(id(run), run) for run in runs], notes
 
 
 def _once_each(runs: list[Run]) -> tuple[list[Run], list[Note]]:
@@ -71,59 +97,72 @@ def _once_each(runs: list[Run]) -> tuple[list[Run], list[Note]]:
     return list(kept.values()), notes
 
 
-def _load(where: str, transposed: bool, nni_home: str | os.PathLike[str] | None) -> tuple[list[Run], list[Note]]:
+def _load(where: str, options: ReadOptions, nni_home: str | os.PathLike[str] | None) -> Runs:
     if where == "-":
-        return _from_text(sys.stdin.read(), "standard input", transposed), []
+        stdin = getattr(sys.stdin, "buffer", None)
+        data = sys.stdin.read().encode() if stdin is None else stdin.read()
+        return _from_document(Document("standard input", data), options)
     path = Path(where)
     if not path.exists():
         if looks_like_id(where):
-            return _from_experiment(experiment_folder(where, nni_home))
+            return _from_experiment(experiment_folder(where, nni_home), options)
         raise InputError(f"{where}: no such file, folder or NNI experiment")
     if is_experiment(path):
-        return _from_experiment(path)
-    if path.is_dir():
+        return _from_experiment(path, options)
+    if (path / "genotype.json").exists() or (path / "config.yaml").exists():
         return [_from_run_folder(path)], []
-    if path.suffix.lower() in _TABLES:
-        return _from_table(_text_of(path), where, transposed, path.suffix.lower()), []
-    if path.suffix.lower() == ".json":
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return [replace(run, digest=f"{digest}#{i}") for i, run in enumerate(_from_json(read_json(path), where))], []
-    return _from_text(_text_of(path), where, transposed), []
+    return _from_document(Document.open(path), options)
 
 
-def _from_text(text: str, name: str, transposed: bool) -> list[Run]:
-    if text.lstrip()[:1] in ("{", "["):
-        return _from_json(parse_json(text, name), name)
-    return _from_table(text, name, transposed, "")
+def _from_document(document: Document, options: ReadOptions) -> Runs:
+    """What the first importer reads that recognises a document, or the one that ``options`` name."""
+    named = None if options.format is None else FORMATS[options.format]()
+    importer = named or next((each for _, each in importers() if each.recognise(document, options)), None)
+    if importer is None:
+        return _from_folder(document, options)
+    runs, notes = importer.read(document, options)
+    if importer.free_names:
+        runs = [replace(run, free_names=True) if run.form != "genotype" else run for run in runs]
+    if document.suffix == ".json":
+        digest = hashlib.sha256(document.data).hexdigest()
+        runs = [replace(run, digest=f"{digest}#{number}") for number, run in enumerate(runs)]
+    return runs, [*document.remarks, *notes]
 
 
-def _from_json(content: object, name: str) -> list[Run]:
-    several = isinstance(content, list)
-    items = content if isinstance(content, list) else [content]
-    runs = []
-    for number, item in enumerate(items):
-        label = f"{name}#{number + 1}" if several else name
+def _from_folder(folder: Document, options: ReadOptions) -> Runs:
+    """The runs of the files and run folders in a folder; what is neither is left out, and told of."""
+    assert folder.path is not None
+    found: list[Run] = []
+    notes: list[Note] = []
+    left_out: list[str] = []
+    entries = sorted(entry for entry in folder.path.iterdir() if not entry.name.startswith("."))
+    for entry in entries:
+        if entry.is_dir() and not ((entry / "genotype.json").exists() or is_experiment(entry)):
+            left_out.append(f"{entry.name} (a folder that is no run)")
+            continue
         try:
-            genotype = Genotype.from_json(item)
+            runs, remarks = _load(str(entry), options, None)
         except InputError as error:
-            raise InputError(f"{label}: {error}") from None
-        runs.append(Run(label, genotype, label, settings=genotype.meta))
-    return runs
-
-
-def _from_table(text: str, name: str, transposed: bool, suffix: str) -> list[Run]:
-    table = read_table(text, name, transposed=transposed, suffix=suffix)
-    return [Run(run, choices, name) for run, choices in table.items()]
+            left_out.append(f"{entry.name} ({str(error).removeprefix(f'{entry}: ')})")
+            continue
+        found += runs
+        notes += remarks
+    if not found:
+        held = f"; it holds {'; '.join(left_out[:3])}" if left_out else ""
+        raise InputError(
+            f"{folder.name}: neither a run folder (it has no genotype.json) nor an NNI experiment (it has no "
+            f"db/nni.sqlite), nor a folder of files with genotypes{held}"
+        )
+    if left_out:
+        more = f" and {len(left_out) - 6} more" if len(left_out) > 6 else ""
+        notes.append(Note("left out", f"Of {folder.name}: {'; '.join(left_out[:6])}{more}."))
+    return found, notes
 
 
 def _from_run_folder(folder: Path) -> Run:
     file = folder / "genotype.json"
     if not file.exists() and (folder / "config.yaml").exists():
         raise InputError(f"{folder}: a run that has not finished, or no search: it has no genotype.json")
-    if not file.exists():
-        raise InputError(
-            f"{folder}: neither a run folder (it has no genotype.json) nor an NNI experiment (it has no db/nni.sqlite)"
-        )
     genotype = Genotype.load(file)
     history, metrics, environment = folder / "history.csv", folder / "metrics.json", folder / "environment.json"
     facts = read_json(environment) if environment.exists() else {}
@@ -153,13 +192,16 @@ def _configuration(folder: Path) -> dict[str, Any]:
     return {key: value for key, value in flat(read_yaml(path)).items() if key not in {"seed", *PLACES}}
 
 
-def _from_experiment(folder: Path) -> tuple[list[Run], list[Note]]:
-    trials, problems = read_experiment(folder)
+def _from_experiment(folder: Path, options: ReadOptions) -> Runs:
+    recorded, problems = read_experiment(folder)
     notes = [Note("left out", text) for text in problems]
     runs = []
-    for trial in trials:
+    for trial in recorded:
+        name, source = f"{folder.name}/{trial.name}", f"{folder} trial {trial.name}"
         settings = {**trial.genotype.meta, **trial.parameters}
-        run = Run(trial.name, trial.genotype, f"{folder} trial {trial.name}", None, trial.metrics, settings)
+        run = Run(name, trial.genotype, source, None, trial.metrics, settings)
+        if trial.tuned:
+            run = replace(run, genotype=with_edges(trial.genotype), form="nni")
         if trial.folder is not None:
             own = _from_run_folder(trial.folder)
             if dict(own.genotype) == dict(trial.genotype):
@@ -167,7 +209,10 @@ def _from_experiment(folder: Path) -> tuple[list[Run], list[Note]]:
             else:
                 text = f"{trial.folder} holds other choices than trial {trial.name} reported; its history is not used."
                 notes.append(Note("history left out", text))
-        runs.append(replace(run, name=f"{folder.name}/{run.name}"))
+        runs.append(run)
+    if recorded and recorded[0].tuned:
+        runs, told = plausible(runs, options.choices, options.scores)
+        return trials(runs, [*notes, *told], str(folder), options)
     return runs, notes
 
 
@@ -178,12 +223,3 @@ def _numbers(content: object, name: str) -> dict[str, float]:
         if isinstance(value, bool) or not isinstance(value, int | float | None):
             raise InputError(f"{name}: key {key!r} must hold a number, got {value!r}")
     return {key: float(value) for key, value in content.items() if value is not None}
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas_ctx.analysis.io.formats.texts import SEEDS
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype, parse_json, read_json
 
@@ -26,13 +27,17 @@ _STATES = {*_FAILED, "UNKNOWN", "WAITING", "RUNNING", "SUCCEEDED"}
 
 @dataclass(frozen=True)
 class RecordedTrial:
-    """One trial that reported a genotype: its id, choices, numbers, parameters, and its run folder if that is here."""
+    """One trial that reported a genotype: its id, choices, numbers, parameters, and its run folder if that is here.
+
+    ``tuned`` says that the choices are its parameters, the experiment having reported no genotypes.
+    """
 
     name: str
     genotype: Genotype
     metrics: dict[str, float]
     parameters: dict[str, Any]
     folder: Path | None
+    tuned: bool = False
 
 
 def is_experiment(path: Path) -> bool:
@@ -70,7 +75,10 @@ def experiment_folder(identifier: str, nni_home: str | os.PathLike[str] | None =
 
 
 def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
-    """The trials of an experiment that reported a genotype, oldest first, and a sentence on each other one."""
+    """The trials of an experiment that reported a genotype, oldest first, and a sentence on each other one.
+
+    Where none did, the choices of its trials are their parameters, all but the seed.
+    """
     database = folder / "db" / "nni.sqlite"
     try:
         with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
@@ -91,7 +99,7 @@ def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
             states[trial] = event
             log_paths[trial] = log_path or log_paths.get(trial, "")
     reported = {trial: (str(parameter), data) for trial, parameter, data in finals}
-    trials, problems = [], []
+    trials, tuned, problems = [], [], []
     for trial, state in states.items():
         name = f"Trial {trial} of experiment {folder.name}"
         if state in _FAILED:
@@ -100,38 +108,63 @@ def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
             problems.append(f"{name} is {state} and has reported no final result.")
         else:
             parameter, data = reported[trial]
+            known = parameters.get(parameter, {})
             try:
-                genotype, result = _final_result(data)
+                result = _final_result(data)
+                if "genotype" in result:
+                    trials.append(_with_genotype(trial, result, known, log_paths[trial], folder))
+                else:
+                    tuned.append(_tuned(trial, result, known))
             except InputError as error:
                 problems.append(f"{name}: {error}.")
-                continue
-            metrics = {
-                key: float(value)
-                for key, value in result.items()
-                if isinstance(value, int | float) and not isinstance(value, bool)
-            }
-            run_folder = _run_folder(result.get("folder"), log_paths[trial], trial, folder)
-            reported_parameters = result.get("parameters")
-            known = (
-                _flat(reported_parameters) if isinstance(reported_parameters, dict) else parameters.get(parameter, {})
-            )
-            if isinstance(result.get("versions"), dict):
-                known = {**known, "versions": _flat(result["versions"])}
-            trials.append(RecordedTrial(trial, genotype, metrics, known, run_folder))
-    return trials, problems
+    if trials:
+        problems += [
+            f"Trial {each.name} of experiment {folder.name}: its final result holds no genotype." for each in tuned
+        ]
+    return trials or tuned, problems
 
 
-def _final_result(data: str) -> tuple[Genotype, dict[str, Any]]:
-    """The genotype and the whole of a final result, which NNI stores as JSON within a JSON string."""
-    result = parse_json(data, "its final result")
-    if isinstance(result, str):
-        result = parse_json(result, "its final result")
-    if not isinstance(result, dict) or "genotype" not in result:
-        raise InputError("its final result holds no genotype")
+def _with_genotype(
+    trial: str, result: dict[str, Any], known: dict[str, Any], log_path: str, experiment: Path
+) -> RecordedTrial:
     genotype = Genotype.from_json(result["genotype"])
     if isinstance(result.get("candidates"), dict):
         genotype = Genotype(genotype, {**genotype.meta, "candidates": result["candidates"]})
-    return genotype, result
+    if isinstance(result.get("parameters"), dict):
+        known = plain_values(result["parameters"])
+    if isinstance(result.get("versions"), dict):
+        known = {**known, "versions": plain_values(result["versions"])}
+    run_folder = _run_folder(result.get("folder"), log_path, trial, experiment)
+    return RecordedTrial(trial, genotype, _metrics(result), known, run_folder)
+
+
+def _tuned(trial: str, result: dict[str, Any], known: dict[str, Any]) -> RecordedTrial:
+    choices = {key: value for key, value in known.items() if key.lower() not in SEEDS}
+    if not choices:
+        raise InputError("its final result holds no genotype, and its parameters no choice")
+    seeds = [value for key, value in known.items() if key.lower() in SEEDS]
+    settings = {"seed": seeds[0]} if seeds else {}
+    return RecordedTrial(trial, Genotype(choices), _metrics(result), settings, None, tuned=True)
+
+
+def _metrics(result: dict[str, Any]) -> dict[str, float]:
+    return {
+        key: float(value)
+        for key, value in result.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def _final_result(data: str) -> dict[str, Any]:
+    """The whole of a final result, which NNI stores as JSON within a JSON string; a number is the default metric."""
+    result = parse_json(data, "its final result")
+    if isinstance(result, str):
+        result = parse_json(result, "its final result")
+    if isinstance(result, int | float) and not isinstance(result, bool):
+        return {"default": result}
+    if not isinstance(result, dict):
+        raise InputError("its final result holds no genotype")
+    return result
 
 
 def _run_folder(reported: object, log_path: str, trial: str, experiment: Path) -> Path | None:
@@ -155,8 +188,13 @@ def _parameters(data: str | None) -> dict[str, dict[str, Any]]:
     inner = content.get("parameters") if isinstance(content, dict) else None
     if not isinstance(inner, dict):
         return {}
-    return {str(content.get("parameter_id")): _flat(inner)}
+    return {str(content.get("parameter_id")): plain_values(inner)}
 
 
-def _flat(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if isinstance(value, str | int | float | bool)}
+def plain_values(values: dict[str, Any]) -> dict[str, Any]:
+    """The plain values, and of a nested search space what was chosen (``_name``) and its further values."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        inner = value if isinstance(value, dict) and "_name" in value else {"_name": value}
+        flat |= {key if name == "_name" else f"{key}.{name}": below for name, below in inner.items()}
+    return {key: value for key, value in flat.items() if isinstance(value, str | int | float | bool)}

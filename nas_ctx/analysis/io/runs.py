@@ -7,7 +7,7 @@ is named in the notes of the set; nothing is merged or left out in silence.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from nas_ctx.analysis.io.history import SearchHistory
@@ -39,13 +39,21 @@ class Run:
     folder: str = ""  # of the run, where it was read from one
     inactive: Mapping[str, Choice] = field(default_factory=dict)  # choices without effect, left out of the genotype
     digest: str = ""  # of the file that holds its choices, where it has one of its own
+    form: str = ""  # in which its choices were written, where they can be written so again
+    free_names: bool = False  # whether any key or column of its file could be a block
+    own_name: bool = False  # whether its file names it, and not the file's own name
+    candidates_from: str = "the genotypes"  # what says so, where the settings have candidates
+
+    def called(self, name: str) -> Run:
+        """This run under the name that its file gives it."""
+        return replace(self, name=name, own_name=True)
 
     def candidates(self, block: str) -> tuple[list[Any], str] | None:
         """What ``block`` could choose from, and in words what says so: the genotype, the history, the configuration."""
         written = self.settings.get("candidates")
         values = written.get(block) if isinstance(written, Mapping) else None
         if isinstance(values, list | tuple) and values:
-            return list(values), "the genotypes"
+            return list(values), self.candidates_from
         choice = self.genotype.get(block)
         words: Sequence[str] = () if self.history is None else self.history.choices.get(block, ())
         if words:  # a history has text only; the chosen value is known in its own form

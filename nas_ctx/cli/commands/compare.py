@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import add_analysis_options, analysis_settings
+from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings
 from nas_ctx.errors import InputError
 
 
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
     names = [word.strip() for word in options.names.split(",")]
     if len(names) != 2 or len({*names, ""}) != 3:
         raise InputError(f"--names must be two different words with a comma between them, got {options.names!r}")
-    reading = {name: getattr(options, name) for name in ("transposed", "nni_home", "keep_copies")}
+    reading = {name: getattr(options, name) for name in READING}
     comparison = compare(
         load_runs(options.paths, **reading),
         load_runs(options.others, **reading),

@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import add_analysis_options, analysis_settings
+from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.files import check_folder
 
     check_folder(options.out, "report.json")
-    reading = {name: getattr(options, name) for name in ("transposed", "nni_home", "keep_copies")}
+    reading = {name: getattr(options, name) for name in READING}
     record = reliability(
         load_runs(options.paths, **reading),
         metric=options.metric,

@@ -1,0 +1,57 @@
+"""Genotype files: of this package, of the authors of ATRC, and flat ``{label: choice}`` of any tool; one, a list, or
+by the names of the runs.
+
+Source: docs/formats.md, "Genotype".
+"""
+
+from __future__ import annotations
+
+from nas_ctx.analysis.io.document import NOT_JSON, Document
+from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
+from nas_ctx.analysis.io.formats.nni import with_edges
+from nas_ctx.analysis.io.runs import Run
+from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
+
+
+class GenotypeFiles(Importer):
+    """See the module."""
+
+    title = "genotypes: of nas_ctx, of the authors of ATRC, and flat {label: choice}; one, a list, or JSON lines"
+    source = "docs/formats.md"
+    free_names = True
+
+    def recognise(self, document: Document, options: ReadOptions) -> bool:
+        return not document.is_folder and (document.suffix == ".json" or document.text.lstrip()[:1] in ("{", "["))
+
+    def read(self, document: Document, options: ReadOptions) -> Runs:
+        content = document.json
+        if content is NOT_JSON:
+            raise InputError(f"{document.name}: not JSON")
+        runs = []
+        if isinstance(content, dict) and content and _by_run(content):
+            return [
+                Run(name, Genotype(choices), document.name, form="flat", own_name=True)
+                for name, choices in content.items()
+            ], []
+        for number, item in enumerate(content if isinstance(content, list) else [content]):
+            label = document.item_name(number)
+            try:
+                genotype = Genotype.from_json(item)
+            except InputError as error:
+                raise InputError(f"{label}: {error}") from None
+            own = isinstance(item, dict) and ("format" in item or isinstance(item.get("data"), dict))
+            choices = genotype if own else with_edges(genotype)
+            form = "genotype" if own else "flat" if dict(choices) == dict(genotype) else "nni"
+            runs.append(Run(label, choices, label, settings=genotype.meta, form=form))
+        return runs, []
+
+
+def _by_run(content: dict[str, object]) -> bool:
+    """Whether an object holds genotypes by the names of runs, as pandas writes a table with a column per run."""
+    if "format" in content or isinstance(content.get("data"), dict):
+        return False
+    return all(
+        isinstance(choices, dict) and choices and not any(isinstance(value, dict) for value in choices.values())
+        for choices in content.values()
+    )

@@ -1,0 +1,143 @@
+"""What cannot be a choice of a search, though a table or an object of some tool has it beside the choices.
+
+Dates, ids, paths, names of users and machines, seeds, metrics and numbers of their own in every run would be counted as
+blocks, and those that never differ as agreement. They are left out, and told of; the user's ``--choices`` overrules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from nas_ctx.analysis.io.formats.texts import SEEDS, number_of
+from nas_ctx.analysis.io.runs import Note, Run
+from nas_ctx.errors import InputError
+
+_METRIC = re.compile(
+    r"(?:^|[^a-z])(?:acc|accuracy|loss|err|error|auc|auroc|f1|m?iou|m?ap|psnr|ssim|bleu|ppl|perplexity|rmse|mse|mae|odsf|"
+    r"score|reward|objective|objective_to_minimize|fitness|metric|latency|flops|macs|throughput|fps|n?params|precision|"
+    r"recall|top[-_]?[15]|delta_m|default)(?:$|[^a-z])"
+)
+_BOOKKEEPING = {
+    "commit", "created", "date", "device", "duration", "end_time", "group", "host", "hostname", "ip", "job_type",
+    "logdir", "node_ip", "notes", "pid", "project", "runtime", "start_time", "started", "state", "status", "sweep",
+    "tags", "time", "timestamp", "user", "username", "entity", "git_commit", "time_total_s", "time_this_iter_s",
+}  # fmt: skip
+_IDS = {"id", "uuid", "run_id", "trial_id", "experiment_id", "job_id", "trialjobid", "config_id", "index", "number"}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([T _]\d\d[-:]?\d\d.*)?|\d{1,2}[./]\d{1,2}[./]\d{4}.*|\d+ days \d\d:\d\d:\d\d.*")
+_ID = re.compile(r"(?=[0-9a-f-]*\d)[0-9a-f]{8,}(-[0-9a-f]{4,})*|(?=\w*\d)(?=\w*[a-z])[a-z0-9]{8}")
+_PATH = re.compile(r"(~|\.{0,2})/\S.*|[A-Za-z]:[\\/].*|\w+://\S+")
+_FEW = 3  # with fewer runs, values that all differ say little
+
+
+def absurdity(name: str, values: Sequence[object]) -> str:
+    """Why something called ``name`` with these values in the runs can be no block; "" where it can be one.
+
+    >>> absurdity("val_acc", [0.93, 0.94]), absurdity("seed", [0, 1]), absurdity("op", ["conv", "skip"])
+    ('a metric', 'the seed', '')
+    >>> absurdity("when", ["2024-05-01 10:00:00"] * 2), absurdity("rate", ["0.113", "0.207", "0.35"])
+    ('a date', 'a number of its own in every run')
+    """
+    word = re.split(r"[./]", name.strip().lower())[-1]
+    texts = [str(value).strip() for value in values]
+    numbers = [number_of(value) for value in values]
+    numeric = None not in numbers
+    distinct = len(set(texts)) == len(texts)
+    if word in SEEDS and numeric:
+        return "the seed"
+    if word in _BOOKKEEPING:
+        return "how or where it ran"
+    if word in _IDS and distinct:
+        return "an id"
+    if numeric and _METRIC.search(name.strip().lower()):
+        return "a metric"
+    for pattern, kind in ((_DATE, "a date"), (_PATH, "a path")):
+        if all(pattern.fullmatch(text) for text in texts):
+            return kind
+    if distinct and len(texts) >= _FEW and all(_ID.fullmatch(text) for text in texts):
+        return "an id"
+    if numeric and distinct and len(texts) >= _FEW and any(not text.lstrip("-").isdigit() for text in texts):
+        return "a number of its own in every run"
+    return ""
+
+
+def plausible(
+    runs: Sequence[Run], choices: str | None = None, scores: str | None = None
+) -> tuple[list[Run], list[Note]]:
+    """``runs`` without what can be no choice; seeds and metrics become what they are.
+
+    ``choices`` and ``scores`` are patterns of names, see :func:`matches`; with ``choices``, exactly those are blocks.
+
+    Raises:
+        InputError: nothing is left.
+    """
+    names = list(dict.fromkeys(block for run in runs for block in run.genotype))
+    reasons = {}
+    for name in names:
+        values = [run.genotype[name] for run in runs if name in run.genotype]
+        if matches(name, scores):
+            reasons[name] = "a metric"
+        elif choices is None:
+            reasons[name] = absurdity(name, values)
+        elif not matches(name, choices):
+            reasons[name] = absurdity(name, values) or "not named by --choices"
+    reasons = {name: reason for name, reason in reasons.items() if reason}
+    if reasons and len(reasons) == len(names):
+        first = runs[0].source or runs[0].name
+        if choices is not None:
+            raise InputError(f"{first}: --choices {choices!r} names none of {_listed(names)}")
+        told = _listed(names, reasons)
+        raise InputError(f"{first}: nothing in it can be a choice: {told}; name those that are with --choices 'A,B*'")
+    return [_cleared(run, reasons) for run in runs], list(_told(runs, names, reasons, choices))
+
+
+def matches(name: str, patterns: str | None) -> bool:
+    """Whether a name is one of ``patterns``, as of a shell and separated by commas.
+
+    >>> matches("params_op1", "lr,params_*"), matches("params_op1", None)
+    (True, False)
+    """
+    return patterns is not None and any(fnmatchcase(name, pattern.strip()) for pattern in patterns.split(","))
+
+
+def _cleared(run: Run, reasons: Mapping[str, str]) -> Run:
+    settings: dict[str, Any] = dict(run.settings)
+    metrics = dict(run.metrics)
+    for name in reasons.keys() & run.genotype.keys():
+        number = number_of(run.genotype[name])
+        if reasons[name] == "the seed" and number is not None:
+            settings.setdefault("seed", int(number) if number.is_integer() else number)
+        elif reasons[name] == "a metric" and number is not None:
+            metrics.setdefault(name, number)
+    kept = {block: choice for block, choice in run.genotype.items() if block not in reasons}
+    if not kept:
+        raise InputError(f"run {run.name}: nothing in it can be a choice: {_listed(list(run.genotype), reasons)}")
+    return replace(run, genotype=kept, settings=settings, metrics=metrics) if len(kept) < len(run.genotype) else run
+
+
+def _told(runs: Sequence[Run], names: Sequence[str], reasons: Mapping[str, str], choices: str | None) -> Iterator[Note]:
+    if reasons and choices is None:
+        listed = _listed([name for name in names if name in reasons], reasons)
+        yield Note("left out", f"No choices: {listed}. If one is, name all choices with --choices 'A,B*'.")
+    if choices is not None or len(runs) < 2 * _FEW:
+        return
+    own = [name for name in names if name not in reasons and _differs(runs, name)]
+    if own:
+        yield Note(
+            "differs in every run",
+            f"Blocks of which no two runs have the same choice: {_listed(own)}. If they are no choices of a search, "
+            "leave them out: name all choices with --choices 'A,B*'.",
+        )
+
+
+def _differs(runs: Sequence[Run], name: str) -> bool:
+    values = [str(run.genotype[name]) for run in runs if name in run.genotype]
+    return len(values) >= 2 * _FEW and len(set(values)) == len(values)
+
+
+def _listed(names: Sequence[str], reasons: Mapping[str, str] | None = None, most: int = 8) -> str:
+    words = [f"{name!r:.50} ({reasons[name]})" if reasons else f"{name!r:.50}" for name in names[:most]]
+    return ", ".join(words) + (f" and {len(names) - most} more" if len(names) > most else "")
