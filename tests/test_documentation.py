@@ -21,7 +21,7 @@ import search_spaces
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIALS = ROOT / "docs" / "tutorials"
-INTERNAL = {"cli", "compat", "trial"}  # the rest of the packages is public
+INTERNAL = {"cli", "compat", "escaping", "trial"}  # the rest of the packages is public
 QUICK = {"3_custom_data_and_task", "5_reading_a_report"}  # `make docs` runs all of them, in full
 
 

@@ -98,6 +98,7 @@ ROOMS = {
     "labels": ("ignore value, batch keys", "plain"),
     "context_types": ("names, order, colours", "plain"),
     "compat": ("old paths, torchvision", "plain"),
+    "escaping": ("control characters as escapes", "plain"),
 }
 
 

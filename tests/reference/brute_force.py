@@ -85,25 +85,57 @@ def region_features(regions, source):
 
 def context(name, module, inputs):
     """What `module`, a context of type `name`, should give for `inputs` (tensors), in the mode it is in."""
-    target, source, target_regions, source_regions = (x.detach().double().numpy() for x in inputs[:4])
-    batch, _, height, width = target.shape
-    if name == "none":
-        return np.zeros((batch, module.channels, height, width))
-    flat = [x.reshape(*x.shape[:2], -1) for x in (target, source, target_regions, source_regions)]
-    memory = flat[1]
-    if name in ("t-label", "s-label"):
-        regions = flat[2] if name == "t-label" else flat[3]
-        memory = np.stack([region_features(r, s) for r, s in zip(regions, flat[1], strict=True)])
-    last = softplus if name == "global" else relu
-    query = project(module.query, flat[0], module.training, last)
+    return CONTEXTS[name](module, *(x.detach().double().numpy() for x in inputs[:4]))
+
+
+def no_context(module, target, *_):
+    return np.zeros((len(target), module.channels, *target.shape[2:]))
+
+
+def global_context(module, target, source, *_):
+    return attention(module, target, flat(source), global_attention, softplus)
+
+
+def local_context(module, target, source, *_):
+    def attend(query, key, value):
+        maps = [x.reshape(-1, *target.shape[2:]) for x in (query, key, value)]
+        return local_attention(*maps, module.window)
+
+    return attention(module, target, flat(source), attend)
+
+
+def target_label_context(module, target, source, target_regions, _):
+    return attention(module, target, gathered(target_regions, source), label_attention)
+
+
+def source_label_context(module, target, source, _, source_regions):
+    return attention(module, target, gathered(source_regions, source), label_attention)
+
+
+CONTEXTS = {
+    "none": no_context,
+    "global": global_context,
+    "local": local_context,
+    "t-label": target_label_context,
+    "s-label": source_label_context,
+}
+"""Name of a type -> its output (B, channels, h, w) from the module and the maps target, source, target_regions and
+source_regions (B, ., h, w)."""
+
+
+def attention(module, target, memory, attend, last=relu):
+    """The three projections of a batch, then `attend` image by image: target (B, C, h, w), memory (B, C, m)."""
+    query = project(module.query, flat(target), module.training, last)
     key = project(module.key, memory, module.training, last)
     value = project(module.value, memory, module.training)
-    result = []
-    for q, k, v in zip(query, key, value, strict=True):
-        if name == "local":
-            image = [x.reshape(-1, height, width) for x in (q, k, v)]
-            result.append(local_attention(*image, module.window))
-        else:
-            attend = global_attention if name == "global" else label_attention
-            result.append(attend(q, k, v).reshape(-1, height, width))
-    return np.stack(result)
+    images = [attend(*image) for image in zip(query, key, value, strict=True)]
+    return np.stack(images).reshape(len(target), -1, *target.shape[2:])
+
+
+def gathered(regions, source):
+    """Region features of a batch, (B, C, K)."""
+    return np.stack([region_features(r, s) for r, s in zip(flat(regions), flat(source), strict=True)])
+
+
+def flat(maps):
+    return maps.reshape(*maps.shape[:2], -1)

@@ -111,8 +111,8 @@ def test_auxiliary_losses_of_two_classes_are_weighted():
 
 
 def test_loss_weights_are_those_of_the_supplement():
-    weights = {case.task.name: case.task.weight for case in CASES.values()}
-    assert weights == {"semseg": 1, "human_parts": 2, "saliency": 5, "depth": 1, "normals": 10, "edge": 50}
+    weights = {"semseg": 1, "human_parts": 2, "saliency": 5, "depth": 1, "normals": 10, "edge": 50}
+    assert {name: CASES[name].task.weight for name in weights} == weights
 
 
 def test_depth_regions_at_the_borders():
