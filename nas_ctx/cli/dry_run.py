@@ -54,6 +54,8 @@ def lines(preview: Preview, config: Config) -> list[tuple[str, str]]:
             ("", f"about {scaled(step.memory)}B of memory for tensors, in 32 bits"),
             ("the run", f"{grouped(steps)} steps, {scaled(step.multiply_adds * steps)} multiply-adds, and validation"),
         ]
+    if preview.cached is not None:
+        texts.append(("cached", preview.cached))
     if preview.images is not None:
         train, val = preview.images
         texts.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from nas_ctx.config.search_settings import SearchSettings
@@ -45,6 +47,9 @@ class ModelConfig(Section):
     backbone_options: Options = Field(default={})
     """Further arguments of ``timm.create_model``, or of a custom backbone; ``fusion: bilinear`` makes an HRNet the
     published one."""
+    freeze: Literal["all", "none"] | list[str] = "none"
+    """What of the backbone does not learn, batch norms included: ``all``, ``none``, or names of its modules, such as
+    ``[conv_stem, bn1, blocks.0]``."""
     start_from: str | None = None
     """Folder of a training or a search whose weights the network starts from, wherever names and shapes agree."""
     head: str = "conv"
@@ -104,6 +109,9 @@ class TrainingConfig(Section):
     """Keep less of the grid of contexts for the backward pass and compute it again: for large images."""
     compile: bool = False
     """``torch.compile`` the backbone. The first step then takes minutes, and a C++ compiler or Triton."""
+    cache_features: bool = False
+    """Compute the features of every image once and keep them in main memory; needs ``model.freeze: all`` and
+    ``data.augment: false``."""
     sync_batchnorm: bool = False
     """Batch norms of several processes, on GPUs, take their statistics over all of them."""
     accelerator: str = "auto"

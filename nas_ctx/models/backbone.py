@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import timm
 import torch
@@ -12,9 +14,13 @@ from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from nas_ctx.errors import InputError, suggestion
+from nas_ctx.models.feature_cache import FeatureCache
 from nas_ctx.models.hrnet import fuse_bilinearly
 from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights, is_loading, read_weights
 from nas_ctx.plugins import Registry, called_with, is_path, signature_of
+
+if TYPE_CHECKING:
+    from typing import Self
 
 NOT_OF_WEIGHTS = ("out_indices", "feature_location", "feature_cls", "img_size", "dynamic_img_size")
 """Options that change no weights, or (``img_size``) those that timm resamples when it loads them."""
@@ -55,9 +61,12 @@ class Backbone(nn.Module):
         options: further arguments of ``timm.create_model``, such as ``out_indices`` or, for transformers made for one
             size, ``img_size`` or ``dynamic_img_size``; or of a custom backbone. Of HRNets also ``fusion``: "nearest",
             as in timm, or "bilinear".
+        freeze: what does not learn: "all", "none", or names of the model's modules, such as ``["conv_stem",
+            "blocks.0"]``. It has no gradient and stays in evaluation mode, so that batch norms use the running
+            statistics of the weights, and do not move them.
 
     Raises:
-        InputError: for a model that nobody knows or that gives no feature maps.
+        InputError: for a model that nobody knows or that gives no feature maps; for a module to freeze that it lacks.
 
     >>> backbone = Backbone("test_resnet")
     >>> backbone.channels, backbone.stride, backbone(torch.zeros(1, 3, 70, 90)).shape
@@ -74,6 +83,7 @@ class Backbone(nn.Module):
         pretrained: bool = False,
         weights: str | None = None,
         options: Mapping[str, Any] | None = None,
+        freeze: str | Sequence[str] = "none",
     ) -> None:
         super().__init__()
         options = dict(options or {})
@@ -101,6 +111,23 @@ class Backbone(nn.Module):
         scale, shift = _restandardisation(getattr(self.model, "pretrained_cfg", {}) if has_weights else {})
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
+        self.frozen = _to_freeze(self.model, freeze)
+        for part in self.frozen:
+            part.requires_grad_(False).eval()
+        self._cache: FeatureCache | None = None
+
+    def train(self, mode: bool = True) -> Self:
+        """As of every module; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
+
+    def cache_features(self) -> None:
+        """From now on compute the maps of an image once; for a backbone that is frozen as a whole."""
+        if self.model not in self.frozen:
+            raise ValueError("only the features of a backbone that is frozen as a whole can be kept")
+        self._cache = self._cache or FeatureCache(self._maps)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, channels, ceil(H / stride), ceil(W / stride))."""
@@ -111,6 +138,9 @@ class Backbone(nn.Module):
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """The maps one by one, ``map_channels`` wide, of the padded image; :meth:`cropped` takes the padding off."""
+        return self._maps(image) if self._cache is None else self._cache(image)
+
+    def _maps(self, image: Tensor) -> list[Tensor]:
         if self.scale is not None and self.shift is not None:
             image = image * self.scale + self.shift
         if self.padded:
@@ -125,6 +155,23 @@ class Backbone(nn.Module):
         """A map of the finest resolution without what belongs to the padding."""
         height, width = image.shape[2:]
         return features[:, :, : -(-height // self.stride), : -(-width // self.stride)]
+
+
+def _to_freeze(model: nn.Module, names: str | Sequence[str]) -> list[nn.Module]:
+    """The modules of a backbone that do not learn."""
+    if isinstance(names, str):
+        if names not in ("all", "none"):
+            raise InputError(f"model.freeze: {names!r}: expected all, none, or a list of the backbone's modules")
+        return [model] if names == "all" else []
+    known = dict(model.named_modules())
+    for name in names:
+        if not name or name not in known:
+            first = ", ".join([child for child, _ in model.named_children()][:8])
+            raise InputError(
+                f"model.freeze: {name!r}: the backbone has no such module; its first ones are {first}"
+                f"{suggestion(name, known)}"
+            )
+    return [known[name] for name in names]
 
 
 def _resized(x: Tensor, size: torch.Size) -> Tensor:
@@ -161,7 +208,8 @@ def _timm(
             loading = _loading(name, weights, arguments)
         elif pretrained:
             check_reachable(name)
-        model = timm.create_model(name, features_only=True, **loading, **arguments)
+        with _without_remarks():
+            model = timm.create_model(name, features_only=True, **loading, **arguments)
     except InputError:
         raise
     except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
@@ -172,6 +220,18 @@ def _timm(
     strides = list(model.feature_info.reduction())
     used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
     return model, strides, list(model.feature_info.channels()), used
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Within it timm does not remark that weights of a whole model have layers which the features do not need."""
+    talkative = logging.getLogger("timm.models._builder")
+    level = talkative.level
+    talkative.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        talkative.setLevel(level)
 
 
 def _loading(name: str, weights: WeightsFile, arguments: Mapping[str, Any]) -> dict[str, Any]:

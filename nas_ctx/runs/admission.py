@@ -35,6 +35,7 @@ def refusals(config: Config, tasks: Mapping[str, Task] = MappingProxyType({})) -
     checks: dict[str, Callable[[], object]] = {
         "data": partial(_check_data, config.data, tasks),
         "model.start_from": partial(_check_start, config.model.start_from),
+        "training.cache_features": partial(_check_cache, config),
         "output": lambda: RunFolder.of(config).admit(config),
     }
     refused = {}
@@ -61,3 +62,11 @@ def _check_data(data: DataConfig, tasks: Mapping[str, Task]) -> None:
 def _check_start(run: str | None) -> None:
     if run is not None and not checkpoints_in(RunFolder(run).checkpoints):
         raise InputError(f"model.start_from: {run}: holds no checkpoint to start from")
+
+
+def _check_cache(config: Config) -> None:
+    """Features can be kept where an image has the same in every step: nothing else may change image or backbone."""
+    needed = {"model.freeze": (config.model.freeze, "all"), "data.augment": (config.data.augment, False)}
+    for key, (value, wanted) in needed.items() if config.training.cache_features else ():
+        if value != wanted:
+            raise InputError(f"training.cache_features: true: needs {key}: {str(wanted).lower()}, got {value!r}")

@@ -16,8 +16,9 @@ from nas_ctx.config import Config
 from nas_ctx.data import DataModule
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.admission import refusals
-from nas_ctx.runs.callbacks.log import logged
+from nas_ctx.runs.callbacks.log import log, logged
 from nas_ctx.runs.callbacks.progress import Report
+from nas_ctx.runs.feature_memory import check_memory
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.stopping import StopRequest, stop_on_signals
 from nas_ctx.runs.trained import start_from
@@ -80,8 +81,11 @@ def started(
         network = make(tasks)
         if config.model.start_from is not None:
             start_from(network, config.model.start_from)
+        cached = check_memory(config, network, data)
         if is_first_process():  # of several processes the first one looks after the folder
             stack.enter_context(folder.held())
             folder.begin(config, command, tasks, weights_of(network))
             stack.enter_context(logged(folder.path, command))
+            if cached is not None:
+                log.info("keeps %s", cached)
         yield StartedRun(config, folder, tasks, data, network, stop, report, progress)

@@ -92,4 +92,5 @@ def _silence() -> None:
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     logging.getLogger("nni").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # what `model.freeze` names
     warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")

@@ -9,7 +9,8 @@ from nas_ctx.models import Backbone, ContextGrid
 
 
 def arrange(network: nn.Module, training: TrainingConfig) -> None:
-    """Apply ``training.recompute`` to every grid of contexts in ``network``, ``training.compile`` to every backbone.
+    """Apply ``training.recompute`` to every grid of contexts in ``network``, ``training.compile`` and
+    ``training.cache_features`` to every backbone.
 
     The grid is not compiled: what it evaluates changes from step to step of a search.
 
@@ -24,5 +25,8 @@ def arrange(network: nn.Module, training: TrainingConfig) -> None:
     for part in network.modules():
         if isinstance(part, ContextGrid):
             part.recompute = part.recompute or training.recompute
-        elif isinstance(part, Backbone) and training.compile:
-            part.model.compile()
+        elif isinstance(part, Backbone):
+            if training.compile:
+                part.model.compile()
+            if training.cache_features:
+                part.cache_features()

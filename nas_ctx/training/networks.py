@@ -28,7 +28,13 @@ RANDOM = "random"
 
 def make_backbone(model: ModelConfig) -> Backbone:
     """The backbone that a configuration asks for."""
-    return Backbone(model.backbone, pretrained=model.pretrained, weights=model.weights, options=model.backbone_options)
+    return Backbone(
+        model.backbone,
+        pretrained=model.pretrained,
+        weights=model.weights,
+        options=model.backbone_options,
+        freeze=model.freeze,
+    )
 
 
 def weights_of(network: nn.Module) -> WeightsFile | None:

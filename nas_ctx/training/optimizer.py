@@ -26,12 +26,12 @@ def sgd_with_poly(model: nn.Module, config: TrainingConfig) -> dict[str, Any]:
     """Optimiser and schedule for ``model``, as Lightning's ``configure_optimizers`` returns them.
 
     Parameters of a :class:`~nas_ctx.models.Backbone` learn at ``config.lr``, all others at
-    ``head_lr_factor`` times it.
+    ``head_lr_factor`` times it. Those that are frozen do not learn.
     """
     backbone = {p: None for m in model.modules() if isinstance(m, Backbone) for p in m.parameters()}
     heads = [parameter for parameter in model.parameters() if parameter not in backbone]
     groups = [
-        {"params": list(backbone), "lr": config.lr},
+        {"params": [parameter for parameter in backbone if parameter.requires_grad], "lr": config.lr},
         {"params": heads, "lr": config.lr * config.head_lr_factor},
     ]
     optimizer = torch.optim.SGD(

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from nas_ctx.config import Config
 from nas_ctx.models.weights import without_weights
+from nas_ctx.runs.feature_memory import bytes_of_an_image, in_words
 from nas_ctx.runs.preview.measure import Cost, Step, bands_of, fake_tensors, multiply_adds, one_step, parameters
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choice import Choice
@@ -46,6 +47,7 @@ class Estimator:
         with self._traced(), fake_tensors():
             network = build_network(self.config.model, self.tasks, self.config.seed)
             result.step = self._step(network)
+            self._cache(result, network)
             if result.step is not None and getattr(network, "reads_labels", False):
                 result.costs["network"] = Cost(parameters(network), self._each(result.step))
             else:
@@ -66,6 +68,7 @@ class Estimator:
                 counters = [ExpectedCost(supernet, strategy.choices, what) for what in ("multiply-adds", "parameters")]
                 supernet(images)  # counts candidates one by one, where nothing is computed for several at once
                 result.step = self._step(supernet)
+                self._cache(result, supernet)
                 each = (
                     multiply_adds(lambda: supernet(images)) // len(images)
                     if result.step is None
@@ -92,6 +95,13 @@ class Estimator:
         image = torch.empty(1, 3, *self.config.data.image_size)
         return Cost(parameters(network), multiply_adds(lambda: network(image)))
 
+    def _cache(self, result: Preview, network: nn.Module) -> None:
+        if not self.config.training.cache_features or self.sample is None or result.images is None:
+            return
+        each = bytes_of_an_image(network, torch.empty(self.sample["image"].shape))
+        with result.noted():
+            result.cached = in_words(each, sum(result.images), self.config.training.devices)
+
     def _each(self, step: Step) -> int:
         return step.forward // self.config.data.batch_size
 
@@ -104,7 +114,7 @@ class Estimator:
             for key, value in self.sample.items()
         }
         network.train()
-        arrange(network, training.model_copy(update={"compile": False}))  # which changes nothing that is counted
+        arrange(network, training.model_copy(update={"compile": False, "cache_features": False}))
 
         def loss() -> Tensor:
             return torch.stack(list(task_losses(self.tasks, outputs_of(network, batch), batch).values())).sum()

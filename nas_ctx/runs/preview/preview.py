@@ -37,6 +37,7 @@ class Preview:
         costs: "supernet", "smallest" and "largest" of a search; "network" of a training.
         chosen: what "smallest" and "largest" have in their blocks.
         step: what an optimiser step costs; None where the data are missing.
+        cached: what cached features take of the main memory, in words; None where none are, or the data are missing.
         images: how many there are to train with and to validate with; None where they are missing.
         begins: "new", or what it resumes from.
         problems: why the run would be refused.
@@ -47,6 +48,7 @@ class Preview:
     costs: dict[str, Cost] = field(default_factory=dict)
     chosen: dict[str, dict[str, Any]] = field(default_factory=dict)
     step: Step | None = None
+    cached: str | None = None
     images: tuple[int, int] | None = None
     begins: str = "new"
     problems: list[str] = field(default_factory=list)
