@@ -1,4 +1,4 @@
-"""The paper's relational contexts: their names, order and colours, and which are alike on the diagonal.
+"""The paper's relational contexts: their names, order and colours, and which are the same on the diagonal.
 
 It imports nothing, so that configurations and reports need no torch. What they compute is in :mod:`nas_ctx.contexts`.
 """
@@ -13,7 +13,7 @@ CONTEXT_COLOURS = {
 """Name -> colour in every figure; distinct for colour-blind readers, and in lightness when printed in grey."""
 
 CONTEXT_NAMES = tuple(CONTEXT_COLOURS)
-"""The names in the order in which they are listed; a position is the integer that stands for it in ATRC files."""
+"""The names in the order in which they are listed; a position is the integer of the name in ATRC files."""
 
 LABEL_CONTEXTS = ("t-label", "s-label")
 """Those that gather by the regions of a label space."""

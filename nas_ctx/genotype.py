@@ -26,8 +26,8 @@ Choice = Scalar | tuple[Scalar, ...]
 
 FORMAT = "nas_ctx.genotype/1"
 UPGRADES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-"""An older format -> what makes the content of a file of the next one of it. So far there is but one format: whoever
-changes it raises the number in ``FORMAT`` and enters the way from the last one here; files then take all steps."""
+"""An older format -> the function that converts a file's content to the next one. There is only one format so far. To
+change it, raise the number in ``FORMAT`` and enter the conversion from the previous one here; files take all steps."""
 
 _ATRC_TASKS = {"sal": "saliency"}  # the authors' name -> ours; every other task has the same name in both
 _OUR_TASKS = {ours: theirs for theirs, ours in _ATRC_TASKS.items()}

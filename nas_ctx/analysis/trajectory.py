@@ -40,7 +40,7 @@ class Trajectory:
 
 
 def trajectory_of(runs: Sequence[Run], blocks: Sequence[str]) -> Trajectory | None:
-    """The course of those ``runs`` that carry a history, over the ``blocks`` that all of these log alike; else None."""
+    """The trajectory of the ``runs`` with a history, over the ``blocks`` that all of these log alike; else None."""
     carrying = [(run, run.history) for run in runs if run.history is not None]
     histories = [history for _, history in carrying]
     logged = [
@@ -80,7 +80,8 @@ def trajectory_of(runs: Sequence[Run], blocks: Sequence[str]) -> Trajectory | No
 def _leading(histories: Sequence[SearchHistory], rows: Sequence[Integers], blocks: Sequence[str]) -> Integers:
     """(n_steps, n_runs, n_blocks): the code of the most probable choice, the same for all blocks that have it.
 
-    Where two choices lead alike, as at the start, a run prefers none: it has a code of its own and agrees with nobody.
+    Where two choices tie for the lead, as at the start, a run prefers none: it has a code of its own, which agrees with
+    no other run.
     """
     words = list(dict.fromkeys(word for block in blocks for word in histories[0].choices[block]))
     codes = np.empty((len(rows[0]), len(histories), len(blocks)), dtype=np.int64)

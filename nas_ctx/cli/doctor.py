@@ -45,7 +45,7 @@ def examine(folder: Path) -> list[Finding]:
     for name, check in checks.items():
         try:
             findings.append(check())
-        except Exception as error:  # whatever is broken in an installation, the other checks go on
+        except Exception as error:  # whatever is broken in an installation, the other checks still run
             findings.append(Finding(name, "fault", f"{type(error).__name__}: {error}", "pip install --force-reinstall"))
     return findings
 

@@ -116,9 +116,9 @@ READING = ("transposed", "nni_home", "keep_copies", "format", "choices", "scores
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
     """The options that say how files are read, where that is not recognised."""
     parser.add_argument("--transposed", action="store_true", help="tables have a row per run and a column per block")
-    parser.add_argument("--formats", action=ListFormats, nargs=0, help="list the formats that are read, and end")
+    parser.add_argument("--formats", action=ListFormats, nargs=0, help="list the formats that can be read, and exit")
     parser.add_argument("--format", metavar="NAME", help="read files in this format; `nas-ctx report --formats`")
-    parser.add_argument("--choices", metavar="A,B*", help="columns or keys that are choices, as patterns of a shell")
+    parser.add_argument("--choices", metavar="A,B*", help="columns or keys that are choices, as shell patterns")
     parser.add_argument("--scores", metavar="C,D*", help="columns or keys that are scores")
     parser.add_argument("--columns", metavar="ROLE=NAME,...", help="of long tables: run=A,block=B,choice=C")
     parser.add_argument("--step", type=int, metavar="N", help="of logs with several genotypes: that of epoch N")

@@ -74,7 +74,7 @@ def _message(problem: ErrorDetails) -> str:
 
 
 def _known(section: type[Section], path: Sequence[str]) -> str:
-    """The keys that stand where ``path`` leads, and the one that was probably meant."""
+    """The keys at ``path``, and the one that was probably meant."""
     everywhere = [key.name for key in keys_of(section)]
     for part in path[:-1]:
         section = section_in(section, part) or section

@@ -80,12 +80,12 @@ def check_config(content: Mapping[str, Any], name: str, origins: Mapping[str, st
 
 
 def _nested(first: str, second: str) -> bool:
-    """Whether one of two dotted keys is the other, or stands in it."""
+    """Whether one of two dotted keys is the other, or contains it."""
     return f"{first}.".startswith(f"{second}.") or f"{second}.".startswith(f"{first}.")
 
 
 def to_yaml(config: Config) -> str:
-    """The resolved configuration, with every default written out, as it stands in a run folder."""
+    """The resolved configuration, with every default written out, as a run folder keeps it."""
     return dump_yaml(config.model_dump(mode="json"))
 
 

@@ -19,7 +19,7 @@ MAX_CHARACTERS = 1_000_000
 MAX_VALUES = 20_000
 """The most keys and values of a document, those that aliases repeat included."""
 MAX_DEPTH = 100
-"""How deep lists and mappings may stand in each other."""
+"""How deep lists and mappings may be nested."""
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {

@@ -21,7 +21,7 @@ Options: TypeAlias = dict[str, JsonValue]
 
 
 class Section(BaseModel):
-    """The base of every section. The docstring under a key is its meaning, and stands in the documentation."""
+    """The base of every section. The docstring under a key is its meaning; the documentation shows it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True)
 

@@ -13,7 +13,7 @@ BAND = 1 << 24
 
 FLOOR = 1e-6
 """Added to the weight of every pixel, near or not; the largest weight is at most 1. Where all pixels are equally near,
-all count alike, and no rounding decides which of them count."""
+all count equally, and no rounding decides which of them count."""
 
 
 class NearestContext(PixelContext):

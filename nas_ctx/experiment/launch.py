@@ -50,9 +50,9 @@ def run(
 ) -> tuple[Experiment, list[Trial]]:
     """Run an experiment to its end and stop its manager, also when interrupted.
 
-    Called again after it was killed, it goes on: it joins the experiment where the manager still runs, and starts a new
-    one else, whose trials take finished runs from their folders and go on with the others from their checkpoints. For
-    that the trials' ``output`` must be a folder that depends on their parameters alone, such as ``work/{seed}``.
+    Called again after it was killed, it joins the experiment if the manager still runs, and otherwise starts a new one,
+    whose trials take finished runs from their folders and resume the others from their checkpoints. For this, the
+    trials' ``output`` must be a folder that depends on their parameters alone, such as ``work/{seed}``.
 
     Args:
         config, home, port: see :func:`create`.
@@ -87,7 +87,7 @@ def run(
 
 @dataclass
 class _Watch:
-    """The last state of an experiment that its manager told of, and since when it has not answered."""
+    """The last state of an experiment that its manager reported, and since when it has not answered."""
 
     trials: list[Trial] = field(default_factory=list)
     silent_since: float | None = None

@@ -35,7 +35,7 @@ class LaunchError(RuntimeError):
 
 @dataclass
 class Trial:
-    """One trial of an experiment as the manager tells of it; ``parameters`` are empty while they are uncertain."""
+    """One trial of an experiment as the manager reports it; ``parameters`` are empty while they are uncertain."""
 
     id: str
     number: int
@@ -135,7 +135,7 @@ def create(config: Path, home: Path, port: int | None = None, tries: int = 10) -
         tries: starting fails now and then on a busy machine, and another process can take the port.
 
     Raises:
-        InputError: no such file, or NNI refuses what stands in it.
+        InputError: no such file, or NNI refuses its content.
         LaunchError: the manager did not start.
     """
     if not config.is_file():

@@ -25,7 +25,7 @@ VARIABLE = "NAS_CTX_EXPERIMENT"
 def check_parameters(parameters: object, experiment: Path | None) -> dict[str, Any]:
     """The parameters of a trial, if ``experiment``, NNI's YAML file, lets a trial set them.
 
-    Keys must be keys of its search space, letter by letter. A value must be a number, or stand in the list of a
+    Keys must be keys of its search space, literally. A value must be a number, or in the list of a
     ``choice``: so no path and no name of code gets in that the file does not have.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What stands at the two ends of the grid: task heads, auxiliary heads, and the fusion of a target's contexts."""
+"""The two ends of the grid: task heads, auxiliary heads, and the fusion of a target's contexts."""
 
 from __future__ import annotations
 

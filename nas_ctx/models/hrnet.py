@@ -28,7 +28,7 @@ def fuse_bilinearly(network: nn.Module) -> None:
 
 
 class _Bilinear(HighResolutionModule):
-    """The same module with another forward pass; what it has been made of stays."""
+    """The same module with another forward pass; its submodules stay."""
 
     def forward(self, x: list[Tensor]) -> list[Tensor]:
         x = [branch(scale) for branch, scale in zip(self.branches, x, strict=True)]

@@ -28,7 +28,7 @@ __getattr__ = former_names(
 
 
 class Registry(dict[str, T]):
-    """Names of one kind of component ("task", "context") and what they stand for.
+    """Names of one kind of component ("task", "context") and their components.
 
     Iterating gives the names that are loaded; ``in``, ``[name]`` and :meth:`known` also know those that are offered.
 
@@ -148,7 +148,7 @@ def entry_points(group: str) -> Mapping[str, tuple[metadata.EntryPoint, ...]]:
     """Name -> what installed packages offer under it in a group. Nothing is imported."""
     points: dict[str, dict[str, metadata.EntryPoint]] = {}
     for point in metadata.entry_points(group=group):
-        points.setdefault(point.name, {})[point.value] = point  # a package can stand in two folders of the path
+        points.setdefault(point.name, {})[point.value] = point  # a package can be in two folders of the path
     return {name: tuple(by_value.values()) for name, by_value in points.items()}
 
 

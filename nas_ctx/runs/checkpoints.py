@@ -16,7 +16,7 @@ KEPT = 2
 """How many a run keeps."""
 REQUIRED = {"state_dict", "optimizer_states", "lr_schedulers", "loops", "epoch", "global_step", "run"}
 WITHOUT_DIGEST = (
-    "has no digest, so that nobody knows whether it is whole; those of version 0.1.0 have none, and "
+    "has no digest, so that its integrity cannot be checked; those of version 0.1.0 have none, and "
     "networks with contexts are others since version 0.1.0: begin again"
 )
 
@@ -38,7 +38,7 @@ def step_of(path: Path) -> int:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a checkpoint that cannot be used, so that it is nobody's newest one; nothing of it is lost."""
+    """Rename a checkpoint that cannot be used, so that it no longer counts as the newest; its content is kept."""
     names = (path.with_name(f"{path.name}.bad{number or ''}") for number in itertools.count())
     free = next(name for name in names if not os.path.lexists(name))
     os.replace(path, free)

@@ -1,4 +1,4 @@
-"""A lock on a run folder: whoever holds it writes there, and a second run is told who that is."""
+"""A lock on a run folder: its holder writes there, and a second run is refused with the holder's name."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
 
 
 def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
-    """Give ``network`` the weights of a run wherever name and shape are the same.
+    """Give ``network`` the weights of a run wherever names and shapes agree.
 
     A search or a training then begins where another one, with the same backbone, has ended. From a search the weights
     of its candidates are taken, not its choices. What the run does not have (the blocks, for a baseline) keeps its

@@ -70,7 +70,7 @@ def _callbacks(run: StartedRun[Any]) -> list[pl.Callback]:
 
 
 def resume_from(run: StartedRun[Any]) -> str | None:
-    """The newest whole checkpoint of an unfinished run; others are named and set aside. None starts anew."""
+    """The newest whole checkpoint of an unfinished run; others are reported and set aside. None: start from scratch."""
 
     def differing(text: str) -> list[str]:
         return differences(check_config(parse_yaml(text), "its configuration"), run.config)

@@ -90,7 +90,7 @@ class Choice(nn.Module):
 
     @property
     def sample(self) -> Any:
-        """The decided or most probable value as it stands in NNI's samples."""
+        """The decided or most probable value as NNI's samples have it."""
         return [self.best] if self.listed else self.best
 
     @property
@@ -228,7 +228,7 @@ class Choices:
 
 
 def product(*weights: Tensor | None) -> Tensor | None:
-    """The product of weights of active values; ``None`` stands for one.
+    """The product of weights of active values; ``None`` is one.
 
     >>> product(None, torch.tensor(0.5), torch.tensor(0.5)), product(None, None)
     (tensor(0.2500), None)
@@ -244,6 +244,6 @@ def _thin_out(weights: Tensor, values: list[float], draws: list[float], threshol
         if value >= threshold:
             kept.append((index, weights[index]))
         elif draw * threshold < value:
-            # The value is `threshold`; the gradient by the weight is scaled alike, so that both are right on average.
+            # The value is `threshold`; the gradient is scaled too, so that the expectations of both are right.
             kept.append((index, weights[index] * (threshold / value)))
     return kept

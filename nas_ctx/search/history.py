@@ -62,7 +62,7 @@ class HistoryWriter:
         self._file.write(f"{step}," + ",".join(format(number, ".9g") for number in numbers) + "\r\n")
 
     def flush(self) -> None:
-        """Bring the rows to the disk: a checkpoint that goes on after them is about to be written there."""
+        """Sync the rows to disk: a checkpoint that continues after them is about to be written."""
         if self._file is not None:
             self._file.flush()
             os.fsync(self._file.fileno())

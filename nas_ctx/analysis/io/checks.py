@@ -1,4 +1,4 @@
-"""What a reader must know about runs: which look alike, and in what they differ beside the seed; names that differ."""
+"""What a reader must know about runs: which look the same, in what they differ besides the seed, and unique names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def as_run_set(runs: RunSet | Iterable[Run | Mapping[str, Choice]]) -> RunSet:
 
 
 def without_copies(runs: Sequence[Run], *, keep: bool = False) -> tuple[list[Run], list[Note]]:
-    """``runs`` with each search once, and notes on copies; with ``keep`` copies count and are told of.
+    """``runs`` with each search once, and notes on copies; with ``keep`` copies count and are noted.
 
     Runs of the same choices are copies if their records are the same: history, probabilities, or the seed. Files of the
     same bytes that hold nothing but choices may be copies, or searches that agree; they are told of, and count.

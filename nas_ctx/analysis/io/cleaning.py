@@ -1,4 +1,4 @@
-"""Genotypes as they are compared: labels cleaned, missing and inactive choices left out, and told of."""
+"""Genotypes as they are compared: labels cleaned, missing and inactive choices left out, and noted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of a file as text: UTF-8, else what spreadsheets on Windows write, which is told of."""
+"""Bytes of a file as text: UTF-8, else what spreadsheets on Windows write, which a note reports."""
 
 from __future__ import annotations
 

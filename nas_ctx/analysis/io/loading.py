@@ -86,7 +86,7 @@ def _screened(runs: list[Run], options: ReadOptions) -> Runs:
 
 
 def _once_each(runs: list[Run]) -> tuple[list[Run], list[Note]]:
-    """Runs, each folder once: an experiment that goes on after a crash does so in a new record."""
+    """Runs, each folder once: an experiment that continues after a crash does so in a new record."""
     kept: dict[str, Run] = {}
     notes = []
     for number, run in enumerate(runs):
@@ -130,7 +130,7 @@ def _from_document(document: Document, options: ReadOptions) -> Runs:
 
 
 def _from_folder(folder: Document, options: ReadOptions) -> Runs:
-    """The runs of the files and run folders in a folder; what is neither is left out, and told of."""
+    """The runs of the files and run folders in a folder; anything else is left out, and noted."""
     assert folder.path is not None
     found: list[Run] = []
     notes: list[Note] = []

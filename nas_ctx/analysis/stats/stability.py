@@ -20,7 +20,7 @@ Truths = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class VoteStability:
-    """For one number of runs ``k``: how well a vote of k runs stands for the full vote.
+    """For one number of runs ``k``: how well a vote of k runs represents the full vote.
 
     ``blocks`` is the expected share of blocks in which it gives the same winner (the same set of tied winners where the
     full vote is tied); ``whole`` the probability that this holds in all blocks at once. ``kind`` says how they were

@@ -168,7 +168,7 @@ def _table_group(builder: Builder, rng: Generator, plan: Plan) -> None:
     frame = stand(builder, "table", *spot, yaw=yaw)
     furniture.table(frame, rng, (wide, deep))
     _set_upon(builder, rng, frame, 0.74, wide - 0.2, deep - 0.15)
-    style = seed(rng)  # the chairs of one table are alike
+    style = seed(rng)  # the chairs of one table look the same
     sides = [(0, -deep - 0.12, np.pi), (0, deep + 0.12, 0), (-wide - 0.12, 0, np.pi / 2), (wide + 0.12, 0, -np.pi / 2)]
     for index in rng.permutation(4)[: rng.integers(0, 5)]:
         x, y, turn = sides[index]

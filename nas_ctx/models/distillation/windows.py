@@ -1,4 +1,4 @@
-"""Small windows around every pixel: how alike its neighbours are, and weighted sums over them.
+"""Small windows around every pixel: how similar its neighbours are, and weighted sums over them.
 
 Unlike attention, the weights themselves are the result here, to be compared and mixed between tasks. Neighbours are
 read by shifting the map, so nothing is copied per pixel and window.

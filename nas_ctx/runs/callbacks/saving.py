@@ -1,4 +1,4 @@
-"""Checkpoints are written while a run goes on, and the run is stopped, saved, when asked to."""
+"""Writes checkpoints during a run, and stops the run, saved, on request."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class SaveCheckpoints(Callback):
 
     def _asked_to_stop(self, trainer: Trainer) -> bool:
         asked = self.stop.number is not None
-        # All processes stop at the same step, or those that go on would wait for the others for ever.
+        # All processes stop at the same step, or those that continue would wait for the others forever.
         return bool(trainer.strategy.reduce_boolean_decision(asked, all=False)) if trainer.world_size > 1 else asked
 
     def _save(self, trainer: Trainer) -> None:
         self.folder.check_there()
         folder = self.folder.checkpoints
         path = folder / f"step={trainer.global_step}.ckpt"
-        part = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # a name that nobody can have made a link
+        part = path.with_name(f"{path.stem}-{secrets.token_hex(4)}.part")  # a name that cannot be a link already
         try:
             trainer.save_checkpoint(part, weights_only=False)  # all processes take part, the first one writes
             if trainer.is_global_zero:

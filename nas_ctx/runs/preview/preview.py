@@ -116,7 +116,7 @@ def _look_at_weights(result: Preview, config: Config) -> None:
 
 
 def _line_of_users(error: Exception) -> str:
-    """The innermost line of an error's traceback that stands in no installed package."""
+    """The innermost line of an error's traceback outside installed packages."""
     frames = reversed(traceback.extract_tb(error.__traceback__))
     own = next((f for f in frames if "site-packages" not in Path(f.filename).parts and not _of_torch(f.name)), None)
     return "" if own is None else f" ({own.filename}, line {own.lineno})"

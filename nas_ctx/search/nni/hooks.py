@@ -17,7 +17,7 @@ from nas_ctx.search.nni.space import Unsearchable
 def settle(module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> bool:
     """The first hook: an operation that could have choices but has none becomes torch's.
 
-    NNI would build it anew for the supernet, and again when it is frozen, and lose its weights.
+    NNI would build it again for the supernet, and again when it is frozen, and lose its weights.
     """
     if not isinstance(module, ParametrizedModule) or module._bound_type is None or module.simplify():
         return False

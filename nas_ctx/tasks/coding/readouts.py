@@ -81,5 +81,5 @@ def triangle_loss(code: TriangularCode, logits: Tensor, label: Tensor) -> Tensor
 
 
 def decoded(coding: DepthBins | TriangularCode, logits: Tensor) -> Tensor:
-    """What the class probabilities stand for."""
+    """The quantity that the class probabilities encode."""
     return coding.decode(losses.upcast(logits).softmax(dim=1))

@@ -15,7 +15,7 @@ from nas_ctx.errors import InputError
 MAX_TOKENS = 100_000
 """More numbers, words and signs than this in one literal are refused."""
 MAX_DEPTH = 40
-"""How deep lists may stand in each other."""
+"""How deep lists may be nested."""
 
 _TOKEN = re.compile(
     r"""\s*(?:

@@ -1,4 +1,4 @@
-"""Cells with words in them, and the grid of targets and sources that they stand in."""
+"""Cells with words in them, and the grid of targets and sources that they form."""
 
 from __future__ import annotations
 

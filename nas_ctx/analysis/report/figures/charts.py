@@ -17,7 +17,7 @@ from nas_ctx.analysis.stats.ratings import Floats
 
 @dataclass(frozen=True)
 class Whisker:
-    """A value with an interval, nan where there is none; ``chance`` is a tick, ``words`` stand at the right."""
+    """A value with an interval, nan where there is none; ``chance`` is a tick, ``words`` are written at the right."""
 
     name: str
     value: float
@@ -68,7 +68,7 @@ def whiskers(
 
 @dataclass(frozen=True)
 class Curve:
-    """Values ``y`` at ``x`` as a line, ``dashed`` or solid, with points or not; ``name`` stands at the right."""
+    """Values ``y`` at ``x`` as a line, ``dashed`` or solid, with points or not; ``name`` is written at the right."""
 
     name: str
     x: Sequence[float]

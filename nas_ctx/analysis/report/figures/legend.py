@@ -1,4 +1,4 @@
-"""The legend of the choices: their colours, and the letters that stand for them."""
+"""The legend of the choices: their colours, and their letters."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def _svg(canvas: Canvas, name: str, restyle: Callable[[str], str]) -> Element:
         canvas.source = written.getvalue()
     root = ElementTree.fromstring(canvas.source)
     for unneeded in [child for child in root if child.find(f"{{{_SVG}}}style") is not None]:
-        root.remove(unneeded)  # a rule for every element of the page that it would stand in
+        root.remove(unneeded)  # its rules would apply to every element of the page
     references = {value for element in root.iter() if (value := element.get(_HREF))}
     for element in list(root.iter()):
         _tidy(element, canvas, references, restyle)
