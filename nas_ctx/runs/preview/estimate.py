@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nas_ctx.config import Config
 from nas_ctx.models.weights import without_weights
 from nas_ctx.runs.feature_memory import bytes_of_an_image, in_words
+from nas_ctx.runs.preview.findings import Preview
 from nas_ctx.runs.preview.measure import Cost, Step, bands_of, fake_tensors, multiply_adds, one_step, parameters
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choice import Choice
@@ -23,9 +24,6 @@ from nas_ctx.training.execution import arrange
 from nas_ctx.training.module import outputs_of, task_losses
 from nas_ctx.training.networks import build_network, make_search_space, network_of
 from nas_ctx.training.optimizer import sgd_with_poly
-
-if TYPE_CHECKING:
-    from nas_ctx.runs.preview.preview import Preview
 
 
 @dataclass

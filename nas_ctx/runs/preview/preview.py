@@ -6,11 +6,8 @@ for the shapes of the labels.
 
 from __future__ import annotations
 
-import math
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,49 +21,8 @@ from nas_ctx.runs.admission import refusals
 from nas_ctx.runs.checkpoints import newest_whole
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.preview.estimate import Estimator
-from nas_ctx.runs.preview.measure import Cost, Step
+from nas_ctx.runs.preview.findings import Preview
 from nas_ctx.tasks import Task, make_tasks
-
-
-@dataclass
-class Preview:
-    """What a run would be.
-
-    Attributes:
-        choices: block -> candidates, in a search.
-        costs: "supernet", "smallest" and "largest" of a search; "network" of a training.
-        chosen: what "smallest" and "largest" have in their blocks.
-        step: what an optimiser step costs; None where the data are missing.
-        cached: what cached features take of the main memory, in words; None where none are, or the data are missing.
-        images: how many there are to train with and to validate with; None where they are missing.
-        begins: "new", or what it resumes from.
-        problems: why the run would be refused.
-        untraceable: why costs cannot be told without running the network; the run itself may be possible.
-    """
-
-    choices: dict[str, list[Any]] = field(default_factory=dict)
-    costs: dict[str, Cost] = field(default_factory=dict)
-    chosen: dict[str, dict[str, Any]] = field(default_factory=dict)
-    step: Step | None = None
-    cached: str | None = None
-    images: tuple[int, int] | None = None
-    begins: str = "new"
-    problems: list[str] = field(default_factory=list)
-    untraceable: str | None = None
-
-    @property
-    def genotypes(self) -> int:
-        """How many genotypes the space has."""
-        return math.prod(map(len, self.choices.values()))
-
-    @contextmanager
-    def noted(self) -> Iterator[None]:
-        """Note what is refused within as a problem."""
-        try:
-            yield
-        except InputError as error:
-            if str(error) not in self.problems:
-                self.problems.append(str(error))
 
 
 def preview(config: Config, command: str) -> Preview:
