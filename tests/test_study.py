@@ -29,8 +29,10 @@ def test_the_whole_study_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
         "single task", "multi-task baseline", "global everywhere", "local everywhere", "t-label everywhere",
         "s-label everywhere", "consensus", "consensus, no self-attention", "t-label everywhere, true regions",
         "s-label everywhere, true regions", "mti-net", "psd",
+        "cross-stitch", "nddr", "pad-net", "attentive", "pattern-affinity",
     ):  # fmt: skip
         assert f"| {row} | 1 |" in table, row
+    assert "| random | 10 |" in table  # at least ten networks, one per seed
     assert "tasks.depth.mode=classification, tasks.normals.mode=classification" in table
     for name in (
         "importance/importance.png",
@@ -44,6 +46,14 @@ def test_the_whole_study_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
     second = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "nas-ctx train" not in second.stdout
     assert (tmp_path / "table-G-1.md").read_text() == table
+
+
+def test_a_row_that_is_not_there_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    command = [sys.executable, str(STUDY), "--work", str(tmp_path / "work"), "--rows", "baseline", "padnet"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2
+    assert "--rows padnet: known rows are atrc, " in found.stderr
+    assert not (tmp_path / "work").exists()
 
 
 def test_sigterm_reaches_the_command_that_runs(tmp_path: Path) -> None:

@@ -63,7 +63,9 @@ def main() -> None:
     networks = {name: built(name, options.backbone).to(options.device) for name in [BASELINE, *options.networks]}
     sizes = {name: parameters(network) for name, network in networks.items()}
     with torch.no_grad():
-        work = {name: multiply_adds(partial(network, image[:1])) for name, network in networks.items()}
+        work = {name: multiply_adds(partial(network.eval(), image[:1])) for name, network in networks.items()}
+    for network in networks.values():
+        network.train()
     steps = {name: step_of(network, image) for name, network in networks.items()}
     seconds = measure.in_turn(steps, options.device, options.repeats)
     result: dict[str, Any] = {

@@ -127,6 +127,7 @@ def main() -> None:
     parser.add_argument("question", choices=list(QUESTIONS))
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these rows")
     parser.add_argument("--worlds", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0, help="of the first world; the others follow")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=2)
     parser.add_argument("--noise", type=float, default=0.1)
@@ -141,10 +142,11 @@ def main() -> None:
         if name not in rows:
             parser.error(f"--rows {name}: known rows are {', '.join(rows)}")
     table = {}
+    worlds = range(options.seed, options.seed + options.worlds)
     print(HEAD.replace("strategy", "row"))
     for name, row in rows.items():
         if options.rows is None or name in options.rows:
-            table[name] = searched(row, range(options.worlds), options.runs, options.tasks, options.jobs)
+            table[name] = searched(row, worlds, options.runs, options.tasks, options.jobs)
             print(line(name, table[name]), flush=True)
     if options.question == "levers" and "sharp" in table and len(table) > 1:
         print("\n" + differences(table, "sharp"))

@@ -1,10 +1,12 @@
-"""The whole study on `rooms`: every row of the supplement's tables, three seeds each, in under an hour on two cores.
+"""The whole study on `rooms`: every row of the supplement's tables, the distillation modules, and drawn networks.
 
     python experiments/rooms/study.py
+    python experiments/rooms/study.py --rows baseline everywhere atrc random --seeds 10
 
-Writes the data, warms up a supernet, searches five times, votes, trains all rows from scratch, two at a time, and makes
-the tables, their figures and the importance of the blocks. Every step is a `nas-ctx` command, printed before it runs;
-what is finished is not run again, so an interrupted study goes on where it was.
+Writes the data, warms up a supernet, searches five times, votes, trains all rows from scratch, two at a time, three
+seeds each (ten drawn networks), and makes the tables, their figures and the importance of the blocks. Every step is a
+`nas-ctx` command, printed before it runs; what is finished is not run again, so an interrupted study goes on where it
+was.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +30,8 @@ PROGRAM = Path(sys.executable).parent / "nas-ctx"
 HERE = Path("experiments/rooms")
 CONSENSUS = "report/consensus.json"
 CONTEXTS = ("global", "local", "t-label", "s-label")
+DRAWN = 10
+"""Networks of the row `random`, at least: each seed is another one."""
 DISTILLATIONS = ("cross-stitch", "nddr", "pad-net", "attentive", "pattern-affinity")
 STARTING = threading.RLock()
 STOPPED = threading.Event()
@@ -59,6 +63,7 @@ def main() -> None:
     """Run what is missing of the study."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("work/rooms/study"), help="folder (default: %(default)s)")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="train only these, with what they need (default: all)")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of a row (default: %(default)s)")
     parser.add_argument("--searches", type=int, default=5, help="searches to vote (default: %(default)s)")
     parser.add_argument("--together", type=int, default=2, help="runs side by side (default: %(default)s)")
@@ -68,50 +73,83 @@ def main() -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="for searches and trainings alike"
     )
     options = parser.parse_args()
+    known = {row.partition("/")[0] for row in rows(options.work)}
+    if unknown := sorted(set(options.rows or ()) - known):
+        parser.error(f"--rows {unknown[0]}: known rows are {', '.join(sorted(known))}")
     signal.signal(signal.SIGTERM, stop)
     os.chdir(Path(__file__).resolve().parents[2])
     began = time.monotonic()
-    work, common = options.work, [f"data.root={options.work / 'data'}", *options.set]
+    common = [f"data.root={options.work / 'data'}", *options.set]
+    wanted = {row: of for row, of in rows(options.work).items() if row.partition("/")[0] in (options.rows or known)}
 
-    run(("data", "rooms", work / "data", "--train", options.train, "--val", options.val))
+    run(("data", "rooms", options.work / "data", "--train", options.train, "--val", options.val))
+    if wanted.keys() & {"atrc", "atrc-no-self-attention"}:
+        vote(options.work, common, options.searches, options.together)
+    train(options.work, wanted, common, options.seeds, options.together)
+    show(options.work, wanted)
+    print(f"\n{time.monotonic() - began:.0f} s")
+
+
+def vote(work: Path, common: Sequence[str], searches: int, together: int) -> None:
+    """Search several times from one warmed-up supernet; the report has the voted genotype."""
     warm_up = work / "warm-up"
     if not (warm_up / "metrics.json").exists():
         settings = [*(f"{key}={value}" for key, value in WARM_UP.items()), *common]
         run(("search", HERE / "search.yaml", "--quiet", "--out", warm_up, *changes(settings)))
     searching = [f"model.start_from={warm_up}", *common]
-    searches = [work / "search" / f"seed-{seed}" for seed in range(options.searches)]
+    folders = [work / "search" / f"seed-{seed}" for seed in range(searches)]
     side_by_side(
-        options.together,
+        together,
         (
             ("search", HERE / "search.yaml", "--quiet", "--out", folder, *changes([*searching, f"seed={seed}"]))
-            for seed, folder in enumerate(searches)
+            for seed, folder in enumerate(folders)
             if not (folder / "metrics.json").exists()
         ),
     )
-    run(("report", *searches, "--ties", "probability", "--out", work / "report", "--title", "Rooms: the study"))
+    run(("report", *folders, "--ties", "probability", "--out", work / "report", "--title", "Rooms: the study"))
+
+
+def train(work: Path, wanted: Mapping[str, Sequence[str]], common: Sequence[str], seeds: int, together: int) -> None:
+    """Train every row that is wanted with every seed."""
     trainings = [
         (work / "runs" / row / f"seed-{seed}", [*common, *of, f"seed={seed}"])
-        for row, of in rows(work).items()
-        for seed in range(options.seeds)
+        for row, of in wanted.items()
+        for seed in range(max(seeds, DRAWN) if row == "random" else seeds)
     ]
     side_by_side(
-        options.together,
+        together,
         (
             ("train", HERE / "study.yaml", "--quiet", "--out", folder, *changes(of))
             for folder, of in trainings
             if not (folder / "metrics.json").exists()
         ),
     )
+
+
+def show(work: Path, wanted: Iterable[str]) -> None:
+    """Tables, figures, the importance of the blocks and predictions, of what has been trained."""
     voted = work / "runs" / "atrc" / "seed-0"
-    run(("importance", voted, "--out", work / "importance"))
-    run(("predict", voted, "--out", work / "predictions.png"))
+    if "atrc" in wanted:
+        run(("importance", voted, "--out", work / "importance"))
+        run(("predict", voted, "--out", work / "predictions.png"))
     for layout in ("B-1", "E-1", "G-1"):
         run(("table", work / "runs", "--layout", layout, "--format", "markdown", "--out", work / f"table-{layout}.md"))
     run(("table", work / "runs", "--format", "csv", "--out", work / "table.csv"))
     classes = [work / "runs" / kind / task for kind in ("single", "single-classes") for task in CLASSES]
-    run(("table", *classes, "--layout", "B-1", "--out", work / "figure-D-1.txt", "--figure", work / "figure-D-1.png"))
+    if {"single/depth", "single-classes/depth"} <= set(wanted):
+        run(
+            (
+                "table",
+                *classes,
+                "--layout",
+                "B-1",
+                "--out",
+                work / "figure-D-1.txt",
+                "--figure",
+                work / "figure-D-1.png",
+            )
+        )
     run(("table", work / "runs", "--figure", work / "table.png"))
-    print(f"\n{time.monotonic() - began:.0f} s")
 
 
 def changes(of: Iterable[str]) -> list[str]:
