@@ -123,14 +123,7 @@ def show_result(seconds: float) -> None:
     }
 
     print("\nAgreement of the five searches, and what chance would give:")
-    for statistic in record["statistics"]:
-        if statistic["key"] in ("percentage_agreement", "lights_kappa"):
-            found = statistic["interval"]
-            between = "95 % interval {:.3f} to {:.3f}".format(*found["jackknife"]) if found else "no interval"
-            chance = statistic["chance"] if statistic["key"] == "percentage_agreement" else 0.0
-            name = f"{statistic['name']}:"
-            print(f"  {name:22} {statistic['value']:.3f}   {between}   chance {chance:.3f}")
-    print(f"  {record['verdict'][-1]}")
+    print(*(f"  {sentence}" for sentence in record["verdict"]), sep="\n")
 
     print("\nThe voted network against the multi-task baseline, on the validation rooms:")
     for task in tasks:

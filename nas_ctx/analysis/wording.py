@@ -60,18 +60,28 @@ def probability(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
+def chance_name(kappa: StatisticResult) -> str:
+    """Which chance the chance level of a kappa is, in words: that of the leading one stands beside the agreement."""
+    names = {"pooled": "chance", "within": "chance within candidate sets", "candidates": "uniform draws"}
+    return names[kappa.statistic.chance]
+
+
 def verdict(record: Reliability) -> tuple[str, str]:
     """The verdict in two sentences, plain text."""
     percentage, kappa = record.result(PERCENTAGE), record.leading
-    chance = "" if math.isnan(kappa.chance) else f", where chance alone would give {percent(kappa.chance)}"
+    chance = "" if math.isnan(kappa.chance) else f", where {chance_name(kappa)} would give {percent(kappa.chance)}"
     first = (
         f"{_count(len(record.runs))} runs make the same choice in {percent(percentage.value)} of all pairwise "
         f"comparisons over {_blocks(len(record.blocks))}{chance}; "
         f"{_kappa_words(record, kappa)}."
     )
     standing = record.standing
+    interval = kappa.interval
+    contains = " and the interval contains 0" if interval is not None and interval.contains(0) else ""
     if standing is Standing.BEYOND_CHANCE:
-        return first, f"This is more than chance would give ({probability(record.test.p)}); {_clarity(record)}."
+        how_much = ", though how much more is open, for the interval contains 0" if contains else ""
+        words = f"This is more than chance would give ({probability(record.test.p)}){how_much}"
+        return first, f"{words}; {_clarity(record)}."
     if standing is Standing.BEYOND_UNIFORM:
         assert record.policy is not None
         return first, (
@@ -81,8 +91,6 @@ def verdict(record: Reliability) -> tuple[str, str]:
         )
     if standing is Standing.TOO_FEW:
         return first, f"This is too little to tell it from chance: {_what_is_lacking(record)}{_preference(record)}."
-    interval = kappa.interval
-    contains = " and the interval contains 0" if interval is not None and interval.contains(0) else ""
     preference = _preference(record)
     beyond = f"{preference[2:]}; beyond that " if preference else ""
     return first, (

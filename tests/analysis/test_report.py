@@ -318,7 +318,7 @@ def test_the_verdict_gives_the_numbers_and_what_chance_would_give():
     first, second = (sentence.replace("\u00a0", " ") for sentence in verdict(record))
     percentage, kappa, pooled = record.results[0], record.result(LIGHT_WITHIN), record.result(LIGHT)
     assert f"{100 * percentage.value:.1f} %" in first
-    assert f"chance alone would give {100 * kappa.chance:.1f} %" in first
+    assert f"chance within candidate sets would give {100 * kappa.chance:.1f} %" in first
     assert f"Light's kappa within candidate sets is {kappa.value:.2f}, 95 % interval" in first
     assert f"({pooled.value:.2f} pooled over all blocks, as the paper counts it)" in first
     assert "more than chance" in second

@@ -67,7 +67,8 @@ def _statistics(record: Reliability) -> str:
         share = result.statistic is PERCENTAGE
         value = percent(result.value) if share else number(result.value, 3)
         between = span(result.interval, percent if share else number)
-        rows.append((result.statistic.name, value, between, percent(result.chance)))
+        chance = record.leading.chance if share else result.chance  # as in the verdict
+        rows.append((result.statistic.name, value, between, percent(chance)))
     level = f"{100 * float(str(record.settings['level'])):g} % interval"
     return _table(("statistic", "value", level, "agreement by chance"), rows)
 

@@ -23,6 +23,7 @@ from nas_ctx.analysis.significance import kappa_of
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE, SCALE_SOURCE
 from nas_ctx.analysis.wording import (
     CAUTION,
+    chance_name,
     comparison_verdict,
     conventional,
     difference_rows,
@@ -56,14 +57,19 @@ class Drawing:
 def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
     """The whole report of ``record`` with its figures."""
     kappa = record.leading
-    facts = f"{len(record.runs)} runs · {len(record.blocks)} blocks · {len(record.table.texts)} choices"
+    numbers = (len(record.runs), len(record.blocks), len(record.table.texts))
+    facts = " · ".join(
+        f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(numbers, ("run", "block", "choice"), strict=True)
+    )
+    shown = record.results if len(record.blocks) > 1 else record.results[:1]  # a kappa needs two blocks
     return _render(
         "report", "Reliability report", record.title, facts, figures,
         record=record, percentage=record.result(PERCENTAGE), kappa=kappa, kappa_value=kappa_of(kappa),
+        chance_name=chance_name(kappa), shown=shown,
         beyond_chance=record.standing.beyond_chance, word=conventional(kappa), verdict=verdict(record),
         majorities=sum(vote.majority() for vote in record.votes),
         broken=[b for b, vote in zip(record.blocks, record.votes, strict=True) if vote.decided_by],
-        vote_rows=_vote_rows(record), statistic_rows=[_statistic_row(result) for result in record.results],
+        vote_rows=_vote_rows(record), statistic_rows=[_statistic_row(result, kappa.chance) for result in shown],
         stability_rows=[(str(e.k), percent(e.blocks), percent(e.whole), e.kind) for e in record.stability],
         policy_words=policy_words(record), stability_words=stability_words(record),
         trajectory_words=trajectory_words(record), score_words=score_words(record), **_facts(record),
@@ -136,12 +142,20 @@ def _vote_rows(record: Reliability) -> list[tuple[str, ...]]:
     ]
 
 
-def _statistic_row(result: StatisticResult) -> tuple[str, ...]:
+def _statistic_row(result: StatisticResult, leading_chance: float) -> tuple[str, ...]:
+    """A row of the table; beside percentage agreement stands the chance level of the leading kappa."""
     share = result.statistic is PERCENTAGE
     value, between = (percent(result.value), percent) if share else (number(result.value, 3), number)
     word = "" if share else conventional(result)
-    chance = (percent(result.observed), percent(result.chance))
-    return (result.statistic.name, value, span(result.interval, between), *chance, word)
+    chance = leading_chance if share else result.chance
+    return (
+        result.statistic.name,
+        value,
+        span(result.interval, between),
+        percent(result.observed),
+        percent(chance),
+        word,
+    )
 
 
 def _facts(record: Reliability) -> dict[str, Any]:

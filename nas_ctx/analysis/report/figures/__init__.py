@@ -24,14 +24,15 @@ def report_figures(record: Reliability) -> dict[str, Canvas]:
     """Name -> drawing; those for which the runs carry nothing are absent."""
     with settings():
         statistics = [
-            _whisker(r.statistic, r.value, r.interval, r.chance if r.statistic is PERCENTAGE else math.nan)
-            for r in record.results
+            _whisker(r.statistic, r.value, r.interval, record.leading.chance if r.statistic is PERCENTAGE else math.nan)
+            for r in (record.results if len(record.blocks) > 1 else record.results[:1])
         ]
+        ends = ("kappa: chance" if len(record.blocks) > 1 else "", "full agreement")
         figures = {
             "votes": vote_figure(record),
             "agreement": agreement_figure(record),
             "choices": choice_figure(record),
-            "statistics": whiskers("Statistics with intervals", statistics, ("kappa: chance", "full agreement")),
+            "statistics": whiskers("Statistics with intervals", statistics, ends),
             "enough": _stability(record),
         }
         for role in ("target", "source"):

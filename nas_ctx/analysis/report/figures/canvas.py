@@ -35,6 +35,7 @@ from nas_ctx.escaping import visible
 FONT = "DejaVu Sans"
 _PIXELS = RendererAgg(1, 1, 72)
 MOST_CELLS = 1600  # of a matrix in which each is a shape of its own
+_SEPARATED = re.compile(r"[^./:\s]*$")  # the last part of a name
 _UNPRINTABLE = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 
 
@@ -88,6 +89,13 @@ class Canvas:
             ),
             tip,
         )  # fmt: skip
+
+    def texts(self) -> Iterator[Text]:
+        """All that is written, the numbers at axes included; ticks that are not drawn are not made for it."""
+        for axes in self.figure.axes:
+            yield from axes.texts
+            if axes.axison:
+                yield from (*axes.get_xticklabels(), *axes.get_yticklabels())
 
     def box(
         self, x: float, y: float, width: float, height: float, fill: str, *, edge: str = "none", dashed: bool = False,
@@ -187,13 +195,31 @@ def widest(lines: Sequence[str], size: float = 12, bold: bool = False) -> float:
 
 
 def fitted(words: str, width: float, size: float = 12, bold: bool = False) -> str:
-    """``words``, cut with an ellipsis so that they are at most ``width`` wide."""
+    """``words`` at most ``width`` wide, with an ellipsis in their middle: names often end in what differs."""
     words = printable(words)
-    if width_of(words, size, bold) <= width:
-        return words
-    while words and width_of(words + "…", size, bold) > width:
-        words = words[:-1]
-    return words.rstrip() + "…"
+    kept, fit = len(words), words
+    while kept and width_of(fit, size, bold) > width:
+        kept -= 1
+        fit = f"{words[: kept - kept // 2].rstrip()}…{words[len(words) - kept // 2 :].lstrip()}"
+    return fit
+
+
+def distinct(names: Sequence[str], width: float, size: float = 12, bold: bool = False) -> list[str]:
+    """``names`` in at most ``width``, an ellipsis first for how all of them begin and end, if one is too wide."""
+    whole = [printable(name) for name in names]
+    if len(whole) > 1 and widest(whole, size, bold) > width:
+        start = _beginning(whole)
+        end = _beginning([name[len(start) :][::-1] for name in whole])
+        whole = [f"{'…' * bool(start)}{name[len(start) : len(name) - len(end)]}{'…' * bool(end)}" for name in whole]
+    return [fitted(name, width, size, bold) for name in whole]
+
+
+def _beginning(names: Sequence[str]) -> str:
+    """The parts, up to a separator, with which all of ``names`` begin."""
+    shared = min(names, key=len)
+    while not all(name.startswith(shared) for name in names):
+        shared = shared[:-1]
+    return _SEPARATED.sub("", shared)
 
 
 def wrapped(words: str, width: float, size: float) -> list[str]:

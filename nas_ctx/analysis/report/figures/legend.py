@@ -8,7 +8,7 @@ from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, width_of, wrapped
 from nas_ctx.analysis.report.palette import EDGE, INK, MUTED, colours, ink_on
 
-_MOST = 24  # choices that a legend names
+_MOST = 80  # choices that a legend names
 
 
 def palette_of(record: Reliability) -> dict[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 from nas_ctx.analysis.reliability import Reliability
-from nas_ctx.analysis.report.figures.canvas import MOST_CELLS, Canvas, fitted, widest, width_of
+from nas_ctx.analysis.report.figures.canvas import MOST_CELLS, Canvas, distinct, fitted, widest, width_of
 from nas_ctx.analysis.report.figures.legend import Legend, palette_of
 from nas_ctx.analysis.report.palette import MUTED, abbreviations, ink_on
 from nas_ctx.analysis.wording import number
@@ -29,7 +29,8 @@ def choice_figure(record: Reliability) -> Canvas:
     named = high >= 9
     side = min(190.0, widest([run.name for run in record.runs], 11.5) + 14) if named else 84.0
     size = min(11.0, wide * 0.85)
-    top = min(170.0, widest(record.blocks, size) + 10) if wide >= 7 else 20.0
+    names = distinct(record.blocks, 162.0, size)
+    top = widest(names, size) + 10 if wide >= 7 else 20.0
     lettered = wide >= _LETTERED and high >= 13
     letters = abbreviations(texts)
     legend = Legend(record, max(blocks * wide, 230), letters=letters if lettered else None)
@@ -38,7 +39,7 @@ def choice_figure(record: Reliability) -> Canvas:
     if wide >= 7:
         for b, block in enumerate(record.blocks):
             x = side + (b + 0.5) * wide + size * 0.35
-            canvas.text(x, top - 6, fitted(block, top - 8, size), size=size, turned=True, tip=block)
+            canvas.text(x, top - 6, names[b], size=size, turned=True, tip=block)
     else:
         canvas.text(side, 14, f"{blocks} blocks →", size=11.5, colour=MUTED)
     _names(canvas, record, (side, top), high, named)
@@ -79,6 +80,8 @@ def agreement_figure(record: Reliability) -> Canvas:
     side = min(190.0, longest + 16) if named else 84.0
     top = 26.0 if upright or not named else min(150.0, longest + 14)
     key = ("below the diagonal: percentage agreement", "above: Cohen's kappa (grey where 0/0)")
+    if len(record.blocks) < 2:
+        key = ("percentage agreement", "")
     width = max(side + n * cell + 4, side + 134 + widest(key, 11.5))
     canvas = Canvas(width, top + n * cell + 56, f"Pairwise agreement of {n} runs")
     _names(canvas, record, (side, top), cell, named)
@@ -101,8 +104,12 @@ def agreement_figure(record: Reliability) -> Canvas:
 def _pairs(canvas: Canvas, record: Reliability, corner: tuple[float, float], cell: float) -> None:
     """The cells of each two runs, with their numbers where there is room."""
     shares, kappas = record.pair_agreement, record.pair_kappa
+    both = len(record.blocks) > 1  # a single block has no kappa
     fills = [
-        ["" if r == c else _blue(shares[r, c] if r > c else kappas[r, c]) for c in range(len(shares))]
+        [
+            "" if r == c or (r < c and not both) else _blue(shares[r, c] if r > c else kappas[r, c])
+            for c in range(len(shares))
+        ]
         for r in range(len(shares))
     ]
 
@@ -110,10 +117,11 @@ def _pairs(canvas: Canvas, record: Reliability, corner: tuple[float, float], cel
         return "0/0" if math.isnan(kappas[r, c]) else number(kappas[r, c])
 
     def tip(r: int, c: int) -> str:
-        return f"{record.runs[r].name} and {record.runs[c].name}: {100 * shares[r, c]:.1f} %, kappa {kappa(r, c)}"
+        share = f"{record.runs[r].name} and {record.runs[c].name}: {100 * shares[r, c]:.1f} %"
+        return f"{share}, kappa {kappa(r, c)}" if both else share
 
     canvas.cells(*corner, (cell, cell), fills, tip)
-    for r, c in zip(*np.nonzero(~np.eye(len(shares), dtype=bool)), strict=True) if cell >= 36 else ():
+    for r, c in zip(*np.nonzero(np.not_equal(fills, "")), strict=True) if cell >= 36 else ():
         words = f"{100 * shares[r, c]:.0f} %" if r > c else kappa(r, c)
         size = 12 if width_of(words) < cell - 4 else 10.5
         x, y = corner[0] + (c + 0.5) * cell, corner[1] + (r + 0.5) * cell + 4

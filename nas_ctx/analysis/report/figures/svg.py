@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from matplotlib.patheffects import Normal
-from matplotlib.text import Text
 
 from nas_ctx.analysis.report.figures.canvas import FONT, Canvas, settings
 from nas_ctx.analysis.report.palette import THEME
@@ -52,10 +51,10 @@ def write_figure(canvas: Canvas, path: Path, name: str = "figure") -> None:
         if suffix == ".png":
             canvas.figure.savefig(temporary, facecolor="white", dpi=200, pil_kwargs={"compress_level": 4})
             return
-        for text in canvas.figure.findobj(Text):
+        for text in canvas.texts():
             text.set_path_effects([Normal()])
         canvas.figure.savefig(temporary, facecolor="white", metadata={"CreationDate": None})
-        for text in canvas.figure.findobj(Text):
+        for text in canvas.texts():
             text.set_path_effects([])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nas_ctx.analysis.grid import Grid
 from nas_ctx.analysis.reliability import Reliability
-from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, widest, width_of
+from nas_ctx.analysis.report.figures.canvas import Canvas, distinct, fitted, widest, width_of
 from nas_ctx.analysis.report.figures.cells import HEAD, Cell, draw_grid, side_of
 from nas_ctx.analysis.report.figures.legend import Legend, palette_of
 from nas_ctx.analysis.report.palette import INK, MUTED, ink_on, mixed, shaded
@@ -12,6 +12,8 @@ from nas_ctx.analysis.stats.votes import BlockVote
 
 _SIZES = ((4, (142, 72, 13.0)), (5, (128, 68, 13.0)), (7, (104, 58, 12.0)), (9, (92, 52, 11.0)), (10**9, (66, 44, 9.5)))
 """At most so many sources -> width, height and size of letters of a cell."""
+_PAGE = 980.0  # how wide a page is
+_LONG = 40  # blocks of a list that stands in two columns, its legend above them
 
 
 def vote_figure(record: Reliability) -> Canvas:
@@ -44,9 +46,9 @@ def _cell(record: Reliability, index: int, fills: dict[str, str], wide: float, s
         name = text(vote.choice)
         return Cell((name, f"{vote.counts[0][1]} of {runs}"), [shaded(fills[name], vote.margin)], tip)
     winners = [text(winner) for winner in vote.winners]
-    second = " · ".join(winners)
-    if width_of(second, size - 2) > wide - 16:
-        second = f"{len(winners)} with {vote.counts[0][1]} each"
+    each = f"{len(winners)} with {vote.counts[0][1]} each"
+    second = next((words for words in (" · ".join(winners), each) if width_of(words, size - 2) <= wide - 16), "")
+    second = second or f"{len(winners)} tied"
     first, rule = "tie", "the tie stands"
     if vote.decided_by:
         first, rule = f"{text(vote.choice)}*", f"decided by the rule '{vote.decided_by}'"
@@ -54,32 +56,41 @@ def _cell(record: Reliability, index: int, fills: dict[str, str], wide: float, s
 
 
 def _list(record: Reliability) -> Canvas:
-    """Blocks that form no grid: a row each, its votes as a stacked bar and the winner in words."""
-    pitch, size = (24.0, 12.5) if len(record.blocks) <= 80 else (15.0, 10.0)
-    side, bar = min(240.0, widest(record.blocks, size) + 14), 330.0
-    words = [_winner(record, vote) for vote in record.votes]
-    name = min(240.0, widest(words, size, bold=True) + 14)
-    legend = Legend(record, bar + name)
-    bottom = 22 + pitch * len(record.blocks)
-    canvas = Canvas(side + bar + name, bottom + 12 + legend.height, f"Votes on {len(record.blocks)} blocks")
-    canvas.text(side, 14, f"share of the {len(record.runs)} runs", size=11.5, colour=MUTED)
-    canvas.text(side + bar + 12, 14, "voted", size=11.5, colour=MUTED)
+    """Blocks that form no grid: a row each, its votes as a stacked bar and the winner in words; many in two columns."""
+    blocks = len(record.blocks)
+    long = blocks > _LONG
+    columns, gap, pitch, size = (2, 30.0, 18.0, 11.0) if long else (1, 0.0, 24.0, 12.5)
+    most = 150.0 if long else 240.0  # for names, and for winners
+    names = distinct(record.blocks, most - 12, size)
+    side = widest(names, size) + 14
+    words = [_winner(record, vote, most - 26, size) for vote in record.votes]
+    name = max(widest(words, size, bold=True), width_of("voted", 11.5)) + 26
+    bar = max(170.0, (_PAGE - gap) / 2 - side - name) if long else 330.0
+    column = side + bar + name
+    width, rows = columns * (column + gap) - gap, -(-blocks // columns)
+    legend = Legend(record, width - side)
+    top = 22 + (legend.height + 8 if long else 0.0)
+    canvas = Canvas(width, top + pitch * rows + (4 if long else 12 + legend.height), f"Votes on {blocks} blocks")
     fills = palette_of(record)
     for i, (block, vote) in enumerate(zip(record.blocks, record.votes, strict=True)):
-        y = 22 + pitch * i
+        left, y = i // rows * (column + gap), top + pitch * (i % rows)
         base = y + pitch / 2 + size * 0.35 - 1
-        canvas.text(side - 10, base, fitted(block, side - 12, size), size=size, anchor="right", tip=block)
-        _bar(canvas, (side, y + 1.5, bar, pitch - 4), record, i, fills)
-        voted = fitted(words[i], name - 14, size, bold=not vote.tied)
-        canvas.text(side + bar + 12, base, voted, size=size, bold=not vote.tied, colour=INK, tip=words[i])
-    legend.draw(canvas, side, bottom + 10)
+        if i % rows == 0:
+            canvas.text(left + side, top - 8, f"share of the {len(record.runs)} runs", size=11.5, colour=MUTED)
+            canvas.text(left + side + bar + 12, top - 8, "voted", size=11.5, colour=MUTED)
+        canvas.text(left + side - 10, base, names[i], size=size, anchor="right", tip=block)
+        _bar(canvas, (left + side, y + 1.5, bar, pitch - 4), record, i, fills)
+        canvas.text(left + side + bar + 12, base, words[i], size=size, bold=not vote.tied, colour=INK, tip=block)
+    legend.draw(canvas, side, 2 if long else top + pitch * rows + 10)
     return canvas
 
 
-def _winner(record: Reliability, vote: BlockVote) -> str:
+def _winner(record: Reliability, vote: BlockVote, width: float, size: float) -> str:
     if vote.open:
-        return "tie: " + " · ".join(record.table.text(winner) for winner in vote.winners)
-    return record.table.text(vote.choice) + (f" (by {vote.decided_by})" if vote.decided_by else "")
+        words = "tie: " + " · ".join(record.table.text(winner) for winner in vote.winners)
+        return words if width_of(words, size) <= width else f"tie of {len(vote.winners)}"
+    rule = f" (by {vote.decided_by})" if vote.decided_by else ""
+    return fitted(record.table.text(vote.choice), width - width_of(rule, size, bold=True), size, bold=True) + rule
 
 
 def _bar(
@@ -92,7 +103,8 @@ def _bar(
         fill, width = fills[name], wide * share
         tip = f"{record.blocks[index]} – {name}: {votes} of {len(record.runs)}"
         canvas.box(x, y, max(width - 1, 0.5), high, fill, tip=tip)
-        if width > 30 and high > 15:
-            inside = fitted(name, width - 10, 10.5)
-            canvas.text(x + width / 2, y + high / 2 + 4, inside, size=10.5, anchor="center", colour=ink_on(fill))
+        if width > 30 and high > 13:
+            inside = fitted(name, width - 8, 10.5)
+            if inside == name or len(inside) > 5:  # less of a name says nothing
+                canvas.text(x + width / 2, y + high / 2 + 4, inside, size=10.5, anchor="center", colour=ink_on(fill))
         x += width
