@@ -195,6 +195,9 @@ def test_decimal_commas_and_the_two_forms_of_a_choice_of_inputs(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("block;r;s\nrate;0,5;0.5\nwidth;1;1.0\nname;a,b;a\n")
     assert reliability(load_runs(path), draws=20).results[0].value == pytest.approx(2 / 3)
+    assert [note.text.split(": ")[1] for note in load_runs(path).notes if note.kind == "decimal comma"] == [
+        "1 value with a decimal comma, read as numbers"
+    ]
     ours, exported = {"ic": 1, "op": "conv"}, {"ic": [1], "op": "conv"}
     for name, choices in (("ours", ours), ("exported", exported)):
         (tmp_path / f"{name}.json").write_text(json.dumps(choices))
@@ -328,6 +331,48 @@ def test_experiment_folder_names_what_it_leaves_out(tmp_path):
         ("wrong", "no s-label context with itself"),
     ):
         assert any(trial in line and why in line for line in said.splitlines()), trial
+
+
+def with_search_space(folder, params):
+    """The profile of an experiment as NNI 3.0 stores it: the newest revision counts."""
+    connection = sqlite3.connect(folder / "db" / "nni.sqlite")
+    connection.execute(
+        "create table ExperimentProfile (params text, id text, execDuration integer, startTime integer, "
+        "endTime integer, logDir text, nextSequenceId integer, revision integer)"
+    )
+    for revision, text in ((2, params), (1, json.dumps({"searchSpace": {"op": {"_type": "choice", "_value": ["x"]}}}))):
+        connection.execute("insert into ExperimentProfile values (?,'e',0,0,0,'',0,?)", (text, revision))
+    connection.commit()
+    connection.close()
+    return folder
+
+
+def trials_of(*genotypes):
+    return {f"t{i}": (i, DONE, {"default": 0.5, "genotype": genotype}) for i, genotype in enumerate(genotypes)}
+
+
+def test_the_search_space_of_an_experiment_says_what_its_blocks_could_choose(tmp_path):
+    space = {
+        "op": {"_type": "choice", "_value": ["conv3", "conv5", "skip"]},
+        "width": {"_type": "choice", "_value": [1, 2]},
+        "lr": {"_type": "loguniform", "_value": [0.001, 0.1]},
+    }
+    trials = trials_of({"op": "skip", "width": 1}, {"op": "conv3", "width": 1})
+    folder = with_search_space(write_experiment(tmp_path / "abcd1234", trials), json.dumps({"searchSpace": space}))
+    record = reliability(load_runs(folder), draws=20)
+    assert record.candidates == (3, 2)
+    assert record.candidates_from == "the search space of the experiment"
+
+
+@pytest.mark.parametrize(
+    "params",
+    ["no JSON", "[]", '{"searchSpace": 3}', '{"searchSpace": {"op": {"_type": "choice", "_value": [{"_name": "a"}]}}}',
+     '{"searchSpace": {"op": {"_type": "choice", "_value": ["other", "values"]}}}'],
+)  # fmt: skip
+def test_a_search_space_of_another_kind_says_nothing(tmp_path, params):
+    trials = trials_of({"op": "skip", "width": 1}, {"op": "conv3", "width": 1})
+    folder = with_search_space(write_experiment(tmp_path / "abcd1234", trials), params)
+    assert reliability(load_runs(folder), draws=20).candidates is None
 
 
 def test_a_trials_parameters_are_those_it_reported_with(tmp_path):

@@ -17,9 +17,16 @@ from nas_ctx.analysis.io.formats.base import FORMATS, ReadOptions, Runs, importe
 from nas_ctx.analysis.io.formats.nni import with_edges
 from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.history import SearchHistory
-from nas_ctx.analysis.io.nni_record import experiment_folder, is_experiment, looks_like_id, read_experiment
+from nas_ctx.analysis.io.nni_record import (
+    experiment_folder,
+    is_experiment,
+    looks_like_id,
+    read_experiment,
+    read_search_space,
+)
 from nas_ctx.analysis.io.plausible import plausible
 from nas_ctx.analysis.io.runs import Note, Run, RunSet
+from nas_ctx.analysis.stats.labels import key_of, label_of
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype, read_json
 
@@ -195,10 +202,13 @@ def _configuration(folder: Path) -> dict[str, Any]:
 def _from_experiment(folder: Path, options: ReadOptions) -> Runs:
     recorded, problems = read_experiment(folder)
     notes = [Note("left out", text) for text in problems]
+    space = read_search_space(folder)
     runs = []
     for trial in recorded:
         name, source = f"{folder.name}/{trial.name}", f"{folder} trial {trial.name}"
         settings = {**trial.genotype.meta, **trial.parameters}
+        if known := _candidates_in(space, trial.genotype):
+            settings["search_space"] = known
         run = Run(name, trial.genotype, source, None, trial.metrics, settings)
         if trial.tuned:
             run = replace(run, genotype=with_edges(trial.genotype), form="nni")
@@ -214,6 +224,15 @@ def _from_experiment(folder: Path, options: ReadOptions) -> Runs:
         runs, told = plausible(runs, options.choices, options.scores)
         return trials(runs, [*notes, *told], str(folder), options)
     return runs, notes
+
+
+def _candidates_in(space: dict[str, list[Any]], genotype: Genotype) -> dict[str, list[Any]]:
+    """What ``space`` lists for blocks of ``genotype``, where it lists what was chosen; else it is of something else."""
+    return {
+        block: space[block]
+        for block, choice in genotype.items()
+        if block in space and key_of(label_of(choice)) in {key_of(label_of(value)) for value in space[block]}
+    }
 
 
 def _numbers(content: object, name: str) -> dict[str, float]:

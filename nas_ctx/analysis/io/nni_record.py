@@ -124,6 +124,30 @@ def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
     return trials or tuned, problems
 
 
+def read_search_space(folder: Path) -> dict[str, list[Any]]:
+    """Name -> values of every plain choice in the search space that NNI's record has of an experiment.
+
+    What is no choice among words and numbers is left out, and so is everything where the record has no search space.
+    """
+    database = folder / "db" / "nni.sqlite"
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            rows = connection.execute("select params from ExperimentProfile order by revision desc limit 1").fetchall()
+        profile = json.loads(rows[0][0]) if rows else None
+    except (sqlite3.Error, TypeError, ValueError, RecursionError):
+        return {}
+    space = profile.get("searchSpace") if isinstance(profile, dict) else None
+    return {
+        name: entry["_value"]
+        for name, entry in (space.items() if isinstance(space, dict) else ())
+        if isinstance(entry, dict) and entry.get("_type") == "choice" and _words_or_numbers(entry.get("_value"))
+    }
+
+
+def _words_or_numbers(values: object) -> bool:
+    return isinstance(values, list) and bool(values) and all(isinstance(value, str | int | float) for value in values)
+
+
 def _with_genotype(
     trial: str, result: dict[str, Any], known: dict[str, Any], log_path: str, experiment: Path
 ) -> RecordedTrial:

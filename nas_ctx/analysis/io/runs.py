@@ -26,8 +26,8 @@ class Run:
     """One search: ``genotype`` maps blocks to choices, ``source`` says where it was read, the rest is what came along.
 
     ``metrics`` are numbers by name; ``settings`` is what else is known, such as seed, versions, and of our own searches
-    ``candidates`` (block -> choices), ``decided_at`` (block -> step), ``probabilities`` (block -> choice -> final
-    probability) and ``inactive`` (blocks within a candidate that was not taken).
+    ``candidates`` (block -> choices), ``search_space`` (the same, from NNI), ``decided_at`` (block -> step),
+    ``probabilities`` (block -> choice -> final probability) and ``inactive`` (blocks within a candidate not taken).
     """
 
     name: str
@@ -49,12 +49,15 @@ class Run:
         return replace(self, name=name, own_name=True)
 
     def candidates(self, block: str) -> tuple[list[Any], str] | None:
-        """What ``block`` could choose from, and in words what says so: the genotype, the history, the configuration."""
+        """What ``block`` could choose from, and in words what says so."""
         written = self.settings.get("candidates")
         values = written.get(block) if isinstance(written, Mapping) else None
         if isinstance(values, list | tuple) and values:
             return list(values), self.candidates_from
         choice = self.genotype.get(block)
+        space = self.settings.get("search_space")
+        if isinstance(space, Mapping) and block in space:
+            return list(space[block]), "the search space of the experiment"
         words: Sequence[str] = () if self.history is None else self.history.choices.get(block, ())
         if words:  # a history has text only; the chosen value is known in its own form
             return [choice if str(choice) == word else word for word in words], "the histories"

@@ -52,13 +52,13 @@ def parse_table(text: str, name: str, suffix: str = "") -> Table:
     (('x', '0.5'),)
     """
     text = text.removeprefix("\ufeff")
-    told, skipped = _SEPARATOR_LINE.match(text), 0
-    if told is not None:
-        text, skipped = text[told.end() :], 1
+    first, skipped = _SEPARATOR_LINE.match(text), 0
+    if first is not None:
+        text, skipped = text[first.end() :], 1
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise InputError(f"{name}: the table is empty")
-    separator = told[1] if told is not None else _separator(lines[0], suffix)
+    separator = first[1] if first is not None else _separator(lines[0], suffix)
     rows: list[tuple[str, ...]] = []
     numbers: list[int] = []
     try:
@@ -77,9 +77,16 @@ def parse_table(text: str, name: str, suffix: str = "") -> Table:
     for number, row in zip(numbers[1:], body, strict=True):
         if len(row) != len(head):
             raise InputError(f"{name}: line {number} has {len(row)} cells but the header has {len(head)}")
+    notes: tuple[Note, ...] = ()
     if separator != ",":
-        body = [(row[0], *(_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row[1:])) for row in body]
-    return _without_index(Table(name, head, tuple(body), tuple(numbers[1:])))
+        given = body
+        body = [(row[0], *(_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row[1:])) for row in given]
+        if commas := sum(
+            a != b for row, other in zip(body, given, strict=True) for a, b in zip(row, other, strict=True)
+        ):
+            told = f"{name}: {commas} {'value' if commas == 1 else 'values'} with a decimal comma"
+            notes = (Note("decimal comma", f"{told}, read as numbers: 0,5 is 0.5."),)
+    return _without_index(Table(name, head, tuple(body), tuple(numbers[1:]), notes))
 
 
 def _separator(header: str, suffix: str) -> str:
@@ -103,7 +110,7 @@ def _without_index(table: Table) -> Table:
         return table
     note = Note("left out", f"The first column of {table.name} only counts the rows.")
     shorter = table.without(0)
-    return Table(table.name, shorter.head, shorter.rows, table.lines, (note,))
+    return Table(table.name, shorter.head, shorter.rows, table.lines, (*table.notes, note))
 
 
 def read_table(table: Table, *, transposed: bool = False) -> dict[str, dict[str, str]]:
