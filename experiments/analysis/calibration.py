@@ -36,8 +36,7 @@ def judged(design: Design, faithful: float, tables: int) -> dict[str, float | in
     for number in range(tables):
         matrix, truth = design.draw(rng, faithful)
         test = chance_test(matrix, draws=DRAWS, seed=number)
-        share = result_of(PERCENTAGE, matrix, 0.95)
-        kappa = result_of(leading(matrix), matrix, 0.95)
+        share, kappa = (result_of(s, matrix, 0.95, bool(design.nested)) for s in (PERCENTAGE, leading(matrix)))
         assert matrix.candidates is not None
         counts = tuple(matrix.candidates.counts.tolist())
         if (key := (counts, round(share.value, 9))) not in policies:

@@ -216,7 +216,7 @@ def record_of(
 ) -> Reliability:
     """The record of ``runs`` whose choices are in ``table``; the rest as for :func:`reliability`."""
     matrix = table.categories
-    results = tuple(statistic_results(matrix, level))
+    results = tuple(statistic_results(matrix, level, chosen_blocks=any(run.inactive for run in runs)))
     policy = None
     if table.counts is not None:
         policy = random_policy(matrix.n_runs, table.counts, results[0].value, draws=draws, seed=seed)

@@ -11,11 +11,11 @@ import numpy as np
 from nas_ctx.analysis.stats.agreement import light_parts, once, pair_indices
 from nas_ctx.analysis.stats.candidate_sets import light_within_parts, members_of_sets
 from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, PERCENTAGE, Statistic, statistics_for
-from nas_ctx.analysis.stats.intervals import Interval, block_interval
+from nas_ctx.analysis.stats.intervals import LEAST_IN_SET, Interval, block_interval
 from nas_ctx.analysis.stats.ratings import RatingMatrix
 
-LEAST_IN_SET = 4
-"""Blocks of a candidate set below which a chance level estimated within it is too unsure for an interval."""
+LEAST_OPEN = 8
+"""Blocks that chance must leave open, of all, where it gives more than half of the agreement."""
 _MOST_PAIR_WORK = 4e10  # pairs x blocks x blocks that Light's interval may cost; about ten seconds on two cores
 
 
@@ -34,32 +34,51 @@ class StatisticResult:
     note: str = ""
 
 
-def statistic_results(matrix: RatingMatrix, level: float) -> Iterator[StatisticResult]:
-    """All statistics that say something about ``matrix``, with intervals of confidence ``level``."""
-    return (result_of(statistic, matrix, level) for statistic in statistics_for(matrix))
+def statistic_results(matrix: RatingMatrix, level: float, *, chosen_blocks: bool = False) -> Iterator[StatisticResult]:
+    """All statistics that say something about ``matrix``, with intervals of confidence ``level``.
+
+    ``chosen_blocks``: the choices themselves decided which blocks there are, as in a nested space, where a block within
+    a candidate that some run did not take is left out. Blocks are no sample then, and there are no intervals.
+    """
+    return (result_of(statistic, matrix, level, chosen_blocks) for statistic in statistics_for(matrix))
 
 
-def result_of(statistic: Statistic, matrix: RatingMatrix, level: float) -> StatisticResult:
+def result_of(statistic: Statistic, matrix: RatingMatrix, level: float, chosen_blocks: bool = False) -> StatisticResult:
     """One statistic of ``matrix``; of a single block there is none but percentage agreement."""
     if matrix.n_blocks < 2 and statistic is not PERCENTAGE:
         return StatisticResult(statistic, *(math.nan,) * 3, None, note="A kappa needs at least two blocks.")
     parts = statistic.parts(matrix, once(matrix))
-    value = float(parts.value[0])
+    value, observed, chance = (float(part[0]) for part in (parts.value, parts.observed, parts.chance))
     over_pairs = statistic in (LIGHT, LIGHT_WITHIN)
-    too_many = over_pairs and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
-    few = statistic.chance == "within" and min(map(len, members_of_sets(matrix))) < LEAST_IN_SET
-    interval = None if too_many or few or matrix.n_blocks < 2 else block_interval(matrix, statistic, level=level)
     undefined, defined_value, notes = _undefined_pairs(matrix, statistic) if over_pairs else (0, math.nan, [])
     if not over_pairs and math.isnan(value):
         notes = ["Undefined (0/0): only one choice occurs."]
-    if too_many:
-        notes.insert(0, "No interval: there are too many pairs of runs for a jackknife; Conger's kappa has one.")
-    elif few:
-        notes.append(f"No interval: a set of equal candidates has fewer than {LEAST_IN_SET} blocks.")
-    elif not math.isnan(value):
+    interval = None
+    if reason := _no_interval(statistic, matrix, chance, chosen_blocks):
+        notes.append(f"No interval: {reason}.")
+    elif matrix.n_blocks > 1:
+        interval = block_interval(matrix, statistic, level=level)
+    if not reason and not math.isnan(value):
         notes += _about_the_interval(matrix, value, interval)
-    observed, chance = float(parts.observed[0]), float(parts.chance[0])
     return StatisticResult(statistic, value, observed, chance, interval, undefined, defined_value, " ".join(notes))
+
+
+def _no_interval(statistic: Statistic, matrix: RatingMatrix, chance: float, chosen_blocks: bool) -> str:
+    """Why there is no interval although the statistic may have a value, or nothing."""
+    if (
+        statistic in (LIGHT, LIGHT_WITHIN)
+        and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
+    ):
+        return "there are too many pairs of runs for a jackknife; Conger's kappa has one"
+    if chosen_blocks:
+        return (
+            "choices within a candidate that a run did not take are left out, so the choices decide which blocks count"
+        )
+    if statistic.chance == "within" and min(map(len, members_of_sets(matrix))) < LEAST_IN_SET:
+        return f"a set of equal candidates has fewer than {LEAST_IN_SET} blocks"
+    if statistic is not PERCENTAGE and chance > 0.5 and matrix.n_blocks * (1 - chance) < LEAST_OPEN:
+        return f"one choice is so common that chance leaves fewer than {LEAST_OPEN} blocks open"
+    return ""
 
 
 def _about_the_interval(matrix: RatingMatrix, value: float, interval: Interval | None) -> list[str]:

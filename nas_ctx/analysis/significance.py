@@ -1,4 +1,4 @@
-"""What a set of runs can show against chance: one judgement, made from two tests and an interval."""
+"""What a set of runs can show against chance: one judgement, made from two tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nas_ctx.analysis.stats.random_policy import RandomPolicy
 class Standing(Enum):
     """How a set of runs stands against chance."""
 
-    BEYOND_CHANCE = "the permutation test and the interval of the leading kappa say so"
+    BEYOND_CHANCE = "the permutation test says so"
     BEYOND_UNIFORM = "no permutation can tell, but uniform draws from each block's candidates would hardly agree so far"
     TOO_FEW = "the permutation test cannot reach its level, however far the runs agree"
     CHANCE = "it could, and does not"
@@ -28,13 +28,12 @@ class Standing(Enum):
 def standing_of(test: ChanceTest, kappa: StatisticResult, policy: RandomPolicy | None) -> Standing:
     """From the permutation ``test``, the leading ``kappa``, and the test against uniform draws, where there is one.
 
-    The latter counts only where the permutation test cannot speak because blocks have candidates of their own: it takes
-    any preference that all runs share for agreement.
+    The interval of ``kappa`` has no part in it: the test holds its level alone, and finds more (docs/statistics.md).
+    The test against uniform draws counts only where the permutation test cannot speak because blocks have candidates
+    of their own: it takes any preference that all runs share for agreement.
     """
     if test.can_tell:
-        above = kappa.interval is None or kappa.interval.low > 0
-        beyond = test.p < SIGNIFICANCE and above and not kappa_of(kappa) <= 0
-        return Standing.BEYOND_CHANCE if beyond else Standing.CHANCE
+        return Standing.BEYOND_CHANCE if test.p < SIGNIFICANCE and not kappa_of(kappa) <= 0 else Standing.CHANCE
     if kappa.statistic is BRENNAN_PREDIGER and policy is not None and policy.p < SIGNIFICANCE:
         return Standing.BEYOND_UNIFORM
     return Standing.TOO_FEW

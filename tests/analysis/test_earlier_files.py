@@ -43,8 +43,8 @@ def without_prose(value: Any) -> Any:
     return [without_prose(item) for item in value] if isinstance(value, list) else value
 
 
-BETTER = re.compile(r".*(random_policy\.(p|choices_known_from)|chance_test|differences\[\d+\]\.interval)")
-"""What is computed otherwise now: exactly, among blocks of equal candidates, over runs and blocks."""
+BETTER = re.compile(r".*(random_policy\.(p|choices_known_from)|chance_test|(differences|statistics)\[\d+\]\.interval)")
+"""What is computed otherwise now: exactly, among blocks of equal candidates, over runs and blocks, without skewness."""
 
 
 def assert_same(new: Any, old: Any, where: str = "") -> None:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from nas_ctx.analysis import (
     CONGER,
@@ -17,12 +17,14 @@ from nas_ctx.analysis import (
     STATISTICS,
     block_interval,
     chance_test,
+    jackknife_interval,
     percentage_agreement,
     reliability,
 )
 from nas_ctx.analysis.stats.ratings import rating_matrix
 from nas_ctx.analysis.wording import span
 from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
 
 from .tables import random_tables
 
@@ -51,13 +53,76 @@ def test_blocks_that_all_agree_alike_have_no_interval_either():
     assert block_interval([["a", "b"] * 4, ["a", "b"] * 4, ["b", "a"] * 4], PERCENTAGE) is None
 
 
+def shares_of(table) -> np.ndarray:
+    """Of each block the share of pairs of runs that agree; percentage agreement is their mean."""
+    return np.array([np.mean([a == b for a, b in itertools.combinations(column, 2)]) for column in np.transpose(table)])
+
+
 @pytest.mark.parametrize("level", [0.8, 0.95])
-def test_the_interval_of_a_mean_over_blocks_is_students(level):
+def test_the_interval_of_a_mean_over_blocks_without_skewness_is_students(level):
     """Percentage agreement is a mean over blocks, so SciPy's one-sample t interval is the jackknife's."""
-    of_blocks = [np.mean([a == b for a, b in itertools.combinations(column, 2)]) for column in TABLE.T]
-    theirs = stats.ttest_1samp(of_blocks, 0.0).confidence_interval(level)
-    found = block_interval(TABLE, PERCENTAGE, level=level)
+    table = [list("abcabcabc"), list("abcabcbca"), list("abcbcacab")]  # blocks agree in 1, 1/3 and 0, as many of each
+    shares = np.concatenate([shares_of(table), 2 * np.mean(shares_of(table)) - shares_of(table)])
+    theirs = stats.ttest_1samp(shares, 0.0).confidence_interval(level)
+    left_out = np.array([np.delete(shares, i).mean() for i in range(len(shares))])
+    found = jackknife_interval(shares.mean(), left_out, level)
     assert found.ends == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_the_interval_of_a_skew_mean_is_halls(level):
+    """Hall 1992: his T of the mean, computed as he writes it, reaches the quantiles of t at the ends."""
+    shares = shares_of(TABLE)
+    n, deviation, quantile = len(shares), shares.std(), stats.t.ppf((1 + level) / 2, len(shares) - 1)
+    skewness = stats.skew(shares)
+
+    def hall(mean: float) -> float:
+        t = (shares.mean() - mean) / (shares.std(ddof=1) / math.sqrt(n))
+        a = skewness / math.sqrt(n)
+        return t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6
+
+    reach = 20 * deviation
+    theirs = [optimize.brentq(lambda x, e=end: hall(x) - e, shares.mean() - reach, shares.mean() + reach)
+              for end in (quantile, -quantile)]  # fmt: skip
+    assert block_interval(TABLE, PERCENTAGE, level=level).ends == pytest.approx(theirs, abs=1e-9)
+
+
+def test_blocks_vary_within_candidate_sets():
+    """The variance of a stratified mean (Cochran, Sampling Techniques, 1977, 5.3) with Satterthwaite's t."""
+    rng = np.random.default_rng(3)
+    shares, strata = np.concatenate([rng.random(5), 3 + rng.random(7)]), [np.arange(5), np.arange(5, 12)]
+    parts = [np.concatenate([shares[s], 2 * shares[s].mean() - shares[s]]) for s in strata]  # no skewness
+    variances = [(len(p) / 24) ** 2 * p.var(ddof=1) / len(p) for p in parts]
+    freedom = sum(variances) ** 2 / sum(v**2 / (len(p) - 1) for v, p in zip(variances, parts, strict=True))
+    every = np.concatenate(parts)
+    theirs = stats.t(freedom, every.mean(), math.sqrt(sum(variances))).interval(0.9)
+    left_out = np.array([np.delete(every, i).mean() for i in range(24)])
+    found = jackknife_interval(every.mean(), left_out, 0.9, strata=[np.arange(10), np.arange(10, 24)])
+    assert found.ends == pytest.approx(theirs, abs=1e-12)
+    assert found.high - found.low < 0.5 * np.ptp(jackknife_interval(every.mean(), left_out, 0.9).ends)
+
+
+def test_where_one_choice_is_nearly_everywhere_kappa_has_no_interval():
+    """16 blocks of which chance leaves less than half open; the share itself keeps its interval."""
+    table = [["a"] * 13 + list("bcd"), ["a"] * 12 + list("cbcd"), ["a"] * 13 + list("bdd")]
+    record = reliability([dict(enumerate_blocks(run)) for run in table])
+    assert record.result(LIGHT).interval is None
+    assert "so common that chance leaves fewer than 8 blocks open" in record.result(LIGHT).note
+    assert record.result(PERCENTAGE).interval is not None
+
+
+def test_where_choices_decide_which_blocks_count_there_is_no_interval():
+    """Blocks within a candidate that a run did not take are left out: those that stay are no sample of blocks."""
+    rng = np.random.default_rng(4)
+    genotypes = [
+        Genotype({f"block {b}": str(rng.integers(3)) for b in range(12)}, {"inactive": ["block 3"] if run else []})
+        for run in range(4)
+    ]
+    record = reliability(genotypes)
+    assert len(record.blocks) == 11
+    for result in record.results:
+        assert result.interval is None
+        assert "decide which blocks count" in result.note
 
 
 def test_no_interval_reaches_beyond_what_a_statistic_can_be():
