@@ -67,4 +67,4 @@ def without_passwords(text: str) -> str:
     >>> without_passwords("https://me:1234@example.org/x model.options.token=abc seed=1")
     'https://***@example.org/x model.options.token=*** seed=1'
     """
-    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", text)
+    return _PASSWORD.sub(lambda match: f"{match[1] or match[2]}***", text)

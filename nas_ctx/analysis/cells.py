@@ -38,14 +38,14 @@ class Edge:
         >>> Edge.of("semseg/depth") is None
         True
         """
-        found = _EDGE.fullmatch(block)
-        return None if found is None else cls(found["cell"] or "", int(found["node"]), int(found["source"]))
+        match = _EDGE.fullmatch(block)
+        return None if match is None else cls(match["cell"] or "", int(match["node"]), int(match["source"]))
 
 
 def edges_of(blocks: Sequence[str]) -> dict[str, Edge] | None:
     """Block -> edge, where all ``blocks`` are edges of cells; else None."""
-    found = {block: edge for block in blocks if (edge := Edge.of(block)) is not None and edge.source < edge.node}
-    return found if len(found) == len(blocks) > 1 else None
+    edges = {block: edge for block in blocks if (edge := Edge.of(block)) is not None and edge.source < edge.node}
+    return edges if len(edges) == len(blocks) > 1 else None
 
 
 def choices_of(cell: str, inputs: int, picks: Mapping[int, Iterable[tuple[int, str]]]) -> dict[str, str]:

@@ -42,8 +42,8 @@ def decode(data: bytes, name: str) -> tuple[str, list[Note]]:
         at = error.start
         text = data.decode("cp1252", errors="replace")
         if "\ufffd" not in text and all(letter.isprintable() or letter in "\t\r\n\f\xa0\xad" for letter in text):
-            found = text[len(data[:at].decode("utf-8")) :][:1]
-            how = f"{name} is not in UTF-8 (byte {at}) and was read as Windows-1252, where that byte is {found!r}"
+            character = text[len(data[:at].decode("utf-8")) :][:1]
+            how = f"{name} is not in UTF-8 (byte {at}) and was read as Windows-1252, where that byte is {character!r}"
             return text, [Note("encoding", f"{how}; if that is wrong, {_ADVICE}.")]
     raise InputError(
         f"{name}: not a text file (byte {at} is no character of UTF-8, UTF-16 or Windows-1252); {_ADVICE} if it is one"

@@ -139,7 +139,7 @@ def _from_document(document: Document, options: ReadOptions) -> Runs:
 def _from_folder(folder: Document, options: ReadOptions) -> Runs:
     """The runs of the files and run folders in a folder; anything else is left out, and noted."""
     assert folder.path is not None
-    found: list[Run] = []
+    all_runs: list[Run] = []
     notes: list[Note] = []
     left_out: list[str] = []
     entries = sorted(entry for entry in folder.path.iterdir() if not entry.name.startswith("."))
@@ -152,9 +152,9 @@ def _from_folder(folder: Document, options: ReadOptions) -> Runs:
         except InputError as error:
             left_out.append(f"{entry.name} ({str(error).removeprefix(f'{entry}: ')})")
             continue
-        found += runs
+        all_runs += runs
         notes += remarks
-    if not found:
+    if not all_runs:
         held = f"; it holds {'; '.join(left_out[:3])}" if left_out else ""
         raise InputError(
             f"{folder.name}: neither a run folder (it has no genotype.json) nor an NNI experiment (it has no "
@@ -163,7 +163,7 @@ def _from_folder(folder: Document, options: ReadOptions) -> Runs:
     if left_out:
         more = f" and {len(left_out) - 6} more" if len(left_out) > 6 else ""
         notes.append(Note("left out", f"Of {folder.name}: {'; '.join(left_out[:6])}{more}."))
-    return found, notes
+    return all_runs, notes
 
 
 def _from_run_folder(folder: Path) -> Run:

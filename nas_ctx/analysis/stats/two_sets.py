@@ -80,15 +80,15 @@ def set_difference(
     (-1.0, True, True)
     """
     runs = range(both.n_runs)
-    values = _Subsets(both, statistic)
+    subsets = _Subsets(both, statistic)
     sets = (runs[:n_first], runs[n_first:])
-    first, second = (float(values.of([chosen])[0, 0]) for chosen in sets)
+    first, second = (float(subsets.values([chosen])[0, 0]) for chosen in sets)
     divisions, exact = _divisions(both.n_runs, n_first, draws, seed)
-    moved = values.of([chosen for _, chosen in divisions]) - values.of([chosen for chosen, _ in divisions])
+    moved = subsets.values([chosen for _, chosen in divisions]) - subsets.values([chosen for chosen, _ in divisions])
     test = _test(moved[:, 0], second - first, exact)
     interval = None
     if min(map(len, sets)) >= LEAST_RUNS and both.n_blocks >= LEAST_BLOCKS and not math.isnan(test.p):
-        unmoved = values.of([sets[1]])[0] - values.of([sets[0]])[0]
+        unmoved = subsets.values([sets[1]])[0] - subsets.values([sets[0]])[0]
         interval = _interval(moved, unmoved, statistic, level)
     return Difference(statistic, first, second, second - first, interval, test)
 
@@ -110,7 +110,7 @@ class _Subsets:
             ]
             self.pairs = np.stack(each)  # (n_pairs, 1 + n_blocks)
 
-    def of(self, subsets: Sequence[Sequence[int]]) -> Floats:
+    def values(self, subsets: Sequence[Sequence[int]]) -> Floats:
         """(n_subsets, 1 + n_blocks)."""
         if self.pairs is None:
             return np.stack([self.statistic.values(self.ratings.of_runs(list(s)), self.weights) for s in subsets])

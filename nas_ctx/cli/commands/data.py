@@ -166,6 +166,6 @@ def _codebook(options: argparse.Namespace) -> None:
     codewords = learn_codebook(normals, options.codewords, options.seed)
     save_codebook(options.out, codewords)
     angle = (normals @ codewords.mT).amax(1).clamp(-1, 1).acos().rad2deg().mean()
-    made = f"{len(codewords)} directions from {len(normals)} normals of {len(dataset)} images"
-    terminal.say(f"wrote {options.out}: {made},")
+    summary = f"{len(codewords)} directions from {len(normals)} normals of {len(dataset)} images"
+    terminal.say(f"wrote {options.out}: {summary},")
     print(f"{angle:.2f} degrees from a normal to the nearest of them on average")

@@ -18,7 +18,7 @@ from nas_ctx.analysis.cells import ABSENT, choices_of
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.literals import Call, parse_literal
-from nas_ctx.analysis.io.formats.texts import Found, chosen, record_of
+from nas_ctx.analysis.io.formats.texts import Place, chosen, record_of
 from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.config.safe_yaml import YAMLRefused, parse_yaml
 from nas_ctx.errors import InputError
@@ -194,25 +194,25 @@ def _from_yaml(document: Document) -> list[Run]:
     items = content if isinstance(content, list) and _fields(content) is None else [content]
     several = len(items) > 1
     names = [f"{document.name}#{i}" if several else document.name for i in range(1, len(items) + 1)]
-    found = [_of_item(item) or (item, "") for item in items]
-    return [genotype_run(value, name, source=name) for (value, _), name in zip(found, names, strict=True)]
+    pairs = [_of_item(item) or (item, "") for item in items]
+    return [genotype_run(value, name, source=name) for (value, _), name in zip(pairs, names, strict=True)]
 
 
 def _from_text(document: Document, options: ReadOptions) -> Runs:
-    found, notes = list(_all_in(document)), list[Note]()
-    if not found:
+    places, notes = list(_all_in(document)), list[Note]()
+    if not places:
         raise InputError(f"{document.name}: no Genotype(...) in it")
-    runs, notes = chosen(document.text, found, options.step, document.name)
-    made = []
+    runs, notes = chosen(document.text, places, options.step, document.name)
+    named = []
     for name, each, step in runs:
         settings = {} if step is None else {"step": step}
         place = document.name + (name if name.startswith("#") else "")
         run = genotype_run(each.value, place, source=place, settings=settings)
-        made.append(run.called(name) if name and not name.startswith("#") else run)
-    return made, notes
+        named.append(run.called(name) if name and not name.startswith("#") else run)
+    return named, notes
 
 
-def _all_in(document: Document) -> Iterator[Found]:
+def _all_in(document: Document) -> Iterator[Place]:
     end = 0
     for beginning in _BEGINNING.finditer(document.text):
         if beginning.start() < end:
@@ -222,7 +222,7 @@ def _all_in(document: Document) -> Iterator[Found]:
         if rest and document.text[beginning.end() :].lstrip()[:1] == "'" and "namedtuple" in document.text:
             continue
         value, end = _parsed(document.text, beginning.start(), f"{document.name}, line {line}")
-        yield Found(beginning.start(), end, value)
+        yield Place(beginning.start(), end, value)
 
 
 def _parsed(text: str, start: int, name: str) -> tuple[object, int]:

@@ -60,23 +60,23 @@ class _Reader:
         self.text, self.position, self._tokens = text, start, 0
 
     def _peek(self) -> re.Match[str]:
-        found = _TOKEN.match(self.text, self.position)
-        if found is None:
+        match = _TOKEN.match(self.text, self.position)
+        if match is None:
             here = self.text[self.position : self.position + 20].strip()
             raise InputError(f"expected a number, quoted text or a list at {here!r}" if here else "it ends too early")
-        return found
+        return match
 
     def _next(self) -> re.Match[str]:
-        found = self._peek()
+        match = self._peek()
         self._tokens += 1
         if self._tokens > MAX_TOKENS:
             raise InputError(f"more than {MAX_TOKENS} numbers, words and signs")
-        self.position = found.end()
-        return found
+        self.position = match.end()
+        return match
 
     def _taken(self, sign: str) -> bool:
-        found = _TOKEN.match(self.text, self.position)
-        if found is not None and found["sign"] == sign:
+        match = _TOKEN.match(self.text, self.position)
+        if match is not None and match["sign"] == sign:
             self._next()
             return True
         return False
@@ -89,7 +89,7 @@ class _Reader:
             number = token["number"]
             return int(number) if re.fullmatch(r"[-+]?\d+", number) else float(number)
         if token["text"]:
-            return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), token["text"][1:-1])
+            return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), token["text"][1:-1])
         if token["name"]:
             if self._taken("("):
                 return self._call(token["name"], depth)

@@ -74,30 +74,30 @@ class LongTables(Importer):
 def _columns(table: Table) -> dict[str, list[str]] | None:
     """Role -> columns, where a table has exactly one column for each."""
     by_word = {name.lower(): name for name in table.head}
-    found: dict[str, list[str]] = {}
+    columns: dict[str, list[str]] = {}
     for role, words in _WORDS.items():
         known = [by_word[word] for word in words if word in by_word]
         if role == "block" and not known and {"target", "source"} <= set(by_word):
-            found[role] = [by_word["target"], by_word["source"]]
+            columns[role] = [by_word["target"], by_word["source"]]
         elif known:
-            found[role] = known[:1]
-    return found if len(found) == len(_WORDS) else None
+            columns[role] = known[:1]
+    return columns if len(columns) == len(_WORDS) else None
 
 
 def _named(table: Table, given: str) -> dict[str, list[str]]:
     """Role -> columns, as ``run=A,block=B,choice=C`` names them; roles that it leaves out are recognised."""
-    found = _columns(table) or {}
+    columns = _columns(table) or {}
     for part in given.split(","):
         role, equals, name = (word.strip() for word in part.partition("="))
         if role not in _WORDS or not equals:
             raise InputError(f"--columns {given!r}: expected run=A,block=B,choice=C")
         if name not in table.head:
             raise InputError(f"{table.name}: --columns: no column {name!r}{suggestion(name, table.head)}")
-        found[role] = [name]
-    if len(found) < len(_WORDS):
-        lacking = ", ".join(sorted(set(_WORDS) - set(found)))
+        columns[role] = [name]
+    if len(columns) < len(_WORDS):
+        lacking = ", ".join(sorted(set(_WORDS) - set(columns)))
         raise InputError(f"{table.name}: --columns {given!r} does not say which column is {lacking}")
-    return found
+    return columns
 
 
 def _constant(rows: Sequence[Mapping[str, str]], used: set[str]) -> tuple[dict[str, object], dict[str, float]]:

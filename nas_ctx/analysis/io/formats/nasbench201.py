@@ -14,7 +14,7 @@ from typing import Any
 from nas_ctx.analysis.cells import choices_of
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
-from nas_ctx.analysis.io.formats.texts import Found, chosen, record_of
+from nas_ctx.analysis.io.formats.texts import Place, chosen, record_of
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.errors import InputError
 
@@ -74,17 +74,17 @@ def _from_item(item: Any, place: str, source: str) -> Run:
 
 
 def _from_text(document: Document, options: ReadOptions) -> Runs:
-    found = [Found(match.start(), match.end(), match[0]) for match in _ARCHITECTURE.finditer(document.text)]
-    if not found:
+    places = [Place(match.start(), match.end(), match[0]) for match in _ARCHITECTURE.finditer(document.text)]
+    if not places:
         raise InputError(f"{document.name}: no architecture like |nor_conv_3x3~0|+|none~0|none~1|+... in it")
-    runs, notes = chosen(document.text, found, options.step, document.name)
-    made = []
+    runs, notes = chosen(document.text, places, options.step, document.name)
+    named = []
     for name, each, step in runs:
         place = document.name + (name if name.startswith("#") else "")
         settings = {} if step is None else {"step": step}
         run = architecture_run(each.value, place, source=place, settings=settings)
-        made.append(run.called(name) if name and not name.startswith("#") else run)
-    return made, notes
+        named.append(run.called(name) if name and not name.startswith("#") else run)
+    return named, notes
 
 
 def architecture_run(text: str, name: str, **more: Any) -> Run:

@@ -100,12 +100,12 @@ def with_edges(choices: Mapping[str, Choice]) -> dict[str, Choice]:
     slots: dict[str, dict[tuple[int, int], dict[str, Any]]] = {}
     rest: dict[str, Choice] = {}
     for label, choice in choices.items():
-        found = _SLOT.fullmatch(label)
-        if found is None:
+        match = _SLOT.fullmatch(label)
+        if match is None:
             rest[label] = choice
             continue
-        key = int(found["node"]), int(found["slot"])
-        slots.setdefault(found["cell"] or "", {}).setdefault(key, {})[found["kind"]] = choice
+        key = int(match["node"]), int(match["slot"])
+        slots.setdefault(match["cell"] or "", {}).setdefault(key, {})[match["kind"]] = choice
     if not slots or not all(map(_whole, slots.values())):
         return dict(choices)
     for cell, filled in slots.items():

@@ -18,7 +18,7 @@ SEEDS = ("seed", "random_seed", "rand_seed", "manual_seed", "manualseed")
 
 
 @dataclass(frozen=True)
-class Found:
+class Place:
     """An architecture within a text: where it begins and ends, and what was read."""
 
     start: int
@@ -27,44 +27,44 @@ class Found:
 
 
 def chosen(
-    text: str, found: Sequence[Found], step: int | None, name: str
-) -> tuple[list[tuple[str, Found, int | None]], list[Note]]:
+    text: str, places: Sequence[Place], step: int | None, name: str
+) -> tuple[list[tuple[str, Place, int | None]], list[Note]]:
     """(name of the run or "", what was found, its step or None) of those in a text that are runs, and a note.
 
     They are all runs where each has a line of its own, or is assigned to a name of its own, as in Python's source. Else
     the text is a log of one run, of which the last counts, or that of ``step``: the last number that an epoch or step
     had before it, or its place from 0 where the log has none.
     """
-    before = [text[text.rfind("\n", 0, each.start) + 1 : each.start] for each in found]
-    after = [text[each.end : (text + "\n").index("\n", each.end)] for each in found]
+    before = [text[text.rfind("\n", 0, each.start) + 1 : each.start] for each in places]
+    after = [text[each.end : (text + "\n").index("\n", each.end)] for each in places]
     alone = all(not a.strip(" \t'\"-") and not b.strip(" \t\r'\",;") for a, b in zip(before, after, strict=True))
     assigned = [match[1] if (match := _ASSIGNED.match(words)) else "" for words in before]
-    if step is None and len(found) > 1 and len(set(assigned)) == len(found) and all(assigned):
-        return [(word, each, None) for word, each in zip(assigned, found, strict=True)], []
+    if step is None and len(places) > 1 and len(set(assigned)) == len(places) and all(assigned):
+        return [(word, each, None) for word, each in zip(assigned, places, strict=True)], []
     if step is None and alone:
-        return [(f"#{i}" if len(found) > 1 else "", each, None) for i, each in enumerate(found, start=1)], []
-    steps = _steps(text, found)
+        return [(f"#{i}" if len(places) > 1 else "", each, None) for i, each in enumerate(places, start=1)], []
+    steps = _steps(text, places)
     if step is None:
-        note = f"{name} holds {len(found)} genotypes, of which the last is read; --step N reads that of another step."
-        return [("", found[-1], steps[-1])], [Note("log", note)] if len(found) > 1 else []
+        note = f"{name} holds {len(places)} genotypes, of which the last is read; --step N reads that of another step."
+        return [("", places[-1], steps[-1])], [Note("log", note)] if len(places) > 1 else []
     if step not in steps:
         listed = ", ".join(map(str, steps[:6])) + (f" ... {steps[-1]}" if len(steps) > 6 else "")
         raise InputError(f"{name}: no genotype of step {step}; those of the steps {listed} are there")
     at = max(i for i, known in enumerate(steps) if known == step)
-    return [("", found[at], step)], []
+    return [("", places[at], step)], []
 
 
-def _steps(text: str, found: Sequence[Found]) -> list[int]:
+def _steps(text: str, places: Sequence[Place]) -> list[int]:
     """The step of each; where the text names none, or names one for all, how many came before."""
     steps: list[int] = []
     position, last = 0, None
-    for each in found:
+    for each in places:
         for named in _STEP.finditer(text, position, each.start):
             last = int(named[1])
         position = each.end
         steps.append(-1 if last is None else last)
     known = (-1 not in steps and len(set(steps)) > 1) or (len(steps) == 1 and steps[0] >= 0)
-    return steps if known else list(range(len(found)))
+    return steps if known else list(range(len(places)))
 
 
 def record_of(item: Mapping[str, Any], used: Iterable[str]) -> tuple[str, dict[str, Any], dict[str, float]]:

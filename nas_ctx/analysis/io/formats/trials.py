@@ -23,9 +23,9 @@ def trials(runs: Sequence[Run], notes: Sequence[Note], name: str, options: ReadO
             "trial of each file as its result."
         )
         return list(runs), [*notes, *([Note("trials", text)] if len(runs) > 1 else [])]
-    found, score = best_of(runs, name, options)
-    text = f"Of the {len(runs)} trials of {name}, {found.name} has the best {score} and is its result."
-    return [replace(found, name=name, own_name=False)], [*notes, Note("best trial", text)]
+    top, score = best_of(runs, name, options)
+    text = f"Of the {len(runs)} trials of {name}, {top.name} has the best {score} and is its result."
+    return [replace(top, name=name, own_name=False)], [*notes, Note("best trial", text)]
 
 
 def best_of(runs: Sequence[Run], name: str, options: ReadOptions) -> tuple[Run, str]:

@@ -39,8 +39,8 @@ class WideTables(Importer):
                 f"first column {other!r} if its rows are {other}s"
             )
         runs = read_table(table, transposed=options.transposed)
-        made = [Run(run, choices, document.name, form="wide", own_name=True) for run, choices in runs.items()]
-        return made, list(table.notes)
+        result = [Run(run, choices, document.name, form="wide", own_name=True) for run, choices in runs.items()]
+        return result, list(table.notes)
 
 
 def _other_way_round(table: Table, transposed: bool) -> str:
