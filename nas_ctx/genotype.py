@@ -252,6 +252,10 @@ def parse_json(text: str, name: str) -> object:
         raise InputError(f"{name}: not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
     except RecursionError:
         raise InputError(f"{name}: JSON nested too deeply") from None
+    except InputError:
+        raise
+    except ValueError as error:  # Python's own limit on digits
+        raise InputError(f"{name}: {error}") from None
 
 
 def _checked_label(label: object) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nas_ctx.analysis.cells import ABSENT, Edge
 from nas_ctx.analysis.grid import grid_of
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.analysis.stats.labels import key_of, label_of
@@ -37,8 +38,20 @@ class KnownCandidates:
         has no *s-label*, shares its choices with the other blocks.
         """
         keys = frozenset(map(key_of, self.by_block[block]))
+        group = self.group(block)
+        if group is not None:
+            return keys | {("group", group)}
         target, slash, source = block.partition("/")
         return keys | {"s-label"} if slash and target == source and "t-label" in keys else keys
+
+    def group(self, block: str) -> Hashable:
+        """What keeps a block apart from others with the same candidates: for an edge that may be absent, its node.
+
+        A node of DARTS takes two of its edges, so that one of five is absent more often than one of three: choices
+        cannot be moved between them as if chance had made them so.
+        """
+        edge = Edge.of(block)
+        return edge.node if edge is not None and ABSENT in self.by_block[block] else None
 
 
 def candidates_of(runs: Sequence[Run], blocks: Sequence[str], given: Given | None = None) -> KnownCandidates:

@@ -61,3 +61,22 @@ def choices_of(cell: str, inputs: int, picks: Mapping[int, Iterable[tuple[int, s
             operations = sorted(operation for at, operation in listed if at == source)
             chosen[str(Edge(cell, node, source))] = BOTH.join(operations) or ABSENT
     return chosen
+
+
+def edge_candidates(choices: Mapping[str, str], operations: Iterable[str]) -> dict[str, list[str]]:
+    """What each edge of ``choices`` could hold: ``operations``, those that occur, and being absent.
+
+    The edges of the first node, which takes all of its sources, cannot be absent.
+
+    >>> edge_candidates({"0->2": "skip", "1->2": "conv", "0->3": "absent"}, ["pool"])
+    {'0->2': ['pool', 'conv', 'skip'], '1->2': ['pool', 'conv', 'skip'], '0->3': ['pool', 'conv', 'skip', 'absent']}
+    """
+    known = list(dict.fromkeys([*operations, *sorted(set(choices.values()) - {ABSENT})]))
+    edges = {block: edge for block in choices if (edge := Edge.of(block)) is not None}
+    first = {(edge.cell, edge.node) for edge in edges.values()}
+    first -= {(edge.cell, edge.node) for block, edge in edges.items() if choices[block] == ABSENT}
+    least = min(edge.node for edge in edges.values())
+    return {
+        block: known if (edge.cell, edge.node) in first and edge.node == least else [*known, ABSENT]
+        for block, edge in edges.items()
+    }

@@ -100,7 +100,8 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None, candidates
     renumbered = np.array([*np.argsort(moved), -1], dtype=np.int64)  # the -1 of a missing rating finds the last
     whole = RatingMatrix(renumbered[matrix.codes], tuple(matrix.labels[old] for old in moved))
     if known.by_block:
-        whole = replace(whole, candidates=Candidates.of(known.by_block[block] for block in all_blocks))
+        listed, groups = [known.by_block[block] for block in all_blocks], map(known.group, all_blocks)
+        whole = replace(whole, candidates=Candidates.of(listed, groups))
     return ChoiceTable(
         blocks=blocks,
         all_blocks=all_blocks,

@@ -69,6 +69,8 @@ def parse_table(text: str, name: str, suffix: str = "") -> Table:
                 numbers.append(reader.line_num + skipped)
     except csv.Error as error:
         raise InputError(f"{name}: line {reader.line_num + skipped}: {error}") from None
+    if not rows:
+        raise InputError(f"{name}: the table is empty")
     head, *body = rows
     if len(head) < 2 or not body:
         raise InputError(
@@ -94,7 +96,10 @@ def _separator(header: str, suffix: str) -> str:
         return "\t"
 
     def cells(separator: str) -> int:
-        return len(next(csv.reader([header], delimiter=separator, skipinitialspace=True), ()))
+        try:
+            return len(next(csv.reader([header], delimiter=separator, skipinitialspace=True), ()))
+        except csv.Error:  # what it is about is told when the table is read
+            return 0
 
     return max(",;", key=cells)
 

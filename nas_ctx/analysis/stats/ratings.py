@@ -38,16 +38,17 @@ class Candidates:
     counts: Integers
 
     @classmethod
-    def of(cls, candidates: Iterable[Iterable[Label]]) -> Candidates:
-        """From the candidates of each block, in any order.
+    def of(cls, candidates: Iterable[Iterable[Label]], groups: Iterable[Hashable] | None = None) -> Candidates:
+        """From the candidates of each block, in any order; blocks of different ``groups`` are in different sets.
 
         >>> Candidates.of([["none", "local"], ["local", "none"], [3, 5, 7]]).sets.tolist()
         [0, 0, 1]
         """
         listed = [frozenset(key_of(plain(value)) for value in values) for values in candidates]
-        number = {values: index for index, values in enumerate(dict.fromkeys(listed))}
+        keys = list(zip(listed, [None] * len(listed) if groups is None else groups, strict=True))
+        number = {key: index for index, key in enumerate(dict.fromkeys(keys))}
         return cls(
-            np.array([number[values] for values in listed], dtype=np.int64),
+            np.array([number[key] for key in keys], dtype=np.int64),
             np.array([len(values) for values in listed], dtype=np.int64),
         )
 

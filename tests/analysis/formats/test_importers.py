@@ -379,3 +379,15 @@ def test_a_format_of_a_user_is_asked_first_and_can_be_named(tmp_path):
             load_runs(a, format="dart")
     finally:
         del FORMATS["plus-minus"]
+
+
+def test_chance_takes_edges_of_one_node_for_alike(tmp_path):
+    """A node keeps two of its edges: one of five is absent more often than one of two, whatever a search finds."""
+    written(tmp_path, "a.txt", SECOND)
+    written(tmp_path, "b.txt", OTHER)
+    table = reliability(load_runs([tmp_path / "a.txt", tmp_path / "b.txt"]), draws=20).table
+    sets: dict[int, set[str]] = {}
+    for block, number in zip(table.blocks, table.categories.candidates.sets.tolist(), strict=True):
+        sets.setdefault(number, set()).add(block[-1])
+    assert sorted(map(sorted, sets.values())) == [["2"], ["3"], ["4"], ["5"]]
+    assert [table.counts[table.blocks.index(f"normal 0->{node}")] for node in (2, 3)] == [7, 8]

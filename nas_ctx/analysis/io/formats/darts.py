@@ -11,10 +11,10 @@ github.com/D-X-Y/AutoDL-Projects writes the two edges of a node as a pair.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nas_ctx.analysis.cells import ABSENT, choices_of
+from nas_ctx.analysis.cells import choices_of, edge_candidates
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.literals import Call, parse_literal
@@ -129,7 +129,7 @@ def genotype_run(value: object, name: str, **more: Any) -> Run:
         if cell.endswith("concat") or any(block.startswith(f"{cell} ") for block in blocks):
             continue
         blocks |= _edges(cell, fields[cell], f"{name}: {cell}")
-    candidates = candidates_of_edges(blocks)
+    candidates = edge_candidates(blocks, PRIMITIVES)
     settings = {"candidates": candidates, **more.pop("settings", {})}
     return Run(name, blocks, form="darts", settings=settings, candidates_from="the operations of DARTS", **more)
 
@@ -144,19 +144,6 @@ def _edges(cell: str, entries: Sequence[Any], where: str) -> dict[str, str]:
             if source >= node:
                 raise InputError(f"{where}: node {node} cannot have node {source} as a source, but 0 to {node - 1}")
     return choices_of(cell, INPUTS, {node: [(at, op) for op, at in edges] for node, edges in nodes.items()})
-
-
-def candidates_of_edges(blocks: Mapping[str, str]) -> dict[str, list[str]]:
-    """What each edge could get: DARTS's operations and those that occur; "absent" unless the node has only two sources.
-
-    >>> "absent" in candidates_of_edges({"normal 0->2": "skip_connect", "normal 1->2": "skip_connect"})["normal 0->2"]
-    False
-    """
-    operations = dict.fromkeys([*PRIMITIVES, *sorted(set(blocks.values()) - {ABSENT})])
-    return {
-        block: [*operations] if block.endswith(f"->{INPUTS}") and choice != ABSENT else [*operations, ABSENT]
-        for block, choice in blocks.items()
-    }
 
 
 def _from_json(document: Document) -> list[Run]:

@@ -6,6 +6,9 @@ Source: docs/formats.md, "Genotype".
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from nas_ctx.analysis.cells import edge_candidates, edges_of
 from nas_ctx.analysis.io.document import NOT_JSON, Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.nni import with_edges
@@ -43,7 +46,11 @@ class GenotypeFiles(Importer):
             own = isinstance(item, dict) and ("format" in item or isinstance(item.get("data"), dict))
             choices = genotype if own else with_edges(genotype)
             form = "genotype" if own else "flat" if dict(choices) == dict(genotype) else "nni"
-            runs.append(Run(label, choices, label, settings=genotype.meta, form=form))
+            run = Run(label, choices, label, settings=genotype.meta, form=form)
+            if form == "nni" and edges_of(list(choices)) is not None:
+                found = edge_candidates({block: str(choice) for block, choice in choices.items()}, ())
+                run = replace(run, settings={"candidates": found}, candidates_from="the operations that occur")
+            runs.append(run)
         return runs, []
 
 
