@@ -24,6 +24,7 @@ from matplotlib.text import Text
 from nas_ctx.analysis import (
     LIGHT,
     LIGHT_WITHIN,
+    PERCENTAGE,
     compare,
     load_runs,
     reliability,
@@ -32,6 +33,8 @@ from nas_ctx.analysis import (
     write_report,
 )
 from nas_ctx.analysis.report.figures import report_figures
+from nas_ctx.analysis.report.figures.canvas import distinct, fitted
+from nas_ctx.analysis.report.figures.votes import vote_figure
 from nas_ctx.analysis.report.palette import THEME, colours, ink_on, shaded
 from nas_ctx.analysis.wording import comparison_verdict
 from nas_ctx.cli import main
@@ -311,6 +314,45 @@ def test_no_text_is_cut_off(demo):
                 assert box.x1 <= canvas.width + 1, (name, text)
                 assert box.y0 >= -1, (name, text)
                 assert box.y1 <= canvas.height + 1, (name, text)
+
+
+def test_long_names_keep_what_tells_them_apart():
+    names = [f"encoder.stage_{number}.a_very_long_module_name.operation" for number in (1, 10, 12)]
+    assert distinct(names, 100) == ["…stage_1…", "…stage_10…", "…stage_12…"]
+    assert distinct(["conv3", "conv5"], 100) == ["conv3", "conv5"]
+    assert fitted("monocular_depth_of_the_first_decoder", 120).endswith("decoder")
+
+
+def test_many_blocks_stand_in_two_columns_below_their_legend():
+    """Every block and every choice is named, inside the drawing, whose rows a legend below them would not reach."""
+    labels = [f"op{number}" for number in range(50)]
+    runs = [{f"block {b}": labels[(b * (run % 2 + 1)) % 50] for b in range(100)} for run in range(3)]
+    canvas = vote_figure(reliability(runs, draws=20))
+    places = {}
+    for words, box in drawn_texts(canvas):
+        places.setdefault(words, []).append(box)
+        assert 0 <= box.x0 <= box.x1 <= canvas.width + 1, words
+    assert {f"block {b}" for b in range(100)} | set(labels) <= places.keys()
+    assert places["block 50"][0].x0 > places["block 49"][0].x1
+    assert max(box.y0 for box in places["op49"]) > places["block 0"][0].y1  # y upwards
+
+
+def test_one_chance_level_leads_everywhere(tmp_path):
+    """The terminal, the page and Markdown give the same, by its name; the JSON file has all."""
+    record = reliability(drawn_genotypes(5, faithful=0.85), draws=50)
+    write_report(record, tmp_path, figures=False)
+    kappa, pooled = record.leading, record.result(PERCENTAGE)
+    assert kappa.chance != pooled.chance
+    told = f"{100 * kappa.chance:.1f}\u00a0%"
+    assert f"chance within candidate sets would give {told}" in verdict(record)[0]
+    assert f"chance within candidate sets: {told}" in (tmp_path / "report.html").read_text()
+    row = next(line for line in (tmp_path / "report.md").read_text().splitlines() if "Percentage agreement" in line)
+    assert row.endswith(f" {100 * kappa.chance:.1f} % |")
+    by_key = {
+        entry["key"]: entry["chance"] for entry in json.loads((tmp_path / "report.json").read_text())["statistics"]
+    }
+    assert by_key["lights_kappa_within"] == kappa.chance
+    assert by_key["percentage_agreement"] == pooled.chance
 
 
 def test_the_verdict_gives_the_numbers_and_what_chance_would_give():

@@ -44,10 +44,16 @@ _OWN_FACTS = 3  # how many of the settings in which runs differ the table of run
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure for a page: its SVG and its width in pixels."""
+    """A figure for a page: its SVG, and its size in pixels."""
 
     svg: Markup
     width: int
+    height: int
+
+    @property
+    def tall(self) -> bool:
+        """Whether it must run over several printed pages to stay readable."""
+        return self.height > 1.4 * self.width
 
     def least(self, wide: bool) -> int:
         """Below this width it scrolls rather than shrink: letters would become too small to read."""
@@ -104,7 +110,8 @@ def _render(
     }  # fmt: skip
     environment.tests["figure"] = lambda value: bool(re.match("[0-9−–]", str(value)))
     drawings = {
-        name: Drawing(Markup(inline_svg(canvas, name)), round(canvas.width)) for name, canvas in figures.items()
+        name: Drawing(Markup(inline_svg(canvas, name)), round(canvas.width), round(canvas.height))
+        for name, canvas in figures.items()
     }
     style = files("nas_ctx.analysis.report").joinpath("style.css").read_text(encoding="utf-8")
     return environment.get_template(f"{kind}.html.j2").render(
