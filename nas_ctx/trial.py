@@ -18,9 +18,8 @@ from typing import Any
 
 import nni
 
-from nas_ctx.cli.options import add_run_options
-from nas_ctx.config import Config, load_config
-from nas_ctx.config.nested import parse_override
+from nas_ctx.cli.options import add_run_options, load_run_config
+from nas_ctx.config import Config
 from nas_ctx.errors import guarded
 from nas_ctx.experiment.parameters import VARIABLE, check_parameters
 from nas_ctx.genotype import Genotype
@@ -58,10 +57,7 @@ def trial_config(options: argparse.Namespace, parameters: dict[str, Any]) -> Con
 
     Without an ``output`` the run folder is ``run`` in the trial's own folder.
     """
-    overrides = dict(parse_override(text) for text in options.overrides) | dict(parameters)
-    if options.out is not None:
-        overrides["output"] = options.out
-    config = load_config(options.config, overrides, dict.fromkeys(parameters, "trial parameter"))
+    config = load_run_config(options, parameters)
     if config.output is None:
         config.output = str(Path(os.environ.get("NNI_OUTPUT_DIR", ".")) / "run")
     return config

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,19 +45,25 @@ def add_run_command(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def load_run_config(options: argparse.Namespace, parameters: Mapping[str, Any] = MappingProxyType({})) -> Config:
+    """The configuration that the options of :func:`add_run_options` name, overridden by a trial's ``parameters``."""
+    from nas_ctx.config import load_config
+    from nas_ctx.config.nested import parse_override
+
+    overrides = dict(parse_override(text) for text in options.overrides) | dict(parameters)
+    sources = dict.fromkeys(parameters, "trial parameter")
+    if options.out is not None:
+        overrides["output"], sources["output"] = options.out, "--out"
+    return load_config(options.config, overrides, sources)
+
+
 def config_to_run(options: argparse.Namespace) -> Config | None:
     """The configuration that the options of :func:`add_run_command` name; None where it was only to be described.
 
     Raises:
         InputError: the configuration is invalid, or its run is refused.
     """
-    from nas_ctx.config import load_config
-    from nas_ctx.config.nested import parse_override
-
-    overrides = dict(parse_override(text) for text in options.overrides)
-    if options.out is not None:
-        overrides["output"] = options.out
-    config = load_config(options.config, overrides, {} if options.out is None else {"output": "--out"})
+    config = load_run_config(options)
     if options.dry_run:
         from nas_ctx.cli.dry_run import dry_run
 
