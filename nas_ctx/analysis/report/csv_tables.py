@@ -40,7 +40,7 @@ def csv_tables(record: Reliability) -> dict[str, str]:
         tables["tasks.csv"] = [head, *(tuple(vars(task).values()) for task in record.tasks)]
     if record.trajectory is not None:
         tables |= _trajectory_tables(record.trajectory)
-    return {name: _csv(rows) for name, rows in tables.items()}
+    return {name: csv_text(rows) for name, rows in tables.items()}
 
 
 def _votes(record: Reliability) -> Iterator[Row]:
@@ -72,7 +72,8 @@ def _square(names: Sequence[str], values: Floats) -> list[Row]:
     return [("run", *names), *((name, *row) for name, row in zip(names, values.tolist(), strict=True))]
 
 
-def _csv(rows: Iterable[Row]) -> str:
+def csv_text(rows: Iterable[Row]) -> str:
+    """Rows as CSV; None and nan are empty cells, and nothing is a formula to a spreadsheet."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:

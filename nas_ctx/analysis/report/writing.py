@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.csv_tables import csv_tables
+from nas_ctx.analysis.report.export import consensus_as_given, exported
 from nas_ctx.analysis.report.genotype_words import GenotypeWords
 from nas_ctx.analysis.report.markdown import comparison_markdown, markdown
 from nas_ctx.analysis.report.report_json import comparison_json, report_json
@@ -18,12 +20,16 @@ from nas_ctx.files import check_entry, write_text
 from nas_ctx.genotype import Genotype
 
 
-def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+def write_report(
+    record: Reliability, folder: str | os.PathLike[str], *, figures: bool = True, export: Sequence[str] = ()
+) -> Path:
     """Write the report of ``record`` into ``folder`` and return the path of its page.
 
     It writes ``report.html``, ``report.json``, ``report.md``, ``tables/*.csv``, ``figures/*`` (SVG, PDF and PNG, unless
-    ``figures`` is false) and ``consensus.json``, the voted genotype. While a tie stands there is no consensus, and one
-    that an earlier report left is removed.
+    ``figures`` is false) and ``consensus.json``, the voted genotype, beside it in the form of the runs where they came
+    from DARTS, NAS-Bench-201 or NNI (``consensus.txt``, ``consensus.nni.json``). While a tie stands there is no
+    consensus, and one that an earlier report left is removed. ``export`` names forms of the rating table to write too:
+    ``csv``, ``json`` or ``long``.
     """
     from nas_ctx.analysis.report.figures import report_figures, write_figures  # loads matplotlib
     from nas_ctx.analysis.report.page import report_page
@@ -36,12 +42,23 @@ def write_report(record: Reliability, folder: str | os.PathLike[str], *, figures
         write_text(folder / "tables" / name, text)
     if figures:
         write_figures(drawings, folder / "figures")
-    if record.consensus is None:
-        (folder / "consensus.json").unlink(missing_ok=True)
-    else:
+    for name in ("consensus.json", "consensus.txt", "consensus.nni.json"):
+        (folder / name).unlink(missing_ok=True)
+    if record.consensus is not None:
         record.consensus.save(folder / "consensus.json")
+    for name, text in (exported(record, export) | _consensus_as_given(record)).items():
+        write_text(folder / name, text)
     write_text(folder / "report.html", report_page(record, drawings))
     return folder / "report.html"
+
+
+def _consensus_as_given(record: Reliability) -> dict[str, str]:
+    """File name -> text; a consensus that cannot be written so is told of by whoever asks for it."""
+    try:
+        given = consensus_as_given(record)
+    except InputError:
+        return {}
+    return {} if given is None else {given[0]: given[1]}
 
 
 def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:

@@ -24,6 +24,13 @@ from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="where to find the runs")
     add_analysis_options(parser)
+    parser.add_argument(
+        "--export",
+        action="append",
+        choices=["csv", "json", "long"],
+        default=[],
+        help="write the rating table for R, pandas and others too: ratings.csv, ratings.json, ratings-long.csv",
+    )
     parser.add_argument("--metric", help="entry of each run's metrics.json to relate to its agreement")
     parser.add_argument(
         "--random",
@@ -36,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.analysis import load_runs, reliability, verdict, write_report
+    from nas_ctx.analysis.report.export import consensus_as_given
+    from nas_ctx.errors import InputError
     from nas_ctx.files import check_folder
 
     check_folder(options.out, "report.json")
@@ -46,7 +55,11 @@ def run(options: argparse.Namespace) -> None:
         random_runs=load_runs(options.random, **reading) if options.random else None,
         **analysis_settings(options, "Reliability of repeated searches"),
     )
-    page = write_report(record, options.out, figures=not options.no_figures)
+    page = write_report(record, options.out, figures=not options.no_figures, export=options.export)
     for note in record.notes:
         terminal.say(f"{note.kind}: {note.text}")
+    try:
+        consensus_as_given(record)
+    except InputError as error:
+        terminal.say(f"consensus: {error}")
     terminal.say(*verdict(record), f"report: {page}")
