@@ -79,16 +79,19 @@ def parse_table(text: str, name: str, suffix: str = "") -> Table:
     for number, row in zip(numbers[1:], body, strict=True):
         if len(row) != len(head):
             raise InputError(f"{name}: line {number} has {len(row)} cells but the header has {len(head)}")
-    notes: tuple[Note, ...] = ()
-    if separator != ",":
-        given = body
-        body = [(row[0], *(_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row[1:])) for row in given]
-        if commas := sum(
-            a != b for row, other in zip(body, given, strict=True) for a, b in zip(row, other, strict=True)
-        ):
-            told = f"{name}: {commas} {'value' if commas == 1 else 'values'} with a decimal comma"
-            notes = (Note("decimal comma", f"{told}, read as numbers: 0,5 is 0.5."),)
+    body, notes = (body, ()) if separator == "," else _with_points(body, name)
     return _without_index(Table(name, head, tuple(body), tuple(numbers[1:]), notes))
+
+
+def _with_points(rows: list[tuple[str, ...]], name: str) -> tuple[list[tuple[str, ...]], tuple[Note, ...]]:
+    """``rows`` with points instead of decimal commas after their labels, and a note where there were any."""
+    converted = [(row[0], *(_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row[1:])) for row in rows]
+    pairs = (pair for row, other in zip(rows, converted, strict=True) for pair in zip(row, other, strict=True))
+    commas = sum(cell != other for cell, other in pairs)
+    if not commas:
+        return converted, ()
+    told = f"{name}: {commas} {'value' if commas == 1 else 'values'} with a decimal comma"
+    return converted, (Note("decimal comma", f"{told}, read as numbers: 0,5 is 0.5."),)
 
 
 def _separator(header: str, suffix: str) -> str:
