@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
+from typing import Any
 
 from nas_ctx.escaping import visible
 
@@ -42,6 +45,42 @@ def suggestion(name: object, known: Iterable[object]) -> str:
     return f"; did you mean {alike[0]!r}?" if alike else ""
 
 
+@contextlib.contextmanager
+def held_warnings() -> Iterator[None]:
+    """Show the warnings of libraries once the block has ended, or :func:`show_warnings` is called; none if it fails.
+
+    So the line that says what is wrong stands alone.
+    """
+    show, held = warnings.showwarning, list[tuple[Any, ...]]()
+
+    def release() -> None:
+        warnings.showwarning = show
+        for warning in held:
+            show(*warning)
+        held.clear()
+
+    def hold(*warning: Any) -> None:
+        held.append(warning)
+
+    warnings.showwarning = hold
+    _releases.append(release)
+    try:
+        yield
+        release()
+    finally:
+        _releases.remove(release)
+        warnings.showwarning = show
+
+
+_releases: list[Callable[[], None]] = []
+
+
+def show_warnings() -> None:
+    """Show what :func:`held_warnings` holds, and what follows at once: a long run has begun."""
+    for release in _releases:
+        release()
+
+
 def guarded(name: str, command: Callable[[], object]) -> int:
     """Run ``command`` and return its exit code; what a user can fix becomes one line on standard error.
 
@@ -60,7 +99,8 @@ def guarded(name: str, command: Callable[[], object]) -> int:
     if ours:
         signal.signal(signal.SIGINT, interrupt)
     try:
-        command()
+        with held_warnings():
+            command()
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2

@@ -20,7 +20,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside ``path``; on a clean exit it is renamed to ``path``, on an error it is removed.
 
     The folder of ``path`` is made when it is missing. The temporary name keeps the suffix, since some writers
-    choose their format by it. File and name are on the disk when the block has ended.
+    choose their format by it. File and name are on the disk when the block has ended. An error of the disk names
+    ``path``.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -38,6 +39,10 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         sync(temporary)  # a power cut after the renaming must not leave an empty file under the good name
         os.replace(temporary, path)
         sync(path.parent)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, temporary, str(temporary)):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -97,6 +102,44 @@ def check_entry(path: str | os.PathLike[str]) -> None:
 def unlinked(path: str, flags: int) -> int:
     """An ``opener`` of :func:`open` for files of an output folder: it follows no link, whenever that was made."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """An error of the disk in this block, which the system tells without a name (it is full, say), names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def umask_of(source: str | os.PathLike[str]) -> int:
+    """The umask under which nothing new can be read by anybody who cannot read ``source``; never a wider one.
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:  # 0600
+    ...     oct(umask_of(file.name) & 0o77)
+    '0o77'
+    """
+    try:
+        mode = os.stat(source).st_mode
+    except FileNotFoundError:  # nobody can read it
+        mode = 0
+    present = os.umask(0o077)
+    os.umask(present)
+    return present | (0 if mode & stat.S_IRGRP else 0o070) | (0 if mode & stat.S_IROTH else 0o007)
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    """What this process makes in the block is made under this umask."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def sync(path: str | os.PathLike[str]) -> None:

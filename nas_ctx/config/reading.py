@@ -13,6 +13,7 @@ from nas_ctx.config.safe_yaml import dump_yaml
 from nas_ctx.config.schema import Config
 from nas_ctx.config.templates import interpolate
 from nas_ctx.errors import InputError
+from nas_ctx.files import umask_of
 
 PLACES = ("output", "plugin_folder")
 """Keys that say where things lie, not what is run."""
@@ -45,6 +46,7 @@ def load_config(
         except InputError as error:
             raise InputError(f"{origins[key]} {error}") from None
     config = check_config(content, str(path), origins)
+    config._umask = umask_of(path)
     if config.plugin_folder is not None or config.names_code:
         config.plugin_folder = str((path.parent / (config.plugin_folder or ".")).resolve())
     return config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.config.section import Options, Pair, Positive, Rate, Section, Share, Weight, Whole
@@ -142,6 +142,13 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     search: SearchSettings = SearchSettings()
+    _umask: int | None = PrivateAttr(default=None)
+    """Under which a run makes its files: nobody can read them who cannot read the configuration's own."""
+
+    @property
+    def umask(self) -> int | None:
+        """The umask of a run of this configuration; None where it is of no file."""
+        return self._umask
 
     @property
     def names_code(self) -> bool:

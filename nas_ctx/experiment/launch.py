@@ -8,6 +8,7 @@ and looks after the rest. The manager asks for a token, see ``guard.js``.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -127,9 +128,14 @@ def _note(config: Path, home: Path, experiment: Experiment) -> None:
     if notes.get(key, {}).get("experiment") == experiment.id and notes[key]["launcher"] == os.getpid():
         return
     notes[key] = {
-        "experiment": experiment.id, "port": experiment.port, "launcher": os.getpid(), "text": config.read_text("utf-8")
+        "experiment": experiment.id, "port": experiment.port, "launcher": os.getpid(), "sha256": _digest(config)
     }  # fmt: skip
-    write_text(home / _NOTES, json.dumps(notes, indent=1) + "\n", mode=0o600)  # it repeats the file
+    write_text(home / _NOTES, json.dumps(notes, indent=1) + "\n", mode=0o600)
+
+
+def _digest(config: Path) -> str:
+    """By which a changed file is known; the file itself may hold passwords of other machines."""
+    return hashlib.sha256(config.read_bytes()).hexdigest()
 
 
 def config_of(identity: str, home: Path) -> Path | None:
@@ -149,14 +155,14 @@ def _notes(home: Path) -> dict[str, Any]:
 def _still_running(config: Path, home: Path) -> Experiment | None:
     """The experiment of a configuration whose launcher was killed, while its manager and trials went on."""
     note = _notes(home).get(str(config.resolve()))
-    if not isinstance(note, dict) or not {"experiment", "port", "launcher", "text"} <= note.keys():
+    if not isinstance(note, dict) or not {"experiment", "port", "launcher", "sha256"} <= note.keys():
         return None
     experiment = known_experiment(str(note["experiment"]), int(note["port"]), home, environment_of(home, config))
     if experiment.pid is None or not psutil.pid_exists(experiment.pid) or not answers(experiment):
         return None
     if note["launcher"] != os.getpid() and psutil.pid_exists(note["launcher"]):
         raise InputError(f"{config}: process {note['launcher']} runs it, as experiment {experiment.id}")
-    if note["text"] != config.read_text("utf-8"):
+    if note["sha256"] != _digest(config):
         raise InputError(
             f"{config}: has changed since experiment {experiment.id} was started, which still runs; "
             f"stop that first: nas-ctx nnictl --home {home} stop {experiment.id}"

@@ -24,6 +24,7 @@ import psutil
 from nas_ctx.errors import InputError
 from nas_ctx.experiment.credentials import USER, netrc_of, token_in
 from nas_ctx.experiment.parameters import VARIABLE
+from nas_ctx.files import umask_of
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -194,6 +195,7 @@ def nnictl(words: list[str], environment: dict[str, str], timeout: float) -> str
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        umask=umask_of(environment.get(VARIABLE, os.devnull)),  # NNI's logs repeat the experiment's file
         start_new_session=True,  # a Ctrl-C is for us; we stop nnictl and the manager in order
     )
     try:

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nas_ctx.escaping import without_passwords
+
 if TYPE_CHECKING:
     from nas_ctx.models.weights import WeightsFile
     from nas_ctx.tasks import Task
@@ -43,7 +45,7 @@ def environment(
             for name, task in tasks.items()
         },
         "commit": _commit(),
-        "arguments": sys.argv[1:],
+        "arguments": [without_passwords(word) for word in sys.argv[1:]],
     }
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from nas_ctx.errors import InputError
-from nas_ctx.files import unlinked
+from nas_ctx.files import naming, unlinked
 
 NAME = ".lock"
 
@@ -39,8 +39,9 @@ def locked(folder: Path) -> Iterator[None]:
             raise InputError(
                 f"output: {folder}: is in use by {holder}; wait for it, stop it, or name another folder"
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        with naming(folder / NAME):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)

@@ -14,10 +14,12 @@ from torch import nn
 
 from nas_ctx.config import Config
 from nas_ctx.data import DataModule
+from nas_ctx.files import umask
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.admission import refusals
 from nas_ctx.runs.callbacks.log import log, logged
 from nas_ctx.runs.callbacks.progress import Report
+from nas_ctx.runs.devices import check_devices
 from nas_ctx.runs.feature_memory import check_memory
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.stopping import StopRequest, stop_on_signals
@@ -74,6 +76,7 @@ def started(
     folder = RunFolder.of(config)
     data = DataModule.from_config(config.data, tasks, config.seed)
     data.train_set()  # which must be larger than a batch
+    check_devices(config.training)
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     pl.seed_everything(config.seed, workers=True, verbose=False)
@@ -81,6 +84,8 @@ def started(
         network = make(tasks)
         if config.model.start_from is not None:
             start_from(network, config.model.start_from)
+        if config.umask is not None:
+            stack.enter_context(umask(config.umask))
         cached = check_memory(config, network, data)
         if is_first_process():  # of several processes the first one looks after the folder
             stack.enter_context(folder.held())

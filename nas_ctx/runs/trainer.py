@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,6 +17,7 @@ from nas_ctx.runs.callbacks.progress import Progress, StepSeeds
 from nas_ctx.runs.callbacks.saving import SaveCheckpoints
 from nas_ctx.runs.callbacks.stepbar import StepBar
 from nas_ctx.runs.checkpoints import WITHOUT_DIGEST, newest_whole, set_aside
+from nas_ctx.runs.devices import devices_of, silence_lightning
 from nas_ctx.runs.digest import DigestIO
 from nas_ctx.runs.started import StartedRun, is_first_process
 
@@ -26,38 +25,24 @@ from nas_ctx.runs.started import StartedRun, is_first_process
 def make_trainer(run: StartedRun[Any], *, clip: bool) -> pl.Trainer:
     """The trainer of a run; ``clip`` says whether it clips gradients. (In a search the strategy does.)"""
     training = run.config.training
-    strategy = training.strategy
-    if strategy == "auto" and training.devices > 1:
-        strategy = "ddp_find_unused_parameters_true"  # blocks that are decided stop using parameters
-    _silence()
-    try:
-        trainer = Trainer(
-            max_steps=training.steps,
-            val_check_interval=min(training.validate_every or training.steps, training.steps),
-            check_val_every_n_epoch=None,
-            num_sanity_val_steps=0,
-            log_every_n_steps=training.log_every,
-            gradient_clip_val=training.gradient_clip if clip else None,
-            precision=training.precision,
-            accelerator=training.accelerator,
-            devices=training.devices,
-            strategy=strategy,
-            sync_batchnorm=training.sync_batchnorm,
-            use_distributed_sampler=False,  # our loaders part the data among the processes themselves
-            callbacks=_callbacks(run),
-            plugins=[DigestIO()],
-            enable_checkpointing=False,  # ours is a callback
-            logger=False,
-            enable_progress_bar=False,  # ours is a callback
-            enable_model_summary=False,
-            default_root_dir=run.folder.path,
-        )
-    except (ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
-        raise InputError(f"training: {error}") from None
-    on_processors = isinstance(trainer.accelerator, pl.accelerators.CPUAccelerator)
-    if training.sync_batchnorm and trainer.world_size > 1 and on_processors:
-        raise InputError("training.sync_batchnorm: True: PyTorch synchronises batch norms on GPUs only")
-    return trainer
+    silence_lightning()
+    return Trainer(
+        **devices_of(training),
+        max_steps=training.steps,
+        val_check_interval=min(training.validate_every or training.steps, training.steps),
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=training.log_every,
+        gradient_clip_val=training.gradient_clip if clip else None,
+        use_distributed_sampler=False,  # our loaders part the data among the processes themselves
+        callbacks=_callbacks(run),
+        plugins=[DigestIO()],
+        enable_checkpointing=False,  # ours is a callback
+        logger=False,
+        enable_progress_bar=False,  # ours is a callback
+        enable_model_summary=False,
+        default_root_dir=run.folder.path,
+    )
 
 
 def _callbacks(run: StartedRun[Any]) -> list[pl.Callback]:
@@ -85,12 +70,3 @@ def resume_from(run: StartedRun[Any]) -> str | None:
     if path is not None:
         log.info("resumes from %s", path.name)
     return None if path is None else str(path)
-
-
-def _silence() -> None:
-    """Leave out what Lightning and NNI print about themselves; Lightning's warnings about the run stay."""
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    logging.getLogger("nni").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    warnings.filterwarnings("ignore", ".*in eval mode at the start of training.*")  # what `model.freeze` names
-    warnings.filterwarnings("ignore", ".*isinstance\\(treespec, LeafSpec\\).*")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from nas_ctx.files import atomic_write, unlinked
+from nas_ctx.files import atomic_write, naming, unlinked
 
 if TYPE_CHECKING:
     from nas_ctx.search.choice import Choices
@@ -59,17 +59,20 @@ class HistoryWriter:
         assert self._file is not None
         numbers = (temperature, entropy_weight, mean_entropy, *(p for row in probabilities for p in row))
         # Nine significant digits identify a float32.
-        self._file.write(f"{step}," + ",".join(format(number, ".9g") for number in numbers) + "\r\n")
+        with naming(self.path):
+            self._file.write(f"{step}," + ",".join(format(number, ".9g") for number in numbers) + "\r\n")
 
     def flush(self) -> None:
         """Sync the rows to disk: a checkpoint that continues after them is about to be written."""
         if self._file is not None:
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            with naming(self.path):
+                self._file.flush()
+                os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file. Idempotent."""
         if self._file is not None:
-            self.flush()
-            self._file.close()
-            self._file = None
+            file, self._file = self._file, None
+            with naming(self.path), file:  # closed also where the last rows find no room
+                file.flush()
+                os.fsync(file.fileno())

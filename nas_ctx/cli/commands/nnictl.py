@@ -12,11 +12,13 @@ examples:
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from nas_ctx.errors import InputError
+from nas_ctx.files import umask_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +37,8 @@ def run(options: argparse.Namespace) -> None:
     config = next((path for path in known if path is not None), None)
     environment = launch.environment_of(options.home, config)
     command = [str(Path(sys.executable).parent / "nnictl"), *options.words]
-    code = subprocess.run(command, env=environment, check=False).returncode
+    mask = umask_of(config or os.devnull)
+    code = subprocess.run(command, env=environment, umask=mask, check=False).returncode
     if code == 0 and options.words[:1] in (["create"], ["resume"], ["view"]):
         print(f"the page asks for a user name (any) and a password: the one in {environment['NETRC']}")
     if code:

@@ -15,6 +15,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx import __version__
+from nas_ctx.escaping import visible, without_passwords
 from nas_ctx.files import unlinked
 from nas_ctx.runs.callbacks.progress import scores_of
 from nas_ctx.search import GumbelSearchModule
@@ -37,11 +38,18 @@ class _File(logging.FileHandler):
             super().close()
 
 
+class _Lines(logging.Formatter):
+    """One line per record, without passwords and without what controls a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(without_passwords(super().format(record)))
+
+
 @contextlib.contextmanager
 def logged(folder: Path, command: str) -> Iterator[None]:
     """Log what the package reports while the block runs, how the run began, and how it ended."""
     file = _File(folder / NAME, encoding="utf-8")
-    file.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S%z"))
+    file.setFormatter(_Lines("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S%z"))
     added: list[logging.Handler] = [file]
     if not log.hasHandlers() and logging.lastResort is not None:
         added.append(logging.lastResort)  # warnings go to standard error, as without a log

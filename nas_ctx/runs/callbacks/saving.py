@@ -9,7 +9,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx.config import Config, to_yaml
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, show_warnings
 from nas_ctx.files import sync
 from nas_ctx.runs import checkpoints
 from nas_ctx.runs.checkpoints import checkpoints_in, step_of
@@ -39,6 +39,7 @@ class SaveCheckpoints(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.stop.install()  # once more: Lightning has put its own handler in front
         self.stop.learning = True
+        show_warnings()
         self.stop.saved = trainer.global_step or None
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
