@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -40,9 +41,11 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, temporary, str(temporary)):
+        if error.filename not in (None, temporary, str(temporary)):
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        # NumPy tells of a full disk in words alone: "9216 requested and 4064 written".
+        number, words = error.errno or errno.ENOSPC, error.strerror or f"cannot be written: {error}"
+        raise OSError(number, words, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 

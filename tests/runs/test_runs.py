@@ -171,9 +171,16 @@ def test_a_refused_run_leaves_no_folder_and_a_taken_folder_hides_no_mistake(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_ended_before_its_first_step_gives_way_to_the_corrected_one(rooms: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"training: .*7-bit"):
-        runs.search(tiny_config(rooms, tmp_path / "s", training__precision="7-bit"), progress=False)
+def test_a_run_that_ended_before_its_first_step_gives_way_to_the_corrected_one(
+    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("nas_ctx.runs.run.make_trainer", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            runs.search(tiny_config(rooms, tmp_path / "s"), progress=False)
     with pytest.raises(InputError, match="has not finished"):
         load_runs([tmp_path / "s"])
     runs.search(tiny_config(rooms, tmp_path / "s", training__steps=2), progress=False)
