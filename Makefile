@@ -6,13 +6,26 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --editable
 TESTS := $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not docs"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long coverage docs lint format clean
+.PHONY: help install demo test test-long coverage docs lint format lock clean
 
 help:  ## list the jobs
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 install: $(VENV)/.test $(VENV)/.lint $(VENV)/.docs  ## everything a developer needs, in a virtual environment in .venv
 
+ifdef LOCKED
+# LOCKED=1: the versions of requirements/, each file checked by its hash. Torch is pinned alone: which build fits, for
+# processors or for CUDA, is the machine's matter, and so are the packages that only a build for CUDA brings.
+$(VENV)/.base: requirements/lock.txt requirements/torch.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/lock.txt
+	$(PIP) . --no-deps --no-build-isolation
+	@touch $@
+
+$(VENV)/.%: $(VENV)/.base
+	@touch $@
+else
 # Each job installs the dependencies it needs and no others; the extras are those of setup.cfg.
 $(VENV)/.base: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +35,16 @@ $(VENV)/.base: setup.cfg pyproject.toml
 $(VENV)/.%: $(VENV)/.base
 	$(PIP) ".[$*]"
 	@touch $@
+endif
+
+UV ?= uv
+CUDA := triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cublas cuda-cupti cuda-nvrtc cuda-runtime \
+	cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
+
+lock:  ## renew requirements/lock.txt (UV=path of uv): the newest versions that setup.cfg allows, with hashes
+	$(UV) pip compile setup.cfg --extra test --extra lint --extra docs --extra coverage --constraint requirements/torch.txt \
+		--universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate \
+		$(addprefix --no-emit-package ,torch torchvision $(CUDA)) --output-file requirements/lock.txt
 
 demo: $(VENV)/.base  ## five searches on synthetic rooms, a report, and the consensus network against its baseline
 	$(BIN)/python experiments/rooms/demo.py

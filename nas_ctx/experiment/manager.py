@@ -22,6 +22,7 @@ from typing import Any
 import psutil
 
 from nas_ctx.errors import InputError
+from nas_ctx.experiment import node
 from nas_ctx.experiment.credentials import USER, netrc_of, token_in
 from nas_ctx.experiment.parameters import VARIABLE
 from nas_ctx.files import umask_of
@@ -180,6 +181,9 @@ def environment_of(home: Path, config: Path | None = None) -> dict[str, str]:
         environment[VARIABLE] = str(config.resolve())
     # `python` and `nnictl` are those of the environment that this runs in, whether it was activated or not.
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    if environment.get(node.VARIABLE):
+        found = [node.package_with(Path(environment[node.VARIABLE]), home), environment.get("PYTHONPATH")]
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, found)))
     preloads = [json.dumps(str(resources.files("nas_ctx.experiment") / name)) for name in ("loopback.js", "guard.js")]
     words = [environment.get("NODE_OPTIONS", ""), *(f"--require {preload}" for preload in preloads)]
     environment["NODE_OPTIONS"] = " ".join(words).strip()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
+import nni_node
 import psutil
 import pytest
 import yaml
@@ -50,6 +54,25 @@ def experiment_file(folder: Path, command: str, seeds: list[int]) -> Path:
         )
     )
     return path
+
+
+def test_a_manager_on_another_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the same guard; here a copy of NNI's own, which is a Node that is there wherever NNI is."""
+    program = tmp_path / "another-node"
+    shutil.copy(Path(nni_node.__file__).parent / "node", program)
+    monkeypatch.setenv("NAS_CTX_NODE", str(program))
+    (tmp_path / "wait.py").write_text("import nni, time\nnni.get_next_parameter()\ntime.sleep(600)\n")
+    experiment = launch.create(experiment_file(tmp_path, "python wait.py", [1]), tmp_path / "home")
+    try:
+        assert psutil.Process(experiment.pid).exe() == str(program)
+        assert experiment.status() == "RUNNING"
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(f"{experiment.url}/api/v1/nni/experiment")
+    finally:
+        experiment.stop()
+    monkeypatch.setenv("NAS_CTX_NODE", str(tmp_path / "wait.py"))
+    with pytest.raises(InputError, match=r"NAS_CTX_NODE: .*wait\.py: is no program"):
+        launch.environment_of(tmp_path / "home")
 
 
 def test_searches_as_trials_of_nnictl(rooms: Path, tmp_path: Path) -> None:
