@@ -62,7 +62,7 @@ def held_warnings() -> Iterator[None]:
     def hold(*warning: Any) -> None:
         held.append(warning)
 
-    warnings.showwarning = hold
+    warnings.showwarning = hold  # type: ignore[assignment]
     _releases.append(release)
     try:
         yield

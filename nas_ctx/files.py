@@ -119,7 +119,7 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def umask_of(source: str | os.PathLike[str]) -> int:
-    """The umask under which nothing new can be read by anybody who cannot read ``source``; never a wider one.
+    """The umask under which nothing new can be read by anybody who cannot read ``source``; -1: the present one.
 
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as file:  # 0600
@@ -132,7 +132,8 @@ def umask_of(source: str | os.PathLike[str]) -> int:
         mode = 0
     present = os.umask(0o077)
     os.umask(present)
-    return present | (0 if mode & stat.S_IRGRP else 0o070) | (0 if mode & stat.S_IROTH else 0o007)
+    needed = (0 if mode & stat.S_IRGRP else 0o070) | (0 if mode & stat.S_IROTH else 0o007)
+    return -1 if present | needed == present else present | needed
 
 
 @contextmanager

@@ -142,12 +142,12 @@ class Config(Section):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     search: SearchSettings = SearchSettings()
-    _umask: int | None = PrivateAttr(default=None)
+    _umask: int = PrivateAttr(default=-1)
     """Under which a run makes its files: nobody can read them who cannot read the configuration's own."""
 
     @property
-    def umask(self) -> int | None:
-        """The umask of a run of this configuration; None where it is of no file."""
+    def umask(self) -> int:
+        """The umask of a run of this configuration; -1 where it needs no other than the present one."""
         return self._umask
 
     @property

@@ -84,7 +84,7 @@ def started(
         network = make(tasks)
         if config.model.start_from is not None:
             start_from(network, config.model.start_from)
-        if config.umask is not None:
+        if config.umask != -1:
             stack.enter_context(umask(config.umask))
         cached = check_memory(config, network, data)
         if is_first_process():  # of several processes the first one looks after the folder
