@@ -4,13 +4,14 @@ The plain form copies every pixel's window: window² numbers per pixel, channel 
 Here the image is cut into tiles of queries; a tile attends to the one patch of keys that covers all of its windows, by
 a dense product, and a mask removes the pairs outside the window. The mask is the same for every tile. About half of the
 result is discarded, but it is computed by matrix products. Only the arguments are kept: the backward pass recomputes
-the weights. Both process the image in bands of tiles, so that the weights are never in memory all at once.
+the weights. Both process the image in bands of tiles, so that the weights are never in memory all at once. Inside,
+channels come last: a row of a tile or patch is then one run of memory, which is what copying them costs.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -71,9 +72,12 @@ class _Tiling(NamedTuple):
         return TILE[0] + self.window - 1, TILE[1] + self.window - 1
 
     def padded(self, image: Tensor, halo: int) -> Tensor:
-        """The image with ``halo`` zeros on each side, and zeros to full tiles at the bottom and on the right."""
-        bottom, right = self.rows * TILE[0] - image.shape[2], self.columns * TILE[1] - image.shape[3]
-        return F.pad(image, (halo, halo + right, halo, halo + bottom))
+        """(B, C, h, w) to (B, H, W, C) with ``halo`` zeros around, and zeros to full tiles at the bottom and right."""
+        batch, channels, height, width = image.shape
+        size = self.rows * TILE[0] + 2 * halo, self.columns * TILE[1] + 2 * halo
+        result = image.new_zeros(batch, *size, channels)
+        result[:, halo : halo + height, halo : halo + width] = image.permute(0, 2, 3, 1)
+        return result
 
     def bands(self, batch: int, device: str) -> Iterator[slice]:
         """Ranges of tile rows that are computed at a time."""
@@ -95,10 +99,10 @@ def _mask(window: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 def _cut(padded: Tensor, band: slice, size: tuple[int, int]) -> Tensor:
-    """Patches of ``size`` whose corners are a tile apart, in the tile rows ``band``: (tiles, channels, pixels)."""
-    strip = padded[:, :, band.start * TILE[0] : (band.stop - 1) * TILE[0] + size[0]]
-    patches = strip.unfold(2, size[0], TILE[0]).unfold(3, size[1], TILE[1])
-    return patches.permute(0, 2, 3, 1, 4, 5).flatten(4).flatten(0, 2)
+    """Patches of ``size`` whose corners are a tile apart, in the tile rows ``band``: (tiles, pixels, channels)."""
+    strip = padded[:, band.start * TILE[0] : (band.stop - 1) * TILE[0] + size[0]]
+    patches = strip.unfold(1, size[0], TILE[0]).unfold(2, size[1], TILE[1])
+    return patches.permute(0, 1, 2, 4, 5, 3).flatten(3, 4).flatten(0, 2)
 
 
 def _paste(patches: Tensor, padded: Tensor, band: slice, size: tuple[int, int]) -> None:
@@ -107,23 +111,22 @@ def _paste(patches: Tensor, padded: Tensor, band: slice, size: tuple[int, int]) 
     Patches overlap, pieces of them of one tile's size do not: each addition puts the same piece of all patches in
     place.
     """
-    batch, channels = padded.shape[:2]
+    batch, channels = padded.shape[0], padded.shape[3]
     rows = band.stop - band.start
     columns = patches.shape[0] // (batch * rows)
-    parts = patches.view(batch, rows, columns, channels, *size).permute(0, 3, 1, 4, 2, 5)
+    parts = patches.view(batch, rows, columns, *size, channels)
     for top in range(0, size[0], TILE[0]):
         height = min(TILE[0], size[0] - top)
-        first = band.start * TILE[0] + top
-        strip = padded[:, :, first:].unfold(2, height, TILE[0])[:, :, :rows]
+        strip = padded[:, band.start * TILE[0] + top :].unfold(1, height, TILE[0])[:, :rows]
         for left in range(0, size[1], TILE[1]):
             width = min(TILE[1], size[1] - left)
-            place = strip[:, :, :, left:].unfold(3, width, TILE[1])[:, :, :, :columns]  # (B, C, rows, columns, h?, w)
-            place.permute(0, 1, 2, 4, 3, 5).add_(parts[:, :, :, top : top + height, :, left : left + width])
+            place = strip[:, :, left:].unfold(2, width, TILE[1])[:, :, :columns]  # (B, rows, columns, C, h, w)
+            place.permute(0, 1, 2, 4, 5, 3).add_(parts[:, :, :, top : top + height, left : left + width])
 
 
 def _weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     """softmax(q.k + mask) over the keys of each patch: (tiles, tile, patch). The softmax itself is at least float32."""
-    scores = torch.baddbmm(mask.to(query.dtype), query.mT, key)
+    scores = torch.baddbmm(mask.to(query.dtype), query, key.mT)
     return upcast(scores).softmax(2).to(scores.dtype)
 
 
@@ -132,37 +135,42 @@ class _LocalAttention(torch.autograd.Function):
     def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, window: int) -> Tensor:
         ctx.save_for_backward(query, key, value)
         ctx.window = window
-        cut = _Tiling.of(query, window)
+        tiling = _Tiling.of(query, window)
         halo = window // 2
         mask = _mask(window, query.dtype, query.device)
-        queries = cut.padded(query * query.shape[1] ** -0.5, 0)
-        keys, values = cut.padded(key, halo), cut.padded(value, halo)
-        context = values.new_zeros((*values.shape[:2], *queries.shape[2:]))
-        for band in cut.bands(query.shape[0], query.device.type):
-            weights = _weights(_cut(queries, band, TILE), _cut(keys, band, cut.patch), mask)
-            _paste(_cut(values, band, cut.patch) @ weights.mT, context, band, TILE)
-        return context[:, :, : query.shape[2], : query.shape[3]]
+        queries = tiling.padded(query * query.shape[1] ** -0.5, 0)
+        keys, values = tiling.padded(key, halo), tiling.padded(value, halo)
+        context = values.new_zeros(*queries.shape[:3], value.shape[1])
+        for band in tiling.bands(query.shape[0], query.device.type):
+            weights = _weights(_cut(queries, band, TILE), _cut(keys, band, tiling.patch), mask)
+            _paste(weights @ _cut(values, band, tiling.patch), context, band, TILE)
+        return _image(context, query.shape[2:], 0)
 
     @staticmethod
     @backward_pass
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value = ctx.saved_tensors
-        cut = _Tiling.of(query, ctx.window)
+        tiling = _Tiling.of(query, ctx.window)
         halo = ctx.window // 2
         mask = _mask(ctx.window, query.dtype, query.device)
         scale = query.shape[1] ** -0.5
-        queries = cut.padded(query * scale, 0)
-        keys, values, gradients = cut.padded(key, halo), cut.padded(value, halo), cut.padded(gradient, 0)
+        queries, gradients = tiling.padded(query * scale, 0), tiling.padded(gradient, 0)
+        keys, values = tiling.padded(key, halo), tiling.padded(value, halo)
         d_queries, d_keys, d_values = (torch.zeros_like(x) for x in (queries, keys, values))
-        for band in cut.bands(query.shape[0], query.device.type):
-            q, k, v = _cut(queries, band, TILE), _cut(keys, band, cut.patch), _cut(values, band, cut.patch)
+        for band in tiling.bands(query.shape[0], query.device.type):
+            q, k, v = _cut(queries, band, TILE), _cut(keys, band, tiling.patch), _cut(values, band, tiling.patch)
             g = _cut(gradients, band, TILE)
             weights = _weights(q, k, mask)
             # d score = weight * (d weight - sum of weight * d weight): the softmax's own backward pass.
-            d_scores = torch.ops.aten._softmax_backward_data(g.mT @ v, weights, 2, weights.dtype)
-            _paste(k @ d_scores.mT, d_queries, band, TILE)
-            _paste(q @ d_scores, d_keys, band, cut.patch)
-            _paste(g @ weights, d_values, band, cut.patch)
-        height, width = query.shape[2:]
-        inner = (..., slice(halo, halo + height), slice(halo, halo + width))
-        return d_queries[..., :height, :width] * scale, d_keys[inner], d_values[inner], None
+            d_scores = torch.ops.aten._softmax_backward_data(g @ v.mT, weights, 2, weights.dtype)
+            _paste(d_scores @ k, d_queries, band, TILE)
+            _paste(d_scores.mT @ q, d_keys, band, tiling.patch)
+            _paste(weights.mT @ g, d_values, band, tiling.patch)
+        size = query.shape[2:]
+        return _image(d_queries, size, 0) * scale, _image(d_keys, size, halo), _image(d_values, size, halo), None
+
+
+def _image(padded: Tensor, size: Sequence[int], halo: int) -> Tensor:
+    """The (B, C, h, w) within what :meth:`_Tiling.padded` made."""
+    height, width = size
+    return padded[:, halo : halo + height, halo : halo + width].permute(0, 3, 1, 2).contiguous()
