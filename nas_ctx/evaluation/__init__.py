@@ -1,12 +1,15 @@
 """What trained networks are worth: tables of results, importance of blocks, sheets of predictions."""
 
+from nas_ctx.evaluation.contrasts import Contrast, read_contrasts
+from nas_ctx.evaluation.differences import Difference
 from nas_ctx.evaluation.heat_map import write_importance
 from nas_ctx.evaluation.importance import Drop, Importance, measure_importance
 from nas_ctx.evaluation.measures import Measure
 from nas_ctx.evaluation.quoted import read_quoted
 from nas_ctx.evaluation.results import Result, Row, gather, read_results
+from nas_ctx.evaluation.scores import ScoreRow, read_scores
 from nas_ctx.evaluation.sheet import prediction_sheet
-from nas_ctx.evaluation.table import Cell, Comparison, ResultTable, make_table
+from nas_ctx.evaluation.table import Cell, ResultTable, make_table
 from nas_ctx.evaluation.table_figure import draw_table
 from nas_ctx.evaluation.table_text import FORMATS, LAYOUTS, Layout
 
@@ -14,7 +17,8 @@ __all__ = [
     "FORMATS",
     "LAYOUTS",
     "Cell",
-    "Comparison",
+    "Contrast",
+    "Difference",
     "Drop",
     "Importance",
     "Layout",
@@ -22,12 +26,15 @@ __all__ = [
     "Result",
     "ResultTable",
     "Row",
+    "ScoreRow",
     "draw_table",
     "gather",
     "make_table",
     "measure_importance",
     "prediction_sheet",
+    "read_contrasts",
     "read_quoted",
     "read_results",
+    "read_scores",
     "write_importance",
 ]

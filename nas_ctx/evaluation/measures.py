@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nas_ctx.errors import InputError
-from nas_ctx.evaluation.results import Result
 from nas_ctx.plugins import is_path
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.tasks import TASKS, make_tasks
 
+if TYPE_CHECKING:
+    from nas_ctx.evaluation.results import Result
+
 
 @dataclass(frozen=True)
 class Measure:
-    """By which metric a task is measured."""
+    """By which metric a task is measured. Shares of one are shown in percent."""
 
     metric_name: str
     higher_is_better: bool
+    share: bool
+
+    @property
+    def scale(self) -> float:
+        """What scores are multiplied by where they are shown."""
+        return 100.0 if self.share else 1.0
 
 
 def measures(result: Result) -> dict[str, Measure]:
@@ -33,7 +42,7 @@ def measures(result: Result) -> dict[str, Measure]:
             by_task[name] = _recorded(result, name)
         else:
             task = make_tasks({name: options})[name]
-            by_task[name] = Measure(task.metric_name, task.higher_is_better)
+            by_task[name] = Measure(task.metric_name, task.higher_is_better, share=task.higher_is_better)
     return by_task
 
 
@@ -46,4 +55,4 @@ def _recorded(result: Result, name: str) -> Measure:
         metric = higher = None
     if not isinstance(metric, str) or not isinstance(higher, bool):
         raise InputError(f"{path}: does not tell by what the custom task {name!r} is measured; a table loads no code")
-    return Measure(metric, higher)
+    return Measure(metric, higher, share=higher)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from nas_ctx.errors import InputError, suggestion
-from nas_ctx.evaluation.table import DELTA
+from nas_ctx.evaluation.contrasts import DELTA
 from nas_ctx.evaluation.table_text import MISSING
 
 

@@ -1,47 +1,51 @@
-"""The numbers of a table of results: means, deviations, delta_m and paired tests. ``table_text`` lays them out."""
+"""The numbers of a table of results: means, deviations, delta_m, differences. ``table_text`` lays them out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 from scipy import stats
 
 from nas_ctx.errors import InputError, unknown_name
-from nas_ctx.evaluation.measures import Measure, measures
-from nas_ctx.evaluation.results import Row
+from nas_ctx.evaluation.contrasts import DELTA, Contrast, resolved
+from nas_ctx.evaluation.differences import LEVEL, Difference, estimate
+from nas_ctx.evaluation.measures import Measure
 from nas_ctx.metrics import delta_m
-
-DELTA = "delta_m"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Mean and sample deviation (n - 1) of one metric over the runs of a row; nan where undefined."""
+    """Mean and sample deviation (n - 1) of one metric over the runs of a row; nan where undefined.
+
+    Attributes:
+        interval: of delta_m, 95 %: it includes that the single-task means are means of few runs, too.
+    """
 
     mean: float
     deviation: float
     runs: int
+    interval: tuple[float, float] = (math.nan, math.nan)
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A row against the reference row in one metric, over the seeds that both have.
+class TableRow(Protocol):
+    """What a table needs of a row: trained networks (:class:`nas_ctx.evaluation.Row`), or scores from elsewhere."""
 
-    Attributes:
-        difference: mean of row minus reference.
-        p: of the two-sided paired t test; nan with fewer than two seeds, or where all differences are equal.
-        adjusted: p after Holm's correction over all comparisons of the table.
-    """
+    name: str
 
-    row: str
-    metric: str
-    seeds: int
-    difference: float
-    p: float
-    adjusted: float
+    @property
+    def tasks(self) -> tuple[str, ...]: ...
+    @property
+    def single(self) -> bool: ...
+    def by_seed(self, metric: str) -> dict[int, float]: ...
+    def metrics(self) -> list[str]: ...
+    def measures(self) -> dict[str, Measure]: ...
+    def setting(self) -> tuple[str, ...]: ...
+    def order(self) -> tuple[object, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -53,30 +57,44 @@ class ResultTable:
         columns: the main metric of each task, as ``"<task>/<metric>"``.
         cells: row -> metric -> cell, for every metric and for ``delta_m``.
         reference: the row that the others are compared with; None where there is only one row.
+        primary: the contrasts that were declared, with simultaneous intervals.
+        exploratory: every row against the reference row, task by task, each interval by itself.
         quoted: rows that were measured elsewhere, see :func:`nas_ctx.evaluation.read_quoted`.
     """
 
-    rows: list[Row]
+    rows: Sequence[TableRow]
     tasks: dict[str, Measure]
     columns: list[str]
     cells: dict[str, dict[str, Cell]]
     reference: str | None
-    comparisons: list[Comparison]
+    primary: list[Difference] = field(default_factory=list)
+    exploratory: list[Difference] = field(default_factory=list)
     quoted: list[dict[str, str]] = field(default_factory=list)
 
 
-def make_table(rows: Sequence[Row], against: str | None = None) -> ResultTable:
+def make_table(
+    rows: Sequence[TableRow],
+    against: str | None = None,
+    contrasts: Sequence[Contrast] | None = None,
+    *,
+    place: str = "contrasts",
+    paired: bool = False,
+) -> ResultTable:
     """Compute a table.
 
     delta_m of a row compares its mean scores with those of the single-task row that has the same backbone, data and
     tasks. Its deviation is over the row's runs, each against these single-task means.
 
     Args:
-        rows: from :func:`nas_ctx.evaluation.gather`.
+        rows: from :func:`nas_ctx.evaluation.gather` or :func:`nas_ctx.evaluation.read_scores`.
         against: the row that others are compared with; by default the multi-task baseline, else the first row.
+        contrasts: the primary ones; by default every row against the reference row in delta_m.
+        place: where they are declared, for errors.
+        paired: runs of one seed are pairs. They must share more than the seed: the order of the training images.
 
     Raises:
-        InputError: rows that measure a task by different metrics, or an unknown row.
+        InputError: rows that measure a task by different metrics, an unknown row or metric, or ``paired`` for rows that
+            were trained in different orders.
     """
     tasks = _tasks_of(rows)
     columns = [f"{name}/{task.metric_name}" for name, task in tasks.items()]
@@ -91,89 +109,103 @@ def make_table(rows: Sequence[Row], against: str | None = None) -> ResultTable:
     for row in rows:
         single = next((other for other in rows if other.single and _comparable(row, other)), None)
         if single is not None:
-            by_seed, of_means = _deltas(row, cells[row.name], cells[single.name], tasks)
-            values[row.name][DELTA] = by_seed
-            cells[row.name][DELTA] = replace(cell(list(by_seed.values())), mean=of_means)
+            values[row.name][DELTA], cells[row.name][DELTA] = _deltas(row, cells[row.name], cells[single.name], tasks)
     if len(rows) == 1:
-        return ResultTable(list(rows), tasks, columns, cells, None, [])
+        return ResultTable(rows, tasks, columns, cells, None)
     reference = against or next((name for name in names if name == "multi-task baseline"), names[0])
-    comparisons = _comparisons(values, reference, [*columns, DELTA])
-    return ResultTable(list(rows), tasks, columns, cells, reference, comparisons)
+    directions = {column: task.higher_is_better for column, task in zip(columns, tasks.values(), strict=True)}
+    compared = [
+        Contrast(row=row, against=reference, metric=metric)
+        for row in names
+        for metric in (DELTA, *columns)
+        if row != reference and all(values[name].get(metric) for name in (row, reference))
+    ]
+    if contrasts is None:
+        primary = [contrast for contrast in compared if contrast.metric == DELTA]
+    else:
+        primary = resolved(contrasts, reference, names, [*columns, DELTA], place)
+    others = [contrast for contrast in compared if contrast.metric != DELTA and contrast not in primary]
+    if paired:
+        _check_pairs([*primary, *others], {row.name: row for row in rows})
+    estimates = partial(estimate, values=values, higher_is_better={**directions, DELTA: True}, paired=paired)
+    return ResultTable(
+        rows, tasks, columns, cells, reference, estimates(primary), estimates(others, simultaneous=False)
+    )
 
 
 def cell(values: Sequence[float]) -> Cell:
     """Mean and sample deviation.
 
     >>> cell([1.0, 3.0])
-    Cell(mean=2.0, deviation=1.4142135623730951, runs=2)
+    Cell(mean=2.0, deviation=1.4142135623730951, runs=2, interval=(nan, nan))
     """
     mean = float(np.mean(values)) if values else math.nan
     return Cell(mean, float(np.std(values, ddof=1)) if len(values) > 1 else math.nan, len(values))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction; nan is no comparison and stays nan.
-
-    >>> holm([0.01, 0.04, float("nan"), 0.03])
-    [0.03, 0.06, nan, 0.06]
-    """
-    order = sorted((i for i, p in enumerate(p_values) if not math.isnan(p)), key=lambda i: p_values[i])
-    adjusted, largest = [math.nan] * len(p_values), 0.0
-    for rank, i in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[i]))
-        adjusted[i] = largest
-    return adjusted
-
-
-def _tasks_of(rows: Sequence[Row]) -> dict[str, Measure]:
+def _tasks_of(rows: Sequence[TableRow]) -> dict[str, Measure]:
     """The tasks of all rows, in the order of the network with most tasks."""
     tasks: dict[str, Measure] = {}
-    for result in (result for row in rows for result in row.results):
-        for name, task in measures(result).items():
+    for row in rows:
+        for name, task in row.measures().items():
             metric = tasks.setdefault(name, task).metric_name
             if metric != task.metric_name:
                 raise InputError(
-                    f"{result.folder}: tasks.{name} is measured by {task.metric_name}, in other runs by {metric}"
+                    f"{row.name}: tasks.{name} is measured by {task.metric_name}, in other runs by {metric}"
                 )
     order = max(rows, key=lambda row: (len(row.tasks), not row.single)).tasks
     return {name: tasks[name] for name in dict.fromkeys([*order, *tasks])}
 
 
-def _comparable(row: Row, single: Row) -> bool:
+def _comparable(row: TableRow, single: TableRow) -> bool:
     """Whether delta_m of ``row`` can be taken against ``single``."""
-    return set(row.tasks) <= set(single.tasks) and row.results[0].setting() == single.results[0].setting()
+    return set(row.tasks) <= set(single.tasks) and row.setting() == single.setting()
+
+
+def _check_pairs(contrasts: Sequence[Contrast], rows: Mapping[str, TableRow]) -> None:
+    for contrast in contrasts:
+        first, second = rows[contrast.row], rows[str(contrast.against)]
+        if first.order() != second.order():
+            raise InputError(
+                f"--paired: runs of {first.name!r} and {second.name!r} share no more than the number of the seed: "
+                "their data or batch sizes differ"
+            )
 
 
 def _deltas(
-    row: Row, own: Mapping[str, Cell], single: Mapping[str, Cell], tasks: Mapping[str, Measure]
-) -> tuple[dict[int, float], float]:
+    row: TableRow, own: Mapping[str, Cell], single: Mapping[str, Cell], tasks: Mapping[str, Measure]
+) -> tuple[dict[int, float], Cell]:
     """delta_m of each run that has all tasks, by seed; and of the row's means."""
     columns = {name: f"{name}/{tasks[name].metric_name}" for name in row.tasks}
     directions = {name: tasks[name].higher_is_better for name in row.tasks}
     against = {name: single[column].mean for name, column in columns.items()}
     if 0 in against.values():  # a change relative to 0 is not defined
-        return {}, math.nan
+        return {}, cell([])
 
     def delta(scores: Mapping[str, float]) -> float:
         return delta_m({name: scores[column] for name, column in columns.items()}, against, directions)
 
-    by_seed = {} if row.single else {result.config.seed: delta(result.scores) for result in row.results}
-    return by_seed, delta({column: own[column].mean for column in columns.values()})
+    by_task = {column: row.by_seed(column) for column in columns.values()}
+    seeds = set.intersection(*(set(runs) for runs in by_task.values()))
+    by_seed = {} if row.single else {s: delta({c: runs[s] for c, runs in by_task.items()}) for s in sorted(seeds)}
+    result = replace(cell(list(by_seed.values())), mean=delta({column: own[column].mean for column in by_task}))
+    if row.single:
+        return by_seed, result
+    return by_seed, replace(result, interval=_delta_interval(result, own, {c: single[c] for c in by_task}))
 
 
-def _comparisons(
-    values: Mapping[str, Mapping[str, Mapping[int, float]]], reference: str, metrics: Sequence[str]
-) -> list[Comparison]:
-    comparisons = []
-    for row in (name for name in values if name != reference):
-        for metric in metrics:
-            ours, theirs = values[row].get(metric, {}), values[reference].get(metric, {})
-            seeds = sorted(ours.keys() & theirs.keys())
-            if not seeds:
-                continue
-            differences = np.array([ours[seed] - theirs[seed] for seed in seeds])
-            testable = len(seeds) > 1 and bool(differences.std() > 0)
-            p = float(stats.ttest_1samp(differences, 0.0).pvalue) if testable else math.nan
-            comparisons.append(Comparison(row, metric, len(seeds), float(differences.mean()), p, math.nan))
-    adjusted = holm([comparison.p for comparison in comparisons])
-    return [replace(comparison, adjusted=p) for comparison, p in zip(comparisons, adjusted, strict=True)]
+def _delta_interval(delta: Cell, own: Mapping[str, Cell], single: Mapping[str, Cell]) -> tuple[float, float]:
+    """Interval of delta_m, from the variances of both sides (delta method; degrees of freedom by Satterthwaite).
+
+    delta_m is a mean over tasks of M / S - 1, with signs: a single-task mean S of variance v adds (M / S²)² v.
+    """
+    parts = [(delta.deviation**2 / max(delta.runs, 1), delta.runs - 1)]
+    for column, reference in single.items():
+        slope = 100 * own[column].mean / reference.mean**2 / len(single)
+        parts.append((slope**2 * reference.deviation**2 / max(reference.runs, 1), reference.runs - 1))
+    variance = sum(part for part, _ in parts)
+    if not variance > 0 or min(degrees for _, degrees in parts) < 1:  # a deviation is nan, or nothing varies
+        return math.nan, math.nan
+    degrees = variance**2 / sum(part**2 / degrees for part, degrees in parts)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, degrees)) * math.sqrt(variance)
+    return delta.mean - half, delta.mean + half

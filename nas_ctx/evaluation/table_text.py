@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from nas_ctx.escaping import escape_csv_formula, escape_markdown, visible
-from nas_ctx.evaluation.table import DELTA, Cell, ResultTable
+from nas_ctx.evaluation.contrasts import DELTA
+from nas_ctx.evaluation.differences import Difference
+from nas_ctx.evaluation.table import Cell, ResultTable
 from nas_ctx.plugins import Registry
 
 MISSING = "–"
@@ -49,16 +52,14 @@ def result_lines(table: ResultTable, layout: Layout) -> Lines:
             mean, deviation = shown(cells.get(column), scale)
             line += [mean, deviation] if layout.deviation else [mean]
         if layout.delta:
-            delta = cells[DELTA].mean if DELTA in cells else math.nan
-            line.append(f"{delta:+.2f}" if math.isfinite(delta) else MISSING)
+            line.append(shown_delta(cells.get(DELTA)))
         lines.append(line)
     return lines
 
 
 def _scales(table: ResultTable) -> dict[str, float]:
     """What to multiply each column by."""
-    tasks = table.tasks.values()
-    return {column: 100.0 if t.higher_is_better else 1.0 for column, t in zip(table.columns, tasks, strict=True)}
+    return {column: task.scale for column, task in zip(table.columns, table.tasks.values(), strict=True)}
 
 
 def shown(cell: Cell | None, scale: float) -> tuple[str, str]:
@@ -74,35 +75,75 @@ def shown(cell: Cell | None, scale: float) -> tuple[str, str]:
     return f"{mean:.{decimals}f}", f"{deviation:.{decimals}f}" if math.isfinite(deviation) else MISSING
 
 
-def comparison_lines(table: ResultTable) -> Lines:
-    """Every row against the reference row: difference, p, and p after Holm's correction."""
+def shown_delta(cell: Cell | None) -> str:
+    """delta_m with half of its interval's width."""
+    if cell is None or not math.isfinite(cell.mean):
+        return MISSING
+    half = (cell.interval[1] - cell.interval[0]) / 2
+    return f"{cell.mean:+.2f}" + (f" ± {half:.2f}" if math.isfinite(half) else "")
+
+
+def difference_lines(table: ResultTable, differences: Sequence[Difference]) -> Lines:
+    """Differences with their intervals, in the units of the results."""
     scales = _scales(table)
-    lines = [["network", "metric", "seeds", "difference", "p", "p (Holm)"]]
-    for comparison in table.comparisons:
-        difference = comparison.difference * scales.get(comparison.metric, 1.0)
-        p_values = (f"{p:.3g}" if math.isfinite(p) else MISSING for p in (comparison.p, comparison.adjusted))
-        lines.append([comparison.row, comparison.metric, str(comparison.seeds), f"{difference:+.4g}", *p_values])
+    several = len({difference.against for difference in differences}) > 1
+    paired = any(math.isfinite(difference.correlation) for difference in differences)
+    head = ["network", *(["against"] if several else []), "metric", "runs", "difference", "95 % interval"]
+    lines = [[*head, "P(better)", "detectable", *(["correlation"] if paired else [])]]
+    for each in differences:
+        scale = scales.get(each.metric, 1.0)
+        low, high, detectable = (_digits(x * scale) for x in (each.low, each.high, each.detectable))
+        lines.append(
+            [
+                each.row,
+                *([each.against] if several else []),
+                "Δm [%]" if each.metric == DELTA else each.metric,
+                str(each.runs[0]) if each.runs[0] == each.runs[1] else f"{each.runs[0]}, {each.runs[1]}",
+                _digits(each.difference * scale, sign=True),
+                f"{low} to {high}" if math.isfinite(each.low) else MISSING,
+                f"{each.better:.2f}" if math.isfinite(each.better) else MISSING,
+                detectable,
+                *([f"{each.correlation:+.2f}" if math.isfinite(each.correlation) else MISSING] if paired else []),
+            ]
+        )
     return lines
 
 
+def _digits(value: float, *, sign: bool = False) -> str:
+    """Three significant digits.
+
+    >>> _digits(12.3456), _digits(0.00012, sign=True), _digits(float("nan"))
+    ('12.3', '+0.00012', '–')
+    """
+    if not math.isfinite(value):
+        return MISSING
+    return f"{value:{'+' if sign else ''}.3g}"
+
+
 def as_csv(table: ResultTable, layout: Layout) -> str:
-    """A line per row and metric, every metric included, in full precision and in the metric's own unit."""
-    compared = {(c.row, c.metric): c for c in table.comparisons}
+    """A line per row and metric, every metric included, in full precision and in the metric's own unit; then a line per
+    difference."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["network", "metric", "runs", "mean", "deviation", "against", "seeds", "difference", "p", "p_holm"])
+    writer.writerow(CSV_COLUMNS)
     for row in table.rows:
         for metric, cell in table.cells[row.name].items():
-            line: list[object] = [row.name, metric, cell.runs, cell.mean, cell.deviation]
-            other = compared.get((row.name, metric))
-            if other is None:
-                line += [""] * 5
-            else:
-                line += [table.reference, other.seeds, other.difference, other.p, other.adjusted]
-            writer.writerow(
-                ["" if isinstance(value, float) and math.isnan(value) else escape_csv_formula(value) for value in line]
-            )
+            _write(writer, ["", row.name, metric, cell.runs, cell.mean, cell.deviation, *cell.interval])
+    for kind, differences in (("primary", table.primary), ("exploratory", table.exploratory)):
+        for d in differences:
+            line = [kind, d.row, d.metric, d.runs[0], d.difference, math.nan, d.low, d.high, d.against, d.runs[1]]
+            _write(writer, [*line, d.better, d.detectable, d.method, d.correlation])
     return text.getvalue()
+
+
+CSV_COLUMNS = ["contrast", "network", "metric", "runs", "mean", "deviation", "low", "high", "against", "against_runs",
+               "probability_of_improvement", "detectable", "method", "correlation"]  # fmt: skip
+"""``mean`` of a contrast is the difference of the means."""
+
+
+def _write(writer: Any, line: Sequence[object]) -> None:
+    cells = ["" if isinstance(value, float) and math.isnan(value) else escape_csv_formula(value) for value in line]
+    writer.writerow([*cells, *[""] * (len(CSV_COLUMNS) - len(cells))])
 
 
 def _aligned(lines: Lines) -> str:
@@ -129,7 +170,7 @@ def _latex(lines: Lines) -> str:
 _LATEX = str.maketrans({
     **{sign: "\\" + sign for sign in "&%$#_{}"},
     "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "Δ": r"$\Delta$", "–": "--",
+    "↑": r"$\uparrow$", "↓": r"$\downarrow$", "Δ": r"$\Delta$", "±": r"$\pm$", "–": "--",
 })  # fmt: skip
 
 
@@ -142,15 +183,37 @@ def latex_text(text: str) -> str:
     return visible(text).translate(_LATEX)
 
 
+LEGEND = (
+    "P(better): share of pairs of runs in which the row is better. Detectable: the true difference whose interval "
+    "would exclude 0 in 80 % of such studies."
+)
+
+
+def _sections(table: ResultTable) -> Iterator[tuple[str, list[Difference]]]:
+    """Heading and differences of each part of the table."""
+    for differences, kind in ((table.primary, "primary"), (table.exploratory, "exploratory")):
+        if not differences:
+            continue
+        rows = {difference.against for difference in differences}
+        against = f" against {next(iter(rows))!r}" if len(rows) == 1 else ""
+        if kind == "primary":
+            intervals = f"simultaneous 95 % intervals of {len(differences)} contrasts"
+        else:
+            misses = f"of {len(differences)}, {0.05 * len(differences):.2g} miss the truth by chance"
+            intervals = f"each 95 % interval by itself: {misses}"
+        yield f"{kind}{against} ({intervals}):", differences
+
+
 def _page(draw: Callable[[Lines], str], comment: str = "") -> Callable[[ResultTable, Layout], str]:
-    """A format that draws the results and, below them, the comparisons with the reference row."""
+    """A format that draws the results and, below them, primary and exploratory differences."""
 
     def page(table: ResultTable, layout: Layout) -> str:
-        results = draw(result_lines(table, layout))
-        if not table.comparisons:
-            return results
-        heading = f"against {table.reference!r}, paired by seed (two-sided t test, Holm's correction over this table):"
-        return "\n".join([results, "", comment + heading, *([] if comment else [""]), draw(comparison_lines(table))])
+        parts = [draw(result_lines(table, layout))]
+        for heading, differences in _sections(table):
+            parts += ["", comment + heading, *([] if comment else [""]), draw(difference_lines(table, differences))]
+        if table.primary or table.exploratory:
+            parts += ["", comment + LEGEND]
+        return "\n".join(parts)
 
     return page
 
