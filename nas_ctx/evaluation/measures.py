@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from nas_ctx.config import Config
 from nas_ctx.errors import InputError
 from nas_ctx.plugins import is_path
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.tasks import TASKS, make_tasks
-
-if TYPE_CHECKING:
-    from nas_ctx.evaluation.results import Result
 
 
 @dataclass(frozen=True)
@@ -29,25 +27,25 @@ class Measure:
         return 100.0 if self.share else 1.0
 
 
-def measures(result: Result) -> dict[str, Measure]:
+def measures(config: Config, folder: Path) -> dict[str, Measure]:
     """The measures of a run's tasks: of registered tasks their own, of custom ones what the run has written down.
 
     Raises:
         InputError: a custom task that ``environment.json`` does not tell of, as in runs of 0.1.0.
     """
     by_task = {}
-    for name, options in result.config.tasks.items():
+    for name, options in config.tasks.items():
         kind = str(options.get("type", name))
         if is_path(kind) or kind not in TASKS:
-            by_task[name] = _recorded(result, name)
+            by_task[name] = _recorded(folder, name)
         else:
             task = make_tasks({name: options})[name]
             by_task[name] = Measure(task.metric_name, task.higher_is_better, share=task.higher_is_better)
     return by_task
 
 
-def _recorded(result: Result, name: str) -> Measure:
-    path = RunFolder(result.folder).environment
+def _recorded(folder: Path, name: str) -> Measure:
+    path = RunFolder(folder).environment
     try:
         record = json.loads(path.read_text(encoding="utf-8"))["tasks"][name]
         metric, higher = record["metric"], record["higher_is_better"]

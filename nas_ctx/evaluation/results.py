@@ -100,7 +100,7 @@ class Row:
         """
         result: dict[str, Measure] = {}
         for run in self.results:
-            for task, measure in measures(run).items():
+            for task, measure in measures(run.config, run.folder).items():
                 if result.setdefault(task, measure) != measure:
                     raise InputError(
                         f"{run.folder}: tasks.{task} is measured by {measure.metric_name}, in other runs by "
