@@ -27,10 +27,12 @@ class Grid:
 def grid_of(blocks: Sequence[str]) -> Grid | None:
     """The grid that ``blocks`` form, or None when a label is not ``"<target>/<source>"``; gaps are allowed.
 
+    Some task must be both a target and a source: labels such as ``layer1/op`` name no tasks.
+
     >>> grid_of(["depth/depth", "depth/edge", "edge/depth"]).targets
     ('depth', 'edge')
-    >>> grid_of(["layer1", "layer2"]) is None
-    True
+    >>> grid_of(["layer1", "layer2"]) is None, grid_of(["layer1/op", "layer2/op"]) is None
+    (True, True)
     """
     positions = {}
     for index, block in enumerate(blocks):
@@ -42,6 +44,8 @@ def grid_of(blocks: Sequence[str]) -> Grid | None:
         return None
     targets = tuple(dict.fromkeys(target for target, _ in positions))
     sources = tuple(dict.fromkeys(source for _, source in positions))
+    if not set(targets) & set(sources):
+        return None
     if set(targets) == set(sources):
         sources = targets
     return Grid(targets, sources, positions)

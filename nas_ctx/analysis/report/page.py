@@ -16,6 +16,7 @@ from nas_ctx.analysis.comparison import RunSetComparison
 from nas_ctx.analysis.io.runs import COPY, DIFFER
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas
+from nas_ctx.analysis.report.figures.cell_graphs import cells_of
 from nas_ctx.analysis.report.figures.svg import inline_svg
 from nas_ctx.analysis.report.palette import THEME
 from nas_ctx.analysis.results import StatisticResult
@@ -77,7 +78,7 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
         broken=[b for b, vote in zip(record.blocks, record.votes, strict=True) if vote.decided_by],
         vote_rows=_vote_rows(record), statistic_rows=[_statistic_row(result, kappa.chance) for result in shown],
         stability_rows=[(str(e.k), percent(e.blocks), percent(e.whole), e.kind) for e in record.stability],
-        policy_words=policy_words(record), stability_words=stability_words(record),
+        cells=cells_of(record) is not None, policy_words=policy_words(record), stability_words=stability_words(record),
         trajectory_words=trajectory_words(record), score_words=score_words(record), **_facts(record),
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from itertools import count, islice, product
 from string import ascii_uppercase
 
+from nas_ctx.analysis.cells import ABSENT
 from nas_ctx.context_types import CONTEXT_COLOURS
 
 _OTHERS = ("#004f96", "#f0a500", "#008f6b", "#cf78ab", "#d55e00", "#6cc3f0", "#5b3a8c", "#efe35a", "#4d4d4d")
@@ -40,7 +41,7 @@ def colours(texts: Sequence[str]) -> list[str]:
         return [CONTEXT_COLOURS[text] for text in texts]
     palette: list[str] = []
     for i, text in enumerate(texts):
-        if text == "none":
+        if text in ("none", ABSENT):
             palette.append(CONTEXT_COLOURS["none"])
         elif len(palette) < len(_OTHERS):
             palette.append(_OTHERS[len(palette)])

@@ -1,10 +1,11 @@
-"""What the runs vote for: a grid of targets and sources, or a list of blocks."""
+"""What the runs vote for: a grid of targets and sources, cells as graphs, or a list of blocks."""
 
 from __future__ import annotations
 
 from nas_ctx.analysis.grid import Grid
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas, distinct, fitted, widest, width_of
+from nas_ctx.analysis.report.figures.cell_graphs import cells_figure, cells_of
 from nas_ctx.analysis.report.figures.cells import HEAD, Cell, draw_grid, side_of
 from nas_ctx.analysis.report.figures.legend import Legend, palette_of
 from nas_ctx.analysis.report.palette import INK, MUTED, ink_on, mixed, shaded
@@ -17,7 +18,10 @@ _LONG = 40  # blocks of a list that stands in two columns, its legend above them
 
 
 def vote_figure(record: Reliability) -> Canvas:
-    """The votes as a grid where the blocks form one, else as a list."""
+    """The votes as a grid where the blocks form one, as graphs where they are the edges of cells, else as a list."""
+    cells = cells_of(record)
+    if cells is not None:
+        return cells_figure(record, cells)
     return _list(record) if record.grid is None else _grid(record, record.grid)
 
 
