@@ -32,6 +32,9 @@ class DataConfig(Section):
     """Train on the first so many images only; ``null`` for all."""
     limit_val: Positive | None = None
     """Validate on the first so many images only; ``null`` for all."""
+    holdout: Share = 0.0
+    """Validate on this share of the training images, which are then not trained on, instead of the validation split:
+    for whatever is chosen by scores, such as rates, before the validation split tells how good the choice is."""
 
 
 class ModelConfig(Section):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytorch_lightning as pl
 
 from nas_ctx.data.base import DATASETS, DenseDataset
@@ -35,6 +36,8 @@ class DataModule(pl.LightningDataModule):
         seed: of order and augmentation, which depend on nothing else, such as the number of workers.
         augment: False trains on whole images, prepared as for validation.
         limit_train, limit_val: how many ids to use, the first ones.
+        holdout: share of the training images that are validated on instead of the validation split; the same ones
+            whatever the seed.
 
     Raises:
         InputError: on the first use of the data, see :class:`nas_ctx.data.base.DenseDataset`.
@@ -51,6 +54,7 @@ class DataModule(pl.LightningDataModule):
     augment: bool = True
     limit_train: int | None = None
     limit_val: int | None = None
+    holdout: float = 0.0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -63,7 +67,8 @@ class DataModule(pl.LightningDataModule):
 
     def train_set(self) -> DenseDataset:
         """The training split with its augmentation."""
-        dataset = self._read("train", self.limit_train)
+        dataset = self._read("train", held_out=False)
+        dataset.ids = dataset.ids[: self.limit_train]
         if self.augment:
             dataset.transform = TrainTransform(self.tasks, self.image_size, self.seed, dataset.crop_classes)
         _, ranks = self._place()
@@ -75,12 +80,18 @@ class DataModule(pl.LightningDataModule):
         return dataset
 
     def val_set(self) -> DenseDataset:
-        """The validation split."""
-        return self._read("val", self.limit_val)
+        """The validation split, or the training images that are held out."""
+        dataset = self._read("train", held_out=True) if self.holdout else self._read("val")
+        dataset.ids = dataset.ids[: self.limit_val]
+        return dataset
 
-    def _read(self, split: str, limit: int | None) -> DenseDataset:
+    def _read(self, split: str, *, held_out: bool | None = None) -> DenseDataset:
+        """A split; of the training images, those that are held out, or the others."""
         dataset = self.dataset_type(self.root, split, self.tasks, EvalTransform(self.tasks, self.image_size))
-        dataset.ids = dataset.ids[:limit]
+        if held_out is not None and self.holdout:
+            count = max(1, round(self.holdout * len(dataset.ids)))
+            chosen = set(np.random.default_rng(0).permutation(len(dataset.ids))[:count])
+            dataset.ids = [name for index, name in enumerate(dataset.ids) if (index in chosen) == held_out]
         return dataset
 
     def train_dataloader(self) -> TrainLoader:

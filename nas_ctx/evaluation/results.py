@@ -40,9 +40,9 @@ class Result:
         """Whether it is a single-task baseline."""
         return len(self.tasks) == 1 and self.config.model.blocks == "baseline"
 
-    def setting(self) -> tuple[str, str]:
+    def setting(self) -> tuple[str, ...]:
         """What single-task runs must share to be compared: the backbone and the data."""
-        return self.config.model.backbone, self.config.data.root
+        return self.config.model.backbone, self.config.data.root, str(self.config.data.holdout)
 
     def identity(self) -> dict[str, Any]:
         """What distinguishes its network: the configuration without seed and folders, with the blocks' choices.
@@ -64,7 +64,11 @@ class Result:
             name = f"{model.blocks} everywhere"
         else:
             name = model.blocks if model.blocks in NETWORKS else Path(model.blocks).stem
-        variants = {"no self-attention": not model.self_attention, "true regions": model.true_regions}
+        variants = {
+            "no self-attention": not model.self_attention,
+            "true regions": model.true_regions,
+            "scored on held-out training images": self.config.data.holdout > 0,
+        }
         return ", ".join([name, *(words for words, present in variants.items() if present)])
 
 
@@ -108,7 +112,7 @@ class Row:
                     )
         return result
 
-    def setting(self) -> tuple[str, str]:
+    def setting(self) -> tuple[str, ...]:
         return self.results[0].setting()
 
     def order(self) -> tuple[object, ...]:

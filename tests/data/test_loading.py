@@ -157,6 +157,16 @@ def test_limits_take_the_first_ids(rooms, tasks):
         module(rooms, tasks, limit_train=1).train_dataloader()
 
 
+def test_held_out_images_are_validated_on_and_not_trained_on(rooms, tasks):
+    whole = module(rooms, tasks).train_set().ids
+    held = module(rooms, tasks, holdout=0.4, seed=5, augment=False, batch_size=1)
+    assert sorted(held.train_set().ids + held.val_set().ids) == whole
+    assert len(held.val_set().ids) == round(0.4 * len(whole))
+    assert held.val_set().ids == module(rooms, tasks, holdout=0.4).val_set().ids
+    assert {name for batch in held.val_dataloader() for name in batch["id"]} == set(held.val_set().ids)
+    assert not set(held.train_set().ids) & set(held.val_set().ids)
+
+
 @pytest.fixture
 def copy(rooms, tmp_path):
     return shutil.copytree(rooms, tmp_path / "copy")

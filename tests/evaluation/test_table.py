@@ -205,6 +205,21 @@ def test_rows_of_one_kind_are_told_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_scores_on_held_out_images_are_told_and_no_reference_of_others(tmp_path: Path) -> None:
+    write_run(tmp_path / "single", {"depth/rmse": 1.0}, {"depth": {}}, 0)
+    write_run(tmp_path / "both", {"depth/rmse": 1.1, "semseg/miou": 0.5}, {"depth": {}, "semseg": {}}, 0)
+    for name in ("single", "both"):
+        text = (tmp_path / name / "config.yaml").read_text().replace("holdout: 0.0", "holdout: 0.1")
+        (tmp_path / f"{name}-held").mkdir()
+        (tmp_path / f"{name}-held" / "config.yaml").write_text(text)
+        (tmp_path / f"{name}-held" / "metrics.json").write_text((tmp_path / name / "metrics.json").read_text())
+    rows = gather(read_results([tmp_path])[0])
+    assert sorted(row.name for row in rows if "held-out" in row.name) == [
+        "multi-task baseline, scored on held-out training images",
+        "single task, scored on held-out training images",
+    ]
+
+
 def test_classification_stands_beside_regression(tmp_path: Path) -> None:
     """Figure D-1: one command over the single-task runs of both kinds."""
     for task in ("semseg", "depth", "normals"):
