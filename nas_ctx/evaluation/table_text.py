@@ -204,8 +204,10 @@ def _sections(table: ResultTable) -> Iterator[tuple[str, list[Difference]]]:
         yield f"{kind}{against} ({intervals}):", differences
 
 
-def _page(draw: Callable[[Lines], str], comment: str = "") -> Callable[[ResultTable, Layout], str]:
-    """A format that draws the results and, below them, primary and exploratory differences."""
+def _page(
+    draw: Callable[[Lines], str], comment: str = "", escape: Callable[[str], str] = visible
+) -> Callable[[ResultTable, Layout], str]:
+    """A format that draws the results and, below them, primary and exploratory differences, and the weights used."""
 
     def page(table: ResultTable, layout: Layout) -> str:
         parts = [draw(result_lines(table, layout))]
@@ -213,6 +215,8 @@ def _page(draw: Callable[[Lines], str], comment: str = "") -> Callable[[ResultTa
             parts += ["", comment + heading, *([] if comment else [""]), draw(difference_lines(table, differences))]
         if table.primary or table.exploratory:
             parts += ["", comment + LEGEND]
+        for line in table.weights:
+            parts += ["", comment + escape(line)]
         return "\n".join(parts)
 
     return page
@@ -220,5 +224,10 @@ def _page(draw: Callable[[Lines], str], comment: str = "") -> Callable[[ResultTa
 
 FORMATS: Registry[Callable[[ResultTable, Layout], str]] = Registry("format")
 FORMATS.update(
-    {"text": _page(_aligned), "markdown": _page(_markdown), "latex": _page(_latex, comment="% "), "csv": as_csv}
+    {
+        "text": _page(_aligned),
+        "markdown": _page(_markdown, escape=escape_markdown),
+        "latex": _page(_latex, comment="% "),
+        "csv": as_csv,
+    }
 )

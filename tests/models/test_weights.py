@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from skimage import data, transform
 
 from nas_ctx import runs
+from nas_ctx.cli import main
 from nas_ctx.errors import InputError
 from nas_ctx.models import Backbone
 from nas_ctx.models.weights import check_reachable, fit_weights, read_weights, without_weights
@@ -167,12 +168,31 @@ def test_without_a_network_it_is_told_at_once(monkeypatch: pytest.MonkeyPatch, t
         Backbone("resnet18", pretrained=True)
 
 
-def test_a_run_records_its_weights_and_is_read_back_without_them(rooms: Path, tmp_path: Path) -> None:
+def test_a_run_records_its_weights_and_is_read_back_without_them(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "w.pth"
     torch.save(timm.create_model("test_resnet").state_dict(), path)
     config = tiny_config(rooms, tmp_path / "run", model__weights=str(path), model__backbone="test_resnet")
     runs.train(config, progress=False)
     facts = json.loads((tmp_path / "run" / "environment.json").read_text(encoding="utf-8"))
-    assert facts["weights"] == {"file": "w.pth", "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert facts["weights"] == {"file": "w.pth", "sha256": digest}
     path.unlink()
     assert load_trained(tmp_path / "run").model is not None
+    for form in ("text", "markdown", "latex"):
+        assert main(["table", str(tmp_path / "run"), "--format", form]) == 0
+        assert f"with the weights w.pth, SHA-256 {digest}" in capsys.readouterr().out, form
+
+
+def test_a_report_names_the_weights_of_its_searches(rooms: Path, tmp_path: Path) -> None:
+    path = tmp_path / "w.pth"
+    torch.save(timm.create_model("test_resnet").state_dict(), path)
+    backbone = {"model__weights": str(path), "model__backbone": "test_resnet"}
+    for seed in (0, 1):
+        folder = tmp_path / str(seed)
+        runs.search(tiny_config(rooms, folder, **backbone, seed=seed, training__steps=1), progress=False)
+    folders = [str(tmp_path / "0"), str(tmp_path / "1")]
+    # Searches of one step may leave the same record.
+    assert main(["report", *folders, "--keep-copies", "--out", str(tmp_path / "report")]) == 0
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in (tmp_path / "report/report.html").read_text()

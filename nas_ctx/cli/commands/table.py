@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.errors import InputError
     from nas_ctx.evaluation import FORMATS, LAYOUTS, draw_table, make_table, read_contrasts, read_quoted
+    from nas_ctx.evaluation.weights import weights_of
     from nas_ctx.files import BEGINNINGS, check_file, write_text
 
     as_text, layout = FORMATS[options.format], LAYOUTS[options.layout]
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> None:
     table = dataclasses.replace(
         table,
         quoted=[] if options.quote is None else read_quoted(options.quote, table.tasks),
+        weights=weights_of(table.rows),
     )
     text = as_text(table, dataclasses.replace(layout, runs=not options.no_runs)).rstrip("\n")
     if options.figure is not None:
