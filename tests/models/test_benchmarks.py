@@ -25,6 +25,7 @@ FOLDER = Path(__file__).parents[2] / "experiments" / "benchmarks"
             {"time_ratio", "sparse_time_ratio", "gumbel_darts_ratio", "derived_ratio", "evaluated", "decided"},
         ),
         ("local_attention.py", ["--size", "24", "32"], {"time_ratio", "memory_ratio", "error"}),
+        ("frozen.py", ["--size", "32", "48", "--batch", "2"], {"baseline", "search", "measured_on"}),
         ("growth.py", ["--size", "6", "8"], {"blocks", "pixels", "window_positions", "batch"}),
     ],
 )
