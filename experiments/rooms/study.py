@@ -95,13 +95,13 @@ def vote(work: Path, common: Sequence[str], searches: int, together: int) -> Non
     warm_up = work / "warm-up"
     if not (warm_up / "metrics.json").exists():
         settings = [*(f"{key}={value}" for key, value in WARM_UP.items()), *common]
-        run(("search", HERE / "search.yaml", "--quiet", "--out", warm_up, *changes(settings)))
+        run(("search", HERE / "study-search.yaml", "--quiet", "--out", warm_up, *changes(settings)))
     searching = [f"model.start_from={warm_up}", *common]
     folders = [work / "search" / f"seed-{seed}" for seed in range(searches)]
     side_by_side(
         together,
         (
-            ("search", HERE / "search.yaml", "--quiet", "--out", folder, *changes([*searching, f"seed={seed}"]))
+            ("search", HERE / "study-search.yaml", "--quiet", "--out", folder, *changes([*searching, f"seed={seed}"]))
             for seed, folder in enumerate(folders)
             if not (folder / "metrics.json").exists()
         ),
