@@ -18,11 +18,13 @@ from nas_ctx.escaping import visible
 class InputError(ValueError):
     """Invalid input from a user. Its message is one line that names the file, the key and the value.
 
-    Commands print the message on standard error and exit with code 2; nothing else of the package does so.
+    Commands print the message on standard error and exit with code 2; nothing else of the package does so. A message
+    that repeats a long value is cut in its middle.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(visible(" ".join(message.split())))
+        line = visible(" ".join(message.split()))
+        super().__init__(line if len(line) <= 2000 else f"{line[:1200]} [...] {line[-600:]}")
 
 
 def unknown_name(kind: str, name: object, known: Iterable[object]) -> InputError:

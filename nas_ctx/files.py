@@ -1,17 +1,24 @@
-"""Atomic writes (to a temporary name beside the target, then renamed), and what is not overwritten."""
+"""Files: read within bounds, written atomically (to a temporary name, then renamed), and what is not overwritten."""
 
 from __future__ import annotations
 
 import errno
+import json
+import math
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nas_ctx.compat.renamed import former_names
 from nas_ctx.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __getattr__ = former_names(__name__, {"written_whole": "atomic_write", "inert": "nas_ctx.escaping:escape_csv_formula"})
 
@@ -54,9 +61,159 @@ def write_text(path: str | os.PathLike[str], text: str, mode: int = 0o666) -> No
     """Write ``text`` as UTF-8, atomically; ``mode`` is less what the umask takes, as for every file."""
     with (
         atomic_write(path) as temporary,
-        open(temporary, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode)) as file,
-    ):
+        # A name on the disk need not be UTF-8; what cannot be written of it becomes an escape, which JSON reads too.
+        open(
+            temporary, "w", encoding="utf-8", errors="backslashreplace",
+            opener=lambda name, flags: os.open(name, flags, mode),
+        ) as file,
+    ):  # fmt: skip
         file.write(text)
+
+
+MAX_BYTES = 64_000_000
+"""The longest text that is read, in bytes; of YAML less."""
+MAX_DEPTH = 100
+"""How deep lists and objects of JSON may stand in each other."""
+MAX_DIGITS = 300
+"""The longest integer of JSON: any such one is within the range of a double."""
+MAX_VALUES = 5_000_000
+"""The most values of a JSON file."""
+
+
+def read_bytes(path: str | os.PathLike[str], most: int = MAX_BYTES) -> bytes:
+    """The content of a file of at most ``most`` bytes.
+
+    Raises:
+        InputError: a file that is missing, is none, cannot be read, or is larger.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+        if len(content) > most:
+            size = max(os.path.getsize(path), len(content))
+            raise InputError(f"{path}: has {size} bytes, of which at most {most} are read")
+        return content
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{str(path)!r}: {error}") from None  # a null byte in the name
+
+
+def read_text(path: str | os.PathLike[str], most: int = MAX_BYTES) -> str:
+    """The text of a file in UTF-8 without its byte-order mark, of at most ``most`` bytes.
+
+    Raises:
+        InputError: as :func:`read_bytes`, or not in UTF-8.
+    """
+    try:
+        return read_bytes(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
+
+
+def read_json(path: str | os.PathLike[str]) -> object:
+    """The decoded content of a JSON file, by :func:`parse_json`."""
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, name: str) -> object:
+    """Decode the JSON ``text`` strictly; ``name`` says in errors where it came from.
+
+    What readers disagree on (RFC 8259, sections 4, 6, 8.2 and 9) is refused: keys that appear twice, NaN and Infinity,
+    integers of more than :data:`MAX_DIGITS` digits, other numbers beyond a double, halves of a character, and more than
+    :data:`MAX_DEPTH` levels or :data:`MAX_VALUES` values.
+
+    >>> parse_json('{"a": 1, "a": 2}', "x.json")
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: x.json: key 'a' appears twice
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            keys = [key for key, _ in pairs]
+            repeated = next(key for number, key in enumerate(keys) if key in keys[:number])
+            raise InputError(f"{name}: key {repeated!r} appears twice")
+        return made
+
+    def refuse(constant: str) -> None:
+        raise InputError(f"{name}: {constant} is not JSON")
+
+    def integer(digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            raise InputError(f"{name}: an integer of {len(digits)} digits, of which at most {MAX_DIGITS} are read")
+        return int(digits)
+
+    def real(digits: str) -> float:
+        value = float(digits)
+        if value in (float("inf"), float("-inf")):
+            raise InputError(f"{name}: {digits[:40]} is beyond the range of a number")
+        return value
+
+    try:
+        content = json.loads(
+            text, object_pairs_hook=unique, parse_constant=refuse, parse_int=integer, parse_float=real
+        )  # fmt: skip
+    except json.JSONDecodeError as error:
+        raise InputError(f"{name}: not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{name}: nested more than {MAX_DEPTH} deep") from None
+    _check_json(content, text, name)
+    return content
+
+
+def _check_json(content: object, text: str, name: str) -> None:
+    """Refuse what is nested too deep, has too many values, or holds halves of a character."""
+    level = [content] if text.count("[") + text.count("{") > MAX_DEPTH or len(text) > MAX_VALUES else []
+    depth = values = 0
+    while level:
+        inner: list[object] = []
+        for value in level:
+            inner += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        values, depth, level = values + len(level), depth + 1, inner
+        if values > MAX_VALUES:
+            raise InputError(f"{name}: more than {MAX_VALUES} values")
+        if depth > MAX_DEPTH + 1:
+            raise InputError(f"{name}: nested more than {MAX_DEPTH} deep")
+    if re.search(r"\\u[dD][89a-fA-F]", text):
+        try:
+            json.dumps(content, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = error.object[error.start]
+            raise InputError(f"{name}: {half!r} is half of a character") from None
+
+
+def read_npy(path: str | os.PathLike[str], most: int) -> NDArray[Any]:
+    """The array of an ``.npy`` file of at most ``most`` values; its header is held against the size of the file first.
+
+    Raises:
+        ValueError: another file, an array of objects or another size than the header says.
+    """
+    from numpy.lib import format as npy
+
+    with open(path, "rb") as file:
+        version = npy.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"version {version} of the format")
+        try:
+            read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape, _, dtype = read_header(file)
+        except (TypeError, OverflowError, MemoryError, RecursionError, SyntaxError) as error:
+            raise ValueError(f"its header cannot be read: {type(error).__name__}") from None
+        count = math.prod(shape)
+        if dtype.hasobject:
+            raise ValueError("an array of objects")
+        if min(shape, default=0) < 0 or count > most:
+            raise ValueError(f"{' x '.join(map(str, shape))} values, of which at most {most} are read")
+        size = os.fstat(file.fileno()).st_size - file.tell()
+        if count * dtype.itemsize != size:
+            raise ValueError(f"its header says {count * dtype.itemsize} bytes, it has {size}")
+        file.seek(0)
+        return npy.read_array(file, allow_pickle=False)
 
 
 BEGINNINGS = {".png": b"\x89PNG", ".svg": b"<svg", ".pdf": b"%PDF", ".npy": b"\x93NUMPY"}

@@ -19,7 +19,7 @@ from typing import Any
 
 from nas_ctx.context_types import CONTEXT_NAMES, SAME_ON_DIAGONAL
 from nas_ctx.errors import InputError, suggestion
-from nas_ctx.files import write_text
+from nas_ctx.files import read_json, write_text
 
 Scalar = str | int | float | bool | None
 Choice = Scalar | tuple[Scalar, ...]
@@ -213,49 +213,6 @@ class Genotype(Mapping[str, Choice]):
             if set(row) != set(rows):
                 raise InputError(f"target {target!r} has the sources {sorted(row)}; ATRC files need {sorted(rows)}")
         return {"data": rows, "step": self._meta.get("step", 0)}
-
-
-def read_json(path: Path) -> object:
-    """The decoded content of a JSON file, strictly: keys that appear twice and NaN are refused."""
-    try:
-        return parse_json(path.read_text(encoding="utf-8-sig"), str(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-
-
-def parse_json(text: str, name: str) -> object:
-    """Decode the JSON ``text`` strictly; ``name`` says in errors where it came from.
-
-    >>> parse_json('{"a": 1, "a": 2}', "x.json")
-    Traceback (most recent call last):
-    nas_ctx.errors.InputError: x.json: key 'a' appears twice
-    """
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        content: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in content:
-                raise InputError(f"{name}: key {key!r} appears twice")
-            content[key] = value
-        return content
-
-    def refuse(constant: str) -> None:
-        raise InputError(f"{name}: {constant} is not JSON")
-
-    try:
-        return json.loads(text, object_pairs_hook=unique, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise InputError(f"{name}: not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except RecursionError:
-        raise InputError(f"{name}: JSON nested too deeply") from None
-    except InputError:
-        raise
-    except ValueError as error:  # Python's own limit on digits
-        raise InputError(f"{name}: {error}") from None
 
 
 def _checked_label(label: object) -> str:

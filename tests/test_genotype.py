@@ -128,7 +128,7 @@ def test_is_immutable():
         ('{"data": {"edge": {"edge": 1}}, "step": -1}', "'step'"),
         ('{"data": {"edge": {"edge": 1}}, "steps": 1}', "unknown key 'steps'"),
         ('{"data": {"edge": {"edge": 1, "depth": 1}}, "step": 1}', "sources"),
-        ("[" * 100_000, "nested too deeply"),
+        ("[" * 100_000, "nested more than 100 deep"),
     ],
 )
 def test_refuses_with_the_file_and_the_fault(tmp_path, content, told):

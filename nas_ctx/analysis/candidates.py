@@ -14,7 +14,8 @@ from nas_ctx.analysis.stats.labels import key_of, label_of
 from nas_ctx.analysis.stats.ratings import Label
 from nas_ctx.context_types import CONTEXT_NAMES, SAME_ON_DIAGONAL
 from nas_ctx.errors import InputError, suggestion
-from nas_ctx.genotype import Choice, read_json
+from nas_ctx.files import read_json
+from nas_ctx.genotype import Choice
 
 Given = Mapping[str, Sequence[Choice]] | Sequence[Choice]
 """Candidates as a user gives them: of each block, or one list for all blocks."""
@@ -64,9 +65,10 @@ def candidates_of(runs: Sequence[Run], blocks: Sequence[str], given: Given | Non
         known = KnownCandidates(_as_given(given, blocks), "what was given")
     else:
         known = _recorded(runs, blocks) or _paper(runs, blocks) or KnownCandidates()
+    keys = {block: frozenset(map(key_of, values)) for block, values in known.by_block.items()}
     for run in runs if known.by_block else ():
         for block, choice in run.genotype.items():
-            if key_of(label_of(choice)) not in set(map(key_of, known.by_block[block])):
+            if key_of(label_of(choice)) not in keys[block]:
                 listed = ", ".join(map(repr, known.by_block[block]))
                 raise InputError(
                     f"run {run.name}: block {block!r} holds {choice!r}, which is none of its candidates ({listed}), "
@@ -108,8 +110,9 @@ def _listed(values: object, where: str) -> list[Choice]:
 def _as_given(given: Given, blocks: Sequence[str]) -> dict[str, tuple[Label, ...]]:
     if not isinstance(given, Mapping):
         return dict.fromkeys(blocks, _labels(given))
+    known = set(blocks)
     for block in given:
-        if block not in blocks:
+        if block not in known:
             raise InputError(f"candidates: no run has a block {block!r}{suggestion(block, blocks)}")
     for block in blocks:
         if block not in given:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from nas_ctx.analysis.candidates import Given, KnownCandidates, candidates_of
+from nas_ctx.analysis.io.limits import MAX_LABELS
 from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.analysis.stats.labels import NULL, key_of, label_of
 from nas_ctx.analysis.stats.ratings import Candidates, Label, RatingMatrix, rating_matrix
@@ -40,7 +42,8 @@ class ChoiceTable:
 
     @cached_property
     def categories(self) -> RatingMatrix:
-        return self.all_categories.of_blocks([self.all_blocks.index(block) for block in self.blocks])
+        position = {block: i for i, block in enumerate(self.all_blocks)}
+        return self.all_categories.of_blocks([position[block] for block in self.blocks])
 
     @property
     def counts(self) -> tuple[int, ...] | None:
@@ -91,8 +94,10 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None, candidates
             f"{other.name} has {_some(other.genotype)}"
         )
     known = candidates_of(runs, all_blocks, candidates)
-    rows = [[label_of(run.genotype[b]) if b in run.genotype else None for b in all_blocks] for run in runs]
+    rows = [[_label(run.genotype[b]) if b in run.genotype else None for b in all_blocks] for run in runs]
     matrix = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
+    if matrix.n_labels > MAX_LABELS:
+        raise InputError(f"{matrix.n_labels} different choices, of which at most {MAX_LABELS} are compared")
     texts = _texts(matrix.labels)
     possible = {key_of(label): label for labels in known.by_block.values() for label in labels}
     ranks = _ranks(texts, matrix.labels, order, _texts(list(possible.values())))
@@ -105,13 +110,18 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None, candidates
     return ChoiceTable(
         blocks=blocks,
         all_blocks=all_blocks,
-        common=whole.of_blocks([i for i, block in enumerate(all_blocks) if block in set(blocks)]),
+        common=whole.of_blocks([i for i, block in enumerate(all_blocks) if not lacking[block]]),
         whole=whole,
         texts=tuple(texts[old] for old in moved),
         notes=tuple(_gaps(lacking, len(runs))),
         candidates=known,
         all_categories=_categories(whole, all_blocks, known),
     )
+
+
+def _label(choice: Choice) -> Label:
+    """As :func:`label_of`; the matrix itself cleans text."""
+    return choice if isinstance(choice, str) else label_of(choice)
 
 
 def _categories(whole: RatingMatrix, blocks: Sequence[str], known: KnownCandidates) -> RatingMatrix:
@@ -144,7 +154,8 @@ def _gaps(lacking: Mapping[str, Sequence[str]], n_runs: int) -> Iterator[Note]:
 def _texts(labels: Sequence[Label]) -> list[str]:
     """A word for each label, its plain text where that is unambiguous, else as JSON writes it."""
     plain = [label if isinstance(label, str) else _json(label) for label in labels]
-    return [_json(label) if plain.count(text) > 1 else text for label, text in zip(labels, plain, strict=True)]
+    counts = Counter(plain)
+    return [_json(label) if counts[text] > 1 else text for label, text in zip(labels, plain, strict=True)]
 
 
 def _json(label: Label) -> str:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nas_ctx.analysis.stats.agreement import fleiss_parts, once, percentage_parts
+from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
 from nas_ctx.analysis.stats.ratings import RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.weights import once
 
 
 @dataclass(frozen=True)

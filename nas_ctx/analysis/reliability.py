@@ -33,6 +33,8 @@ from nas_ctx.analysis.trajectory import Trajectory, trajectory_of
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Choice, Genotype
 
+_MOST_EXTRAPOLATED = 60  # runs
+
 
 @dataclass(frozen=True)
 class Reliability:
@@ -233,15 +235,19 @@ def record_of(
 
 
 def _stability(matrix: RatingMatrix, seed: int) -> tuple[VoteStability, ...]:
-    """Measured up to the number of runs, extrapolated to three times as many."""
+    """Measured up to the number of runs, extrapolated to three times as many, at most 60."""
     n = matrix.n_runs
-    further = np.linspace(2, max(15, min(3 * n, 60)), 30 if n > 10 else 60).round().astype(int)
-    return (*vote_stability(matrix, seed=seed), *extrapolate_stability(matrix, sorted(set(further.tolist()))))
+    measured = vote_stability(matrix, seed=seed)
+    if n >= _MOST_EXTRAPOLATED:
+        return tuple(measured)
+    further = np.linspace(2, max(15, min(3 * n, _MOST_EXTRAPOLATED)), 30 if n > 10 else 60).round().astype(int)
+    return (*measured, *extrapolate_stability(matrix, sorted(set(further.tolist()))))
 
 
 def _votes(runs: Sequence[Run], table: ChoiceTable, ties: str | None) -> tuple[BlockVote, ...]:
     counts = table.counts or (table.common.n_labels,) * len(table.blocks)
-    probabilities = [_final_probabilities(runs, table, block) for block in table.blocks]
+    carrying = all(run.history is not None or run.settings.get("probabilities") for run in runs)
+    probabilities = [_final_probabilities(runs, table, block) if carrying else None for block in table.blocks]
     return tuple(
         vote(
             table.common,

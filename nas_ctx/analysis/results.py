@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.agreement import light_parts, once, pair_indices
+from nas_ctx.analysis.stats.agreement import light_parts, pair_indices
 from nas_ctx.analysis.stats.candidate_sets import light_within_parts, members_of_sets
 from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, PERCENTAGE, Statistic, statistics_for
 from nas_ctx.analysis.stats.intervals import LEAST_IN_SET, Interval, block_interval
 from nas_ctx.analysis.stats.ratings import RatingMatrix
+from nas_ctx.analysis.stats.weights import once
 
 LEAST_OPEN = 8
 """Blocks that chance must leave open, of all, where it gives more than half of the agreement."""
-_MOST_PAIR_WORK = 4e10  # pairs x blocks x blocks that Light's interval may cost; about ten seconds on two cores
+_MOST_PAIR_WORK = 1.5e8  # pairs of runs x blocks that Light's interval may cost; seconds on one core
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _no_interval(statistic: Statistic, matrix: RatingMatrix, chance: float, chos
     """Why there is no interval although the statistic may have a value, or nothing."""
     if (
         statistic in (LIGHT, LIGHT_WITHIN)
-        and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks**2 > _MOST_PAIR_WORK
+        and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks > _MOST_PAIR_WORK
     ):
         return "there are too many pairs of runs for a jackknife; Conger's kappa has one"
     if chosen_blocks:

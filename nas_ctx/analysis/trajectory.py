@@ -9,9 +9,10 @@ import numpy as np
 
 from nas_ctx.analysis.io.history import SearchHistory, common_steps
 from nas_ctx.analysis.io.runs import Run
-from nas_ctx.analysis.stats.agreement import fleiss_parts, once, percentage_parts
+from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
 from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix
 from nas_ctx.analysis.stats.stability import winners_of
+from nas_ctx.analysis.stats.weights import once
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from nas_ctx import __version__
 from nas_ctx.cli.help import Page
+from nas_ctx.cli.options import check_ranges
 from nas_ctx.errors import guarded, suggestion, unknown_name
 
 # Names and one-line help are listed here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
@@ -50,6 +51,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
+def _checked_run(options: argparse.Namespace) -> None:
+    check_ranges(options)
+    options.run(options)
+
+
 def _main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="nas-ctx",
@@ -80,7 +86,7 @@ def _main(arguments: list[str]) -> int:
         hint = suggestion(unknown[0], subparser._option_string_actions)
         subparser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
-        return guarded(f"nas-ctx {options.command}", lambda: options.run(options))
+        return guarded(f"nas-ctx {options.command}", lambda: _checked_run(options))
     except BrokenPipeError:  # the reader of our output has gone, as in `nas-ctx report ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

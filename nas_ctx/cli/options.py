@@ -8,8 +8,30 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from nas_ctx.errors import InputError
+
 if TYPE_CHECKING:
     from nas_ctx.config import Config
+
+_RANGES = {
+    "seed": (0, 2**32 - 1), "draws": (0, 10**6), "repetitions": (0, 10_000), "images": (0, 10**6), "rows": (0, 1_000),
+    "train": (0, 10**6), "val": (0, 10**6), "pixels": (0, 10**8), "codewords": (0, 10_000), "port": (0, 65_535),
+}  # fmt: skip
+"""Option -> the least and the most that any command takes; a command may take less."""
+
+
+def check_ranges(options: argparse.Namespace) -> None:
+    """Refuse a number that no command takes, in a line, before anything is computed with it.
+
+    >>> check_ranges(argparse.Namespace(seed=-1))
+    Traceback (most recent call last):
+    nas_ctx.errors.InputError: --seed -1: expected 0 to 4294967295
+    """
+    for name, (least, most) in _RANGES.items():
+        value = getattr(options, name, None)
+        if isinstance(value, int) and not least <= value <= most:
+            shown = value if abs(value) < 10**30 else f"with {len(str(abs(value)))} digits"
+            raise InputError(f"--{name} {shown}: expected {least} to {most}")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

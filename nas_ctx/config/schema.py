@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr
 
 from nas_ctx.config.search_settings import SearchSettings
-from nas_ctx.config.section import Options, Pair, Positive, Rate, Section, Share, Weight, Whole
+from nas_ctx.config.section import Options, Pair, Pixels, Positive, Processes, Rate, Section, Seed, Share, Weight, Whole
 from nas_ctx.context_types import CONTEXT_NAMES
 
 
@@ -18,13 +18,13 @@ class DataConfig(Section):
     """Folder of the data set."""
     name: str = "nyud"
     """Layout of the data set, a name in ``nas_ctx.data.DATASETS``: ``nyud``, ``pascal``, or a custom one."""
-    image_size: Pair[Positive] = (425, 560)
+    image_size: Pair[Pixels] = (425, 560)
     """Height and width in pixels of the crop in training, and of the padding in evaluation."""
     batch_size: Positive = 8
     """Images per step."""
     eval_batch_size: Positive = 8
     """Images at a time in evaluation."""
-    workers: Whole = 2
+    workers: Processes = 2
     """Processes that load data; 0 loads in the main process."""
     augment: bool = True
     """The full training augmentation, or none."""
@@ -106,7 +106,7 @@ class TrainingConfig(Section):
     """Steps between checkpoints; ``null`` writes one at the end only."""
     log_every: Positive = 50
     """Steps between two records of the losses."""
-    threads: Positive | None = None
+    threads: Annotated[int, Field(ge=1, le=1_024)] | None = None
     """Processor threads of torch; ``null`` leaves it to torch. The last digit of a sum depends on it."""
     recompute: bool = False
     """Keep less of the grid of contexts for the backward pass and compute it again: for large images."""
@@ -119,7 +119,7 @@ class TrainingConfig(Section):
     """Batch norms of several processes, on GPUs, take their statistics over all of them."""
     accelerator: str = "auto"
     """Lightning's: ``cpu``, ``gpu``, ..."""
-    devices: Positive = 1
+    devices: Annotated[int, Field(ge=1, le=1_024)] = 1
     """Processes, each on a device of its own."""
     strategy: str = "auto"
     """Lightning's, for several processes; ``auto`` then means ``ddp_find_unused_parameters_true``, since blocks that
@@ -135,7 +135,7 @@ class Config(Section):
     name."""
     output: str | None = None
     """The run folder; ``{seed}``, ``{training.lr}`` and every other dotted key in it stand for their values."""
-    seed: Whole = 0
+    seed: Seed = 0
     """Seed of weights, data order, augmentation and Gumbel noise."""
     plugins: list[str] = Field(default=[])
     """Modules with custom components, imported before anything is looked up."""

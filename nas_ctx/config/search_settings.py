@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import ConfigDict, Field
 
-from nas_ctx.config.section import Pair, Rate, Section, Weight, Whole
+from nas_ctx.config.section import MOST, Pair, Rate, Section, Weight, Whole
 
 Evaluate = Literal["all", "sparse"]
 StopOn = Literal["probabilities", "logits"]
@@ -26,7 +26,7 @@ class SearchSettings(Section):
     takes at least about 620 steps of one sign: short searches need a larger one."""
     temperature: Pair[Rate] = (1.0, 0.05)
     """Temperature of the Gumbel-softmax at the first and at the last step."""
-    entropy_weight: Pair[float] = (-0.02, 0.06)
+    entropy_weight: Pair[Annotated[float, Field(ge=-MOST, le=MOST)]] = (-0.02, 0.06)
     """Weight of the mean entropy of the choices in the loss, at the first and at the last step."""
     stop_margin: Weight | None = 0.3
     """A choice is decided when its two largest values differ by more; ``null`` never decides."""

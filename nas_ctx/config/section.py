@@ -6,10 +6,16 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-Whole = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
+MOST = 10**9
+"""No number of a configuration is larger: what is computed of them stays within the range of float32 and 64 bits."""
+Whole = Annotated[int, Field(ge=0, le=MOST)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+Pixels = Annotated[int, Field(ge=1, le=16_384)]
+Processes = Annotated[int, Field(ge=0, le=1_024)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""NumPy's global generator takes no larger one."""
+Rate = Annotated[float, Field(gt=0, le=MOST)]
+Weight = Annotated[float, Field(ge=0, le=MOST)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 T = TypeVar("T")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,8 +11,9 @@ from numpy.typing import NDArray
 
 from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.context_classes import HAVE_NORMALS, HUMAN_PARTS, PERSON
-from nas_ctx.data.reading import read_grey, read_image, read_lines, read_mat
+from nas_ctx.data.reading import read_grey, read_image, read_mat
 from nas_ctx.errors import InputError
+from nas_ctx.files import read_json
 
 _LABEL_MAPS = "pascal-context/trainval"
 _SEMSEG = ("semseg/VOC12", "semseg/pascal-context")
@@ -92,9 +92,9 @@ def people_of(path: Path) -> dict[str, list[int]] | None:
     if not path.exists():
         return None
     try:
-        index = json.loads(" ".join(read_lines(path)))
-        return {str(name): [int(value) for value in values] for name, values in index.items()}
-    except (ValueError, TypeError, AttributeError):
+        index = read_json(path)
+        return {str(name): [int(value) for value in values] for name, values in index.items()}  # type: ignore[attr-defined]
+    except (TypeError, AttributeError, OverflowError):
         raise InputError(f"{path}: expected JSON of the form {{id: [class numbers]}}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,33 +13,52 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from nas_ctx.errors import InputError
+from nas_ctx.files import read_bytes, read_npy
 
 Result = TypeVar("Result")
+PICTURES = ("JPEG", "PNG")
+"""The formats that are read: each further one of Pillow is a parser more that a stranger's file can reach."""
+MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485
+"""The largest picture and array: Pillow's own bound, 89 million pixels."""
 
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is no file")  # a pipe would be waited for
         yield
     except FileNotFoundError:
         raise InputError(f"{path}: file not found") from None
     except InputError:
         raise
+    except Image.DecompressionBombWarning:
+        raise InputError(f"{path}: has more than {MOST_PIXELS} pixels") from None
+    except MemoryError:
+        raise InputError(f"{path}: does not fit into memory") from None
     except (OSError, ValueError, EOFError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         # Messages of libraries may repeat the path and span lines: keep the first line, without the path.
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), "the file")
         raise InputError(f"{path}: damaged or not of the expected format ({reason})") from None
 
 
+@contextmanager
+def _picture(path: Path) -> Iterator[Image.Image]:
+    with _named(path), warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=PICTURES) as image:
+            yield image
+
+
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An RGB image, uint8 (H, W, 3)."""
-    with _named(path), Image.open(path) as image:
+    """An RGB image, uint8 (H, W, 3), of a JPEG or PNG file."""
+    with _picture(path) as image:
         return np.array(image.convert("RGB"))
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
     """One 8-bit channel, uint8 (H, W), of a grey or palette image; the palette is not applied."""
-    with _named(path), Image.open(path) as image:
+    with _picture(path) as image:
         if image.mode not in ("L", "P", "1"):
             raise InputError(f"{path}: has pixel mode {image.mode}, expected one channel of 8 bits")
         values = np.array(image)
@@ -47,13 +67,13 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
 
 def read_array(path: Path, channels: int | None = None) -> NDArray[Any]:
     """A numeric ``.npy`` array: (H, W), or (H, W, channels). Axes of length 1 after H and W are dropped."""
-    with _named(path):
-        array = np.load(path, allow_pickle=False)
     expected = "H x W" if channels is None else f"H x W x {channels}"
+    with _named(path):
+        array = read_npy(path, 3 * MOST_PIXELS)
     if channels is None and array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     right = array.ndim == 2 if channels is None else array.ndim == 3 and array.shape[2] == channels
-    if not right or array.dtype.kind not in "biuf":
+    if not right or not array.size or array.dtype.kind not in "biuf":
         shape = " x ".join(map(str, array.shape))
         raise InputError(f"{path}: holds {shape} values of type {array.dtype}, expected {expected} numbers")
     return array
@@ -75,4 +95,4 @@ def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -
 def read_lines(path: Path) -> list[str]:
     """The non-empty lines of a text file, stripped."""
     with _named(path):
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line.strip() for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip()]

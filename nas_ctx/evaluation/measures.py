@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nas_ctx.config import Config
 from nas_ctx.errors import InputError
+from nas_ctx.files import read_json
 from nas_ctx.plugins import is_path
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.tasks import TASKS, make_tasks
@@ -47,7 +48,8 @@ def measures(config: Config, folder: Path) -> dict[str, Measure]:
 def _recorded(folder: Path, name: str) -> Measure:
     path = RunFolder(folder).environment
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))["tasks"][name]
+        environment: Any = read_json(path)
+        record = environment["tasks"][name]
         metric, higher = record["metric"], record["higher_is_better"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         metric = higher = None

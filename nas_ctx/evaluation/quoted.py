@@ -6,11 +6,11 @@ import csv
 import io
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.evaluation.contrasts import DELTA
 from nas_ctx.evaluation.table_text import MISSING
+from nas_ctx.files import read_text
 
 
 def read_quoted(path: str | os.PathLike[str], tasks: Iterable[str]) -> list[dict[str, str]]:
@@ -22,10 +22,9 @@ def read_quoted(path: str | os.PathLike[str], tasks: Iterable[str]) -> list[dict
     """
     known = ["network", *tasks, DELTA]
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    head, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+        head, *lines = list(csv.reader(io.StringIO(read_text(path), newline=""))) or [[]]
+    except csv.Error as error:
+        raise InputError(f"{path}: {error}") from None
     if head[:1] != ["network"]:
         raise InputError(f"{path}: line 1: expected the columns network, {', '.join(known[1:])}, got {', '.join(head)}")
     for name in head:

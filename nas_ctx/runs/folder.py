@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
-from nas_ctx.files import atomic_write, check_entry, sync, write_text
+from nas_ctx.files import atomic_write, check_entry, read_json, read_text, sync, write_text
 from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.environment import environment
 from nas_ctx.runs.lock import NAME as LOCK
@@ -51,8 +52,8 @@ class RunFolder:
     def finished(self) -> bool:
         """Whether the run has ended: its metrics are written last. A file that is cut off does not count."""
         try:
-            return bool(json.loads(self.metrics.read_text(encoding="utf-8")))
-        except (OSError, ValueError, RecursionError):
+            return self.metrics.exists() and bool(read_json(self.metrics))
+        except InputError:
             return False
 
     @classmethod
@@ -123,7 +124,10 @@ class RunFolder:
 
     def read_metrics(self) -> dict[str, float]:
         """The final metrics of a finished run."""
-        return json.loads(self.metrics.read_text(encoding="utf-8"))
+        content = read_json(self.metrics)
+        if not isinstance(content, dict) or not all(isinstance(v, int | float | None) for v in content.values()):
+            raise InputError(f"{self.metrics}: expected an object of names and numbers")
+        return content
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -168,8 +172,14 @@ class RunFolder:
         path = self.path / name
         if not path.exists():
             return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        try:
+            rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
+        except csv.Error as error:
+            raise InputError(f"{path}: {error}") from None
+        for number, row in enumerate(rows, start=2):
+            if not re.fullmatch(r"[0-9]{1,18}", row.get("step") or ""):
+                raise InputError(f"{path}: line {number}: step: {row.get('step')!r}: expected a whole number")
+        return [{key: value for key, value in row.items() if key is not None} for row in rows]
 
 
 def _is_ours(entry: Path) -> bool:

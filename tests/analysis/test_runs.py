@@ -81,7 +81,7 @@ def test_transposed_table_quotes_and_byte_order_mark(tmp_path):
 
 @pytest.mark.parametrize("text", ['{"a": "x", "b": "y"}', "block,r\na,x\nb,y\n"])
 def test_standard_input(monkeypatch, text):
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert dict(load_runs("-")[0].genotype) == {"a": "x", "b": "y"}
 
 

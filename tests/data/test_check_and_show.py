@@ -137,7 +137,7 @@ def test_absent_labels_and_lists_are_told(copy):
     assert ("train", "depth") in report.columns
     assert ("train", "normals") not in report.columns
     assert len(report.problems) == 1
-    assert "val.txt: file not found" in report.problems[0]
+    assert "val.txt: no such file" in report.problems[0]
 
 
 def test_a_folder_of_another_kind_is_refused(tmp_path, capsys):

@@ -231,7 +231,7 @@ def test_wrong_names_and_places_are_refused(rooms, tasks, tmp_path):
         DataModule("nyu", rooms, tasks, SIZE)
     with pytest.raises(InputError, match="no such folder, expected a data set in the nyud layout"):
         NYUD(tmp_path / "none", "train", tasks)
-    with pytest.raises(InputError, match=r"gt_sets/train\.txt: file not found"):
+    with pytest.raises(InputError, match=r"gt_sets/train\.txt: no such file"):
         NYUD(tmp_path, "train", tasks)
     with pytest.raises(InputError, match="unknown label of the nyud layout 'saliency'; known: depth"):
         NYUD(rooms, "train", {"saliency": ...})

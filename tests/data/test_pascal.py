@@ -160,7 +160,8 @@ def test_batches_train_all_five_tasks(root, tasks):
         ("pascal-context/trainval/val_00000.mat", "normals", None, "file not found"),
         ("human_parts/val_00000.mat", "human_parts", b"", "without the expected anno"),
         ("semseg/VOC12/val_00000.png", "semseg", None, r"VOC12/val_00000\.png: file not found"),
-        ("ImageSets/Parts/val.txt", "human_parts", b"[1", "expected JSON of the form"),
+        ("ImageSets/Parts/val.txt", "human_parts", b"[1", "not JSON at line 1"),
+        ("ImageSets/Parts/val.txt", "human_parts", b"[1]", "expected JSON of the form"),
     ],
 )
 def test_damaged_files_give_one_line(copy, tasks, place, task, content, message):

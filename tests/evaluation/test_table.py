@@ -163,7 +163,7 @@ def test_rows_of_another_paper_stand_as_they_were_printed(
         ("depth\n1\n", "line 1: expected the columns network, "),
         ("network,depth\na,1,2\n", "line 2: expected a name and 1 numbers"),
         ("network,depth\na,good\n", "line 2: depth: 'good': expected a number, or nothing"),
-        (None, "cannot be read"),
+        (None, "no such file"),
     ],
 )
 def test_bad_quotations_are_refused_in_a_line(

@@ -31,15 +31,17 @@ def without_copies(runs: Sequence[Run], *, keep: bool = False) -> tuple[list[Run
     same bytes that hold nothing but choices may be copies, or searches that agree; they are told of, and count.
     """
     kept: list[Run] = []
+    by_choices: dict[frozenset[tuple[str, Choice]], list[Run]] = {}
     notes = []
     for run in runs:
-        alike = [other for other in kept if dict(other.genotype) == dict(run.genotype)]
+        alike = by_choices.setdefault(frozenset(run.genotype.items()), [])
         copy_of = next((other for other in alike if _same_record(run, other)), None)
         if copy_of is not None:
             how = "counted as two, as was asked for" if keep else "counted once; --keep-copies counts both"
             notes.append(Note(COPY, f"{copy_of.name} and {run.name} are one run: the same choices and record; {how}."))
         if copy_of is None or keep:
             kept.append(run)
+            alike.append(run)
     return kept, [*notes, *_same_bytes(kept)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 
 from nas_ctx.analysis.io.runs import Note, Run
@@ -30,6 +30,7 @@ def _cleaned(run: Run, written: Counter[str], inactive: dict[str, int]) -> Run:
     choices: dict[str, Choice] = {}
     left_out: dict[str, Choice] = dict(run.inactive)
     names: dict[str, str] = {}
+    labels: dict[str, Hashable] = {}  # of texts, which repeat
     for given, choice in run.genotype.items():
         block = unicodedata.normalize("NFC", given).strip()
         if names.setdefault(block, given) != given:
@@ -38,7 +39,12 @@ def _cleaned(run: Run, written: Counter[str], inactive: dict[str, int]) -> Run:
             inactive[block] = inactive.get(block, 0) + 1
             left_out[block] = choice
             continue
-        label = label_of(choice)
+        if isinstance(choice, str):
+            if choice not in labels:
+                labels[choice] = label_of(choice)
+            label = labels[choice]
+        else:
+            label = label_of(choice)
         if label is None:
             written[str(choice).strip() or "empty"] += 1
         else:

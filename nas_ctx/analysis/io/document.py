@@ -8,10 +8,11 @@ from functools import cached_property
 from pathlib import Path
 
 from nas_ctx.analysis.io.decoding import decode
+from nas_ctx.analysis.io.limits import TooLarge
 from nas_ctx.analysis.io.runs import Note
 from nas_ctx.analysis.io.tables import Table, parse_table
 from nas_ctx.errors import InputError
-from nas_ctx.genotype import parse_json
+from nas_ctx.files import parse_json, read_bytes
 
 NOT_JSON = object()
 """What a document is as JSON that is none."""
@@ -30,10 +31,7 @@ class Document:
     @classmethod
     def open(cls, path: Path) -> Document:
         """The document at ``path``; a folder has no data."""
-        try:
-            data = b"" if path.is_dir() else path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}") from None
+        data = b"" if path.is_dir() else read_bytes(path)
         return cls(str(path), data, path.suffix.lower(), path)
 
     @property
@@ -84,6 +82,8 @@ class Document:
             return None
         try:
             return parse_table(self.text, self.name, self.suffix)
+        except TooLarge:
+            raise
         except InputError:
             return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from nas_ctx.errors import InputError
 
 _FIRST_COLUMNS = ("step", "temperature", "entropy_weight", "mean_entropy")
 _EQUAL = 1e-7  # probabilities that differ by less are the same: they are written with nine digits
+MAX_BYTES = 512_000_000
+"""The largest history that is read: 40 000 steps of 81 blocks with 9 digits a number are 200 MB."""
 _ONE_HOT = 1 - 1e-6  # a probability from here on is that of a decided block
 
 
@@ -36,21 +39,15 @@ class SearchHistory:
     @classmethod
     def load(cls, path: Path) -> SearchHistory:
         """Read ``history.csv``; :class:`~nas_ctx.errors.InputError` names the file and the column or row at fault."""
-        try:
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                header, *rows = [row for row in csv.reader(file) if row] or [[]]
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from None
+        header, values = _read(path)
         columns = _columns(header, path)
-        for number, row in enumerate(rows, start=2):
-            if len(row) != len(header):
-                raise InputError(f"{path}: row {number} has {len(row)} columns but the header has {len(header)}")
-        if not rows:
+        if not len(values):
             raise InputError(f"{path}: no step was logged")
-        try:
-            values = np.array(rows, dtype=np.float64)
-        except ValueError as error:
-            raise InputError(f"{path}: {error}") from None
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise InputError(f"{path}: row {row + 2}: {header[column]} is {values[row, column]}, expected a number")
+        if (values[:, 0] != values[:, 0].round()).any() or (np.abs(values[:, 0]) > 2**53).any():
+            raise InputError(f"{path}: steps are expected to be whole numbers")
         steps = values[:, 0].astype(np.int64)
         if (np.diff(steps) <= 0).any():
             raise InputError(f"{path}: steps do not increase after step {steps[np.argmax(np.diff(steps) <= 0)]}")
@@ -105,6 +102,32 @@ def common_steps(histories: Sequence[SearchHistory], most: int = 120) -> Integer
     """At most ``most`` steps, evenly spread over all that were logged in any of the ``histories``, ends included."""
     steps = np.unique(np.concatenate([history.steps for history in histories]))
     return steps[np.unique(np.linspace(0, len(steps) - 1, min(most, len(steps))).round().astype(np.int64))]
+
+
+def _read(path: Path) -> tuple[list[str], Floats]:
+    """The header, and the numbers of the rows (n_rows, n_columns), row by row: the text of all of them is large."""
+    header: list[str] = []
+    rows: list[Floats] = []
+    try:
+        if os.path.getsize(path) > MAX_BYTES:
+            raise InputError(f"{path}: has {os.path.getsize(path)} bytes, of which at most {MAX_BYTES} are read")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.reader(file):
+                if not header:
+                    header = row
+                elif row and len(row) != len(header):
+                    number = len(rows) + 2
+                    raise InputError(f"{path}: row {number} has {len(row)} columns but the header has {len(header)}")
+                elif row:
+                    rows.append(np.array(row, dtype=np.float64))
+    except InputError:
+        raise
+    except ValueError as error:
+        reason = "not in UTF-8" if isinstance(error, UnicodeDecodeError) else f"row {len(rows) + 2}: {error}"
+        raise InputError(f"{path}: {reason}") from None
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from None
+    return header, np.stack(rows) if rows else np.empty((0, len(header)))
 
 
 def _columns(header: list[str], path: Path) -> dict[str, dict[str, int]]:

@@ -17,6 +17,7 @@ from nas_ctx.analysis.io.formats.base import FORMATS, ReadOptions, Runs, importe
 from nas_ctx.analysis.io.formats.nni import with_edges
 from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.history import SearchHistory
+from nas_ctx.analysis.io.limits import MAX_RUNS, TooLarge, check_size
 from nas_ctx.analysis.io.nni_record import (
     experiment_folder,
     is_experiment,
@@ -28,7 +29,8 @@ from nas_ctx.analysis.io.plausible import plausible
 from nas_ctx.analysis.io.runs import Note, Run, RunSet
 from nas_ctx.analysis.stats.labels import key_of, label_of
 from nas_ctx.errors import InputError
-from nas_ctx.genotype import Genotype, read_json
+from nas_ctx.files import MAX_BYTES, read_json
+from nas_ctx.genotype import Genotype
 
 _REASONS = 8  # why trials gave no run, that an error names
 
@@ -70,11 +72,15 @@ def load_runs(
         loaded, remarks = _load(where, options, nni_home)
         runs += loaded
         notes += remarks
+        if len(runs) > MAX_RUNS:
+            check_size(len(runs), 0, f"{where} and what was given before it" if len(seen) > 1 else where)
     if not runs:
         reasons = " ".join(note.text for note in notes[:_REASONS])
         more = f" and {len(notes) - _REASONS} more" if len(notes) > _REASONS else ""
         where = ", ".join(map(str, listed)) or "an empty list of paths"
         raise InputError(f"no usable run in {where}{': ' if reasons else ''}{reasons}{more}")
+    blocks = {block for run in runs for block in run.genotype}
+    check_size(len(runs), len(blocks), ", ".join(map(str, listed[:2])) + (" and others" if len(listed) > 2 else ""))
     runs, repeated = _once_each(runs)
     runs, absurd = _screened(runs, options)
     named, left_out = cleaned(with_unique_names(runs))
@@ -107,7 +113,9 @@ def _once_each(runs: list[Run]) -> tuple[list[Run], list[Note]]:
 def _load(where: str, options: ReadOptions, nni_home: str | os.PathLike[str] | None) -> Runs:
     if where == "-":
         stdin = getattr(sys.stdin, "buffer", None)
-        data = sys.stdin.read().encode() if stdin is None else stdin.read()
+        data = sys.stdin.read(MAX_BYTES + 1).encode() if stdin is None else stdin.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise TooLarge(f"standard input: has more than {MAX_BYTES} bytes, which is as many as are read")
         return _from_document(Document("standard input", data), options)
     path = Path(where)
     if not path.exists():
@@ -149,6 +157,8 @@ def _from_folder(folder: Document, options: ReadOptions) -> Runs:
             continue
         try:
             runs, remarks = _load(str(entry), options, None)
+        except TooLarge:
+            raise
         except InputError as error:
             left_out.append(f"{entry.name} ({str(error).removeprefix(f'{entry}: ')})")
             continue

@@ -4,25 +4,38 @@ Table ``TrialJobEvent`` holds one row per change of a trial's state (WAITING, RU
 SYS_CANCELED, EARLY_STOPPED); table ``MetricData`` holds reported results, of which one row per trial has type FINAL.
 Its ``data`` is JSON in a JSON string; inside, ``default`` is the number NNI ranks by and ``genotype`` the choices. No
 NNI is needed to read it, and an experiment that still runs can be read.
+
+The file may be a stranger's. A view could compute for ever, so that both must be tables; time and the length of values
+are bounded, and what is not of NNI's form is no trial.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import sqlite3
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nas_ctx.analysis.io.formats.texts import SEEDS
 from nas_ctx.errors import InputError
-from nas_ctx.genotype import Genotype, parse_json, read_json
+from nas_ctx.files import parse_json, read_json
+from nas_ctx.genotype import Genotype
 
 _FAILED = {"FAILED", "USER_CANCELED", "SYS_CANCELED", "EARLY_STOPPED"}
 _STATES = {*_FAILED, "UNKNOWN", "WAITING", "RUNNING", "SUCCEEDED"}
+_TRIAL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # an id, which names a folder too
+
+MAX_SECONDS = 5.0
+"""How long a record may take to read."""
+MAX_ROWS = 200_000
+"""The most events and the most final results of a record."""
+MAX_LENGTH = 4_000_000
+"""The longest value of a record, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +79,9 @@ def experiment_folder(identifier: str, nni_home: str | os.PathLike[str] | None =
     if isinstance(entry, dict) and isinstance(entry.get("logDir"), str):
         candidates.insert(0, Path(entry["logDir"]) / identifier)
     for folder in candidates:
-        if is_experiment(folder):
-            return folder
+        with contextlib.suppress(OSError, ValueError):  # a registry can name what no file is called
+            if is_experiment(folder):
+                return folder
     if entry is not None:
         raise InputError(f"{registry}: experiment {identifier!r} has no db/nni.sqlite in {candidates[0]}")
     listed = ", ".join(sorted(map(str, known))) or "none"
@@ -79,17 +93,7 @@ def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
 
     Where none did, the choices of its trials are their parameters, all but the seed.
     """
-    database = folder / "db" / "nni.sqlite"
-    try:
-        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            events = connection.execute(
-                "select trialJobId, event, data, logPath from TrialJobEvent order by timestamp, rowid"
-            ).fetchall()
-            finals = connection.execute(
-                "select trialJobId, parameterId, data from MetricData where type = 'FINAL' order by timestamp, rowid"
-            ).fetchall()
-    except sqlite3.Error as error:
-        raise InputError(f"{database}: cannot be read as NNI's record: {error}") from None
+    events, finals = _rows(folder / "db" / "nni.sqlite")
     states: dict[str, str] = {}
     log_paths: dict[str, str] = {}
     parameters: dict[str, dict[str, Any]] = {}
@@ -97,12 +101,14 @@ def read_experiment(folder: Path) -> tuple[list[RecordedTrial], list[str]]:
         parameters.update(_parameters(data))
         if trial is not None and event in _STATES:
             states[trial] = event
-            log_paths[trial] = log_path or log_paths.get(trial, "")
+            log_paths[trial] = log_path if isinstance(log_path, str) and log_path else log_paths.get(trial, "")
     reported = {trial: (str(parameter), data) for trial, parameter, data in finals}
     trials, tuned, problems = [], [], []
     for trial, state in states.items():
         name = f"Trial {trial} of experiment {folder.name}"
-        if state in _FAILED:
+        if not isinstance(trial, str) or not _TRIAL.fullmatch(trial):
+            problems.append(f"Trial {str(trial)[:64]!r} of experiment {folder.name} has no id of NNI's form.")
+        elif state in _FAILED:
             problems.append(f"{name} ended as {state}.")
         elif trial not in reported:
             problems.append(f"{name} is {state} and has reported no final result.")
@@ -131,10 +137,10 @@ def read_search_space(folder: Path) -> dict[str, list[Any]]:
     """
     database = folder / "db" / "nni.sqlite"
     try:
-        with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with _opened(database, ["ExperimentProfile"]) as connection:
             rows = connection.execute("select params from ExperimentProfile order by revision desc limit 1").fetchall()
-        profile = json.loads(rows[0][0]) if rows else None
-    except (sqlite3.Error, TypeError, ValueError, RecursionError):
+        profile = parse_json(rows[0][0], "") if rows and isinstance(rows[0][0], str) else None
+    except (sqlite3.Error, InputError):
         return {}
     space = profile.get("searchSpace") if isinstance(profile, dict) else None
     return {
@@ -146,6 +152,43 @@ def read_search_space(folder: Path) -> dict[str, list[Any]]:
 
 def _words_or_numbers(values: object) -> bool:
     return isinstance(values, list) and bool(values) and all(isinstance(value, str | int | float) for value in values)
+
+
+@contextlib.contextmanager
+def _opened(database: Path, tables: Sequence[str]) -> Iterator[sqlite3.Connection]:
+    """The record, read-only, with bounds on time and on the length of values; ``tables`` must be tables."""
+    with contextlib.closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        until = time.monotonic() + MAX_SECONDS
+        connection.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+        if hasattr(connection, "setlimit"):  # since Python 3.11
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_LENGTH)
+        connection.execute("pragma trusted_schema = off")
+        for table in tables:
+            kind = connection.execute("select type from sqlite_master where name = ?", [table]).fetchone()
+            if kind is not None and kind != ("table",):
+                raise InputError(f"{database}: {table} is a {kind[0]}, expected NNI's table")
+        yield connection
+
+
+def _rows(database: Path) -> tuple[list[Any], list[Any]]:
+    """The events, and the final results, of a record."""
+    try:
+        with _opened(database, ["TrialJobEvent", "MetricData"]) as connection:
+            events = connection.execute(
+                "select trialJobId, event, data, logPath from TrialJobEvent order by timestamp, rowid limit ?",
+                [MAX_ROWS + 1],
+            ).fetchall()
+            finals = connection.execute(
+                "select trialJobId, parameterId, data from MetricData where type = 'FINAL' order by timestamp, rowid "
+                "limit ?",
+                [MAX_ROWS + 1],
+            ).fetchall()
+    except sqlite3.Error as error:
+        late = f"takes more than {MAX_SECONDS:g} seconds to read" if "interrupted" in str(error) else str(error)
+        raise InputError(f"{database}: cannot be read as NNI's record: {late}") from None
+    if max(len(events), len(finals)) > MAX_ROWS:
+        raise InputError(f"{database}: more than {MAX_ROWS} events or final results")
+    return events, finals
 
 
 def _with_genotype(
@@ -179,8 +222,10 @@ def _metrics(result: dict[str, Any]) -> dict[str, float]:
     }
 
 
-def _final_result(data: str) -> dict[str, Any]:
+def _final_result(data: object) -> dict[str, Any]:
     """The whole of a final result, which NNI stores as JSON within a JSON string; a number is the default metric."""
+    if not isinstance(data, str):
+        raise InputError(f"its final result is {'missing' if data is None else 'no text'}")
     result = parse_json(data, "its final result")
     if isinstance(result, str):
         result = parse_json(result, "its final result")
@@ -197,20 +242,27 @@ def _run_folder(reported: object, log_path: str, trial: str, experiment: Path) -
     own += [*experiment.glob(f"environments/*/trials/{trial}"), experiment / "trials" / trial]
     candidates = [Path(reported)] if isinstance(reported, str) else []
     candidates += [path for folder in own for path in (folder, folder / "run")]
-    return next((path for path in candidates if (path / "genotype.json").is_file()), None)
+    return next((path for path in candidates if _holds_genotype(path)), None)
 
 
-def _parameters(data: str | None) -> dict[str, dict[str, Any]]:
+def _holds_genotype(folder: Path) -> bool:
+    try:
+        return (folder / "genotype.json").is_file()
+    except (OSError, ValueError):  # a name that is too long for any file, or has a null byte
+        return False
+
+
+def _parameters(data: object) -> dict[str, dict[str, Any]]:
     """Parameter id -> flat parameters, from the ``data`` of an event; what is not of that form is no parameter.
 
     The id is what counts: a trial may fetch other parameters than those that its own event shows.
     """
     try:
-        content = json.loads(data) if data else {}
-    except json.JSONDecodeError:
+        content = parse_json(data, "") if isinstance(data, str) and data else {}
+    except InputError:
         return {}
     inner = content.get("parameters") if isinstance(content, dict) else None
-    if not isinstance(inner, dict):
+    if not isinstance(content, dict) or not isinstance(inner, dict):
         return {}
     return {str(content.get("parameter_id")): plain_values(inner)}
 

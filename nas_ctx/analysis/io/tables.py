@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nas_ctx.analysis.io.limits import MAX_CELLS, TooLarge
 from nas_ctx.analysis.io.runs import Note
 from nas_ctx.errors import InputError
 
@@ -55,18 +56,20 @@ def parse_table(text: str, name: str, suffix: str = "") -> Table:
     first, skipped = _SEPARATOR_LINE.match(text), 0
     if first is not None:
         text, skipped = text[first.end() :], 1
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise InputError(f"{name}: the table is empty")
-    separator = first[1] if first is not None else _separator(lines[0], suffix)
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    separator = first[1] if first is not None else _separator(header, suffix)
     rows: list[tuple[str, ...]] = []
     numbers: list[int] = []
+    count = 0
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
     try:
-        reader = csv.reader(io.StringIO(text), delimiter=separator, strict=True, skipinitialspace=True)
         for cells in reader:
             if any(cell.strip() for cell in cells):
                 rows.append(tuple(cell.strip() for cell in cells))
                 numbers.append(reader.line_num + skipped)
+                count += len(cells)
+                if count > MAX_CELLS:
+                    raise TooLarge(f"{name}: more than {MAX_CELLS} cells")
     except csv.Error as error:
         raise InputError(f"{name}: line {reader.line_num + skipped}: {error}") from None
     if not rows:
@@ -74,7 +77,7 @@ def parse_table(text: str, name: str, suffix: str = "") -> Table:
     head, *body = rows
     if len(head) < 2 or not body:
         raise InputError(
-            f"{name}: a table needs a header, a column of labels and a column per run; got {lines[0][:60]!r}"
+            f"{name}: a table needs a header, a column of labels and a column per run; got {header[:60]!r}"
         )
     for number, row in zip(numbers[1:], body, strict=True):
         if len(row) != len(head):

@@ -77,5 +77,12 @@ def csv_text(rows: Iterable[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for row in rows:
-        writer.writerow(["" if value is None or value != value else escape_csv_formula(value) for value in row])
+        writer.writerow(
+            [
+                ("" if value != value else value) if isinstance(value, float)
+                else "" if value is None
+                else escape_csv_formula(value)
+                for value in row
+            ]
+        )  # fmt: skip
     return text.getvalue()

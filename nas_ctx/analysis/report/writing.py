@@ -102,4 +102,18 @@ def _folder(folder: str | os.PathLike[str]) -> Path:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write an object, each entry of its lists and objects on a line: the whole on many lines would take minutes."""
+    parts = (f" {_json(key)}: {_entries(value)}" for key, value in content.items())
+    write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def _entries(value: Any) -> str:
+    if isinstance(value, dict) and value:
+        return "{\n  " + ",\n  ".join(f"{_json(key)}: {_json(item)}" for key, item in value.items()) + "\n }"
+    if isinstance(value, list) and value:
+        return "[\n  " + ",\n  ".join(map(_json, value)) + "\n ]"
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

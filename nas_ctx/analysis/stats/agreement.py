@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.weights import Weights, once
 from nas_ctx.errors import InputError
 
 _PAIRS_AT_ONCE = 1 << 22  # numbers per chunk of (draws x pairs): 32 MiB of float64
@@ -41,23 +42,18 @@ def corrected(observed: Floats, chance: Floats, scale: Floats | float) -> Parts:
         return Parts(value, observed / scale, chance / scale)
 
 
-def once(blocks: RatingMatrix) -> Floats:
-    """The weighting where each block counts once: shape (1, n_blocks)."""
-    return np.ones((1, blocks.n_blocks))
-
-
 def agreeing_pairs(blocks: RatingMatrix) -> Floats:
     """(n_blocks,): how many ordered pairs of runs agree on each block."""
     return (blocks.votes * (blocks.votes - 1)).sum(axis=1)
 
 
-def _observed(blocks: RatingMatrix, weights: Floats) -> tuple[Floats, Floats]:
+def _observed(blocks: RatingMatrix, weights: Weights) -> tuple[Floats, Floats]:
     """Agreeing ordered pairs per draw, and the number of all ordered pairs per draw."""
     total = weights.sum(axis=1)
     return weights @ agreeing_pairs(blocks), total * blocks.n_runs * (blocks.n_runs - 1)
 
 
-def weighted_usage(blocks: RatingMatrix, weights: Floats) -> Floats:
+def weighted_usage(blocks: RatingMatrix, weights: Weights) -> Floats:
     """(n_draws, n_runs, n_labels): how often each run used each label, blocks counted by ``weights``."""
     usage = np.empty((len(weights), blocks.n_runs, blocks.n_labels))
     for code in range(blocks.n_labels):
@@ -65,7 +61,7 @@ def weighted_usage(blocks: RatingMatrix, weights: Floats) -> Floats:
     return usage
 
 
-def conger_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
+def conger_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     observed, pairs = _observed(blocks, weights)
     usage = weighted_usage(blocks, weights)
     chance = (usage.sum(axis=1) ** 2).sum(axis=1) - (usage**2).sum(axis=(1, 2))
@@ -73,12 +69,12 @@ def conger_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     return corrected(observed * total, chance, pairs * total)
 
 
-def percentage_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
+def percentage_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     parts = conger_parts(blocks, weights)
     return Parts(parts.observed, parts.observed, parts.chance)
 
 
-def fleiss_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
+def fleiss_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     observed, _ = _observed(blocks, weights)
     n = blocks.n_runs
     total = weights.sum(axis=1)
@@ -87,7 +83,7 @@ def fleiss_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
     return corrected(observed * total * n, (pooled**2).sum(axis=1) * (n - 1), (total * n) ** 2 * (n - 1))
 
 
-def gwet_parts(blocks: RatingMatrix, weights: Floats, n_labels: int | None = None) -> Parts:
+def gwet_parts(blocks: RatingMatrix, weights: Weights, n_labels: int | None = None) -> Parts:
     observed, pairs = _observed(blocks, weights)
     categories = blocks.n_categories if n_labels is None else n_labels
     ratings = weights.sum(axis=1) * blocks.n_runs
@@ -99,7 +95,7 @@ def gwet_parts(blocks: RatingMatrix, weights: Floats, n_labels: int | None = Non
     return corrected(observed / pairs, chance, 1.0)
 
 
-def krippendorff_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
+def krippendorff_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     per_block = blocks.votes.sum(axis=1)
     pairable = per_block >= 2
     votes = np.where(pairable[:, None], blocks.votes, 0.0)
@@ -118,19 +114,19 @@ UsageOfSet = tuple[Floats, Floats]
 """Of some of the blocks: how often each run used each label (n_draws, n_runs, n_labels), and the weight (n_draws,)."""
 
 
-def _cohen_by_run(blocks: RatingMatrix, weights: Floats, sets: Sequence[UsageOfSet]) -> Iterator[Parts]:
+def _cohen_by_run(blocks: RatingMatrix, weights: Weights, sets: Sequence[UsageOfSet]) -> Iterator[Parts]:
     """Cohen's kappa of each run with all later ones, run by run: parts of shape (n_later_runs, n_draws).
 
     Its chance level is taken within each of the ``sets`` of blocks and added up; one set is all blocks pooled.
     """
     usages = [(np.ascontiguousarray(usage.transpose(2, 1, 0)), size) for usage, size in sets]  # labels, runs, draws
     total = weights.sum(axis=1)
-    by_block = np.ascontiguousarray(weights.T)
     step = max(1, _PAIRS_AT_ONCE // max(len(weights), blocks.n_blocks))
     for run in range(blocks.n_runs - 1):
         for start in range(run + 1, blocks.n_runs, step):
             later = slice(start, start + step)
-            agree = (blocks.codes[run] == blocks.codes[later]).astype(np.float64) @ by_block
+            same = (blocks.codes[run] == blocks.codes[later]).T.astype(np.float64)
+            agree = (weights @ same).T
             of_sets = []
             for usage, size in usages:
                 chance = np.zeros_like(agree)
@@ -145,13 +141,13 @@ def _cohen_by_run(blocks: RatingMatrix, weights: Floats, sets: Sequence[UsageOfS
                 yield corrected(agree, np.asarray(shared), total)
 
 
-def light_parts(blocks: RatingMatrix, weights: Floats, *, defined_only: bool = False) -> Parts:
+def light_parts(blocks: RatingMatrix, weights: Weights, *, defined_only: bool = False) -> Parts:
     """Light's kappa; with ``defined_only`` the mean leaves pairs without a kappa out instead of being nan."""
     everything = (weighted_usage(blocks, weights), weights.sum(axis=1))
     return mean_over_pairs(blocks, weights, [everything], defined_only)
 
 
-def mean_over_pairs(blocks: RatingMatrix, weights: Floats, sets: Sequence[UsageOfSet], defined_only: bool) -> Parts:
+def mean_over_pairs(blocks: RatingMatrix, weights: Weights, sets: Sequence[UsageOfSet], defined_only: bool) -> Parts:
     """The mean over all pairs of runs of Cohen's kappa, its chance level taken within each of the ``sets``."""
     value, observed, chance, undefined = (np.zeros(len(weights)) for _ in range(4))
     for parts in _cohen_by_run(blocks, weights, sets):
@@ -272,7 +268,7 @@ def krippendorff_alpha(ratings: Ratings | RatingMatrix) -> float:
 
 
 def _value(
-    ratings: Ratings | RatingMatrix, parts: Callable[[RatingMatrix, Floats], Parts], *, missing: bool = False
+    ratings: Ratings | RatingMatrix, parts: Callable[[RatingMatrix, Weights], Parts], *, missing: bool = False
 ) -> float:
     blocks = rating_matrix(ratings, missing=missing)
     return float(parts(blocks, once(blocks)).value[0])

@@ -23,13 +23,13 @@ from nas_ctx.analysis.stats.agreement import (
     fleiss_parts,
     gwet_parts,
     mean_over_pairs,
-    once,
     weighted_usage,
 )
-from nas_ctx.analysis.stats.ratings import Floats, Label, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.ratings import Label, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.weights import Weights, once, weights_of_blocks
 from nas_ctx.errors import InputError
 
-PartsFunction = Callable[[RatingMatrix, Floats], Parts]
+PartsFunction = Callable[[RatingMatrix, Weights], Parts]
 
 
 def members_of_sets(blocks: RatingMatrix) -> list[npt.NDArray[np.int64]]:
@@ -47,11 +47,11 @@ def by_set(blocks: RatingMatrix) -> Iterator[tuple[npt.NDArray[np.int64], Rating
         yield members, part if known is None else replace(part, possible=int(known.counts[0]))
 
 
-def _within(parts: PartsFunction, blocks: RatingMatrix, weights: Floats) -> Parts:
+def _within(parts: PartsFunction, blocks: RatingMatrix, weights: Weights) -> Parts:
     """Observed minus chance agreement, and what chance leaves, summed over the candidate sets before the division."""
     total, gained, room = weights.sum(axis=1), np.zeros(len(weights)), np.zeros(len(weights))
     for members, part in by_set(blocks):
-        here = weights[:, members]
+        here = weights_of_blocks(weights, members)
         size = here.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             agreement = parts(part, here)
@@ -65,24 +65,24 @@ def _within(parts: PartsFunction, blocks: RatingMatrix, weights: Floats) -> Part
         return Parts(np.where(room > 1e-12 * total, gained / room, np.nan), observed, 1 - room / total)
 
 
-def fleiss_within_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
+def fleiss_within_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     """Fleiss' kappa with its chance level within candidate sets."""
     return _within(fleiss_parts, blocks, weights)
 
 
-def gwet_within_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
+def gwet_within_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     """Gwet's AC1 with its chance level within candidate sets, each with its own number of candidates."""
     return _within(gwet_parts, blocks, weights)
 
 
-def light_within_parts(blocks: RatingMatrix, weights: Floats, *, defined_only: bool = False) -> Parts:
+def light_within_parts(blocks: RatingMatrix, weights: Weights, *, defined_only: bool = False) -> Parts:
     """Light's kappa with the chance level of each pair of runs within candidate sets."""
-    sets = [(usage, weights[:, m].sum(axis=1)) for m in members_of_sets(blocks)
-            for usage in [weighted_usage(blocks.of_blocks(m), weights[:, m])]]  # fmt: skip
+    parts = [(blocks.of_blocks(m), weights_of_blocks(weights, m)) for m in members_of_sets(blocks)]
+    sets = [(weighted_usage(part, here), here.sum(axis=1)) for part, here in parts]
     return mean_over_pairs(blocks, weights, sets, defined_only)
 
 
-def brennan_prediger_parts(blocks: RatingMatrix, weights: Floats) -> Parts:
+def brennan_prediger_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     """The free-marginal kappa; undefined (nan) where the candidates are not known."""
     if blocks.candidates is None:
         nothing = np.full(len(weights), np.nan)

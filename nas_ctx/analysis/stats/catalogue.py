@@ -15,7 +15,6 @@ from nas_ctx.analysis.stats.agreement import (
     gwet_parts,
     krippendorff_parts,
     light_parts,
-    once,
     percentage_parts,
 )
 from nas_ctx.analysis.stats.candidate_sets import (
@@ -25,6 +24,7 @@ from nas_ctx.analysis.stats.candidate_sets import (
     light_within_parts,
 )
 from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.weights import Weights, once
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Statistic:
 
     key: str
     name: str
-    parts: Callable[[RatingMatrix, Floats], Parts]
+    parts: Callable[[RatingMatrix, Weights], Parts]
     definition: str
     source: str
     bounds: tuple[float, float] = (-1.0, 1.0)
@@ -43,12 +43,12 @@ class Statistic:
     chance: str = "pooled"
     over_pairs: bool = False
 
-    def values(self, ratings: Ratings | RatingMatrix, weights: Floats | None = None) -> Floats:
+    def values(self, ratings: Ratings | RatingMatrix, weights: Weights | None = None) -> Floats:
         """Its value for each row of ``weights`` (n_draws, n_blocks), by default once with every block counting once."""
         blocks = rating_matrix(ratings, missing=self.missing, least_blocks=1)
         return self.parts(blocks, once(blocks) if weights is None else weights).value
 
-    def of(self, blocks: RatingMatrix, weights: Floats | None = None) -> Floats:
+    def of(self, blocks: RatingMatrix, weights: Weights | None = None) -> Floats:
         """The former name of :meth:`values`."""
         warn_renamed("Statistic.of", "Statistic.values")
         return self.values(blocks, weights)

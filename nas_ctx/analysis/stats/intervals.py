@@ -1,7 +1,7 @@
 """How sure a statistic is: the jackknife over blocks, with Student's t, corrected for skewness.
 
-Leaving out each block in turn is one matrix of whole-number weights, so one matrix product serves all of them. Blocks
-vary, not runs: an interval says how the statistic would vary over blocks like these, with these runs. Blocks of other
+Leaving out each block in turn takes that block's share from each sum, so all of them cost as much as one. Blocks vary,
+not runs: an interval says how the statistic would vary over blocks like these, with these runs. Blocks of other
 candidates agree by other amounts, and there are as many of them as the space has: blocks vary within candidate sets.
 
 A grid has few blocks, and bootstrap intervals over few blocks are too narrow: of runs that ignore the blocks, the BCa
@@ -20,10 +20,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas_ctx.analysis.deprecated import warn_renamed
-from nas_ctx.analysis.stats.agreement import once
 from nas_ctx.analysis.stats.candidate_sets import members_of_sets
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE, Statistic
 from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.weights import LeaveOneOut, once
 from nas_ctx.errors import InputError
 
 LEAST_IN_SET = 4
@@ -61,11 +61,6 @@ class Interval:
         """The former name of :attr:`ends`."""
         warn_renamed("Interval.jackknife", "Interval.ends")
         return self.ends
-
-
-def leave_one_out_weights(n_blocks: int) -> Floats:
-    """(n_blocks, n_blocks): each row leaves one block out."""
-    return np.ones((n_blocks, n_blocks)) - np.eye(n_blocks)
 
 
 def jackknife_interval(
@@ -148,7 +143,8 @@ def block_interval(
     estimate = float(values(blocks, once(blocks))[0])
     if statistic is PERCENTAGE and estimate == 1 and 0 < level < 1:
         return Interval(level, float((1 - level) ** (1 / blocks.n_blocks)), 1.0, one_sided=True)
-    left_out = values(blocks, leave_one_out_weights(blocks.n_blocks))
+    each = LeaveOneOut.of(blocks.n_blocks)
+    left_out = statistic.values(blocks, each) if isinstance(statistic, Statistic) else statistic(blocks, each.matrix())
     sets = members_of_sets(blocks)
     strata = sets if min(map(len, sets)) >= LEAST_IN_SET else None
     inflation = _inflation(statistic, blocks.n_blocks, sets)

@@ -15,15 +15,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.agreement import once, percentage_parts
+from nas_ctx.analysis.stats.agreement import percentage_parts
 from nas_ctx.analysis.stats.candidate_sets import members_of_sets
 from nas_ctx.analysis.stats.ratings import Floats, Integers, Label, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.weights import once
 from nas_ctx.errors import InputError
 
 SIGNIFICANCE = 0.05
 LEAST_DRAWS = round(1 / SIGNIFICANCE)
 """Fewer draws cannot give a p value below :data:`SIGNIFICANCE`, since the observed arrangement counts as one more."""
 _LABELS_AT_ONCE = 1 << 21
+_MOST_WORK = 10**8  # choices that are moved; fewer arrangements of larger tables are drawn
+_LEAST_ARRANGEMENTS = 200
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ def chance_test(
     the ``candidates`` of each block are given, labels move among blocks of equal candidates only. All chance-corrected
     statistics whose chance level depends on those frequencies only (Fleiss, Conger, Gwet, Krippendorff) rank
     arrangements as percentage agreement does and have this same p value. Exact when there are at most ``exact_up_to``
-    arrangements (run 0 can stay put); else Monte Carlo with p = (1 + hits) / (1 + draws).
+    arrangements (run 0 can stay put); else Monte Carlo with p = (1 + hits) / (1 + draws). Tables of more than 50 000
+    choices get fewer ``draws``, down to 200; ``arrangements`` tells how many.
 
     >>> chance_test([["a", "b", "c"], ["a", "b", "c"]]).p == 1 / 6
     True
@@ -75,7 +79,10 @@ def chance_test(
     sets = members_of_sets(blocks)
     log_count = (blocks.n_runs - 1) * sum(math.lgamma(len(members) + 1) for members in sets)
     exact = log_count <= math.log(exact_up_to) + 1e-9 if exact_up_to else False
-    agreements = _all_arrangements(blocks, sets) if exact else _random_arrangements(blocks, sets, draws, seed)
+    most = max(_LEAST_ARRANGEMENTS, _MOST_WORK // blocks.codes.size)
+    agreements = (
+        _all_arrangements(blocks, sets) if exact else _random_arrangements(blocks, sets, min(draws, most), seed)
+    )
     one_more = 0 if exact else 1  # the observed one is among all, but not among the drawn
 
     def p_of(agreement: float) -> float:
@@ -103,9 +110,10 @@ def _all_arrangements(blocks: RatingMatrix, sets: Sequence[Integers]) -> Floats:
 def _random_arrangements(blocks: RatingMatrix, sets: Sequence[Integers], draws: int, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     step = max(1, _LABELS_AT_ONCE // blocks.codes.size)
+    codes = blocks.codes.astype(np.min_scalar_type(blocks.n_labels))  # small numbers are moved faster
     parts = []
     for start in range(0, draws, step):
-        moved = np.repeat(blocks.codes[None], min(step, draws - start), axis=0)
+        moved = np.repeat(codes[None], min(step, draws - start), axis=0)
         for members in sets:
             if len(members) > 1:
                 moved[:, :, members] = rng.permuted(moved[:, :, members], axis=2)
@@ -117,9 +125,12 @@ def _agreements(codes: Integers, n_labels: int) -> Floats:
     """Percentage agreement of each of (n_draws, n_runs, n_blocks)."""
     n_draws, n_runs, n_blocks = codes.shape
     pairs = np.zeros(n_draws)
-    for code in range(n_labels):
-        votes = (codes == code).sum(axis=1)
-        pairs += (votes * (votes - 1)).sum(axis=1)
+    for code in range(n_labels) if n_labels <= n_runs else ():
+        votes = (codes == code).sum(axis=1, dtype=np.int32)
+        pairs += (votes.astype(np.float64) * (votes - 1)).sum(axis=1)
+    if n_labels > n_runs:  # each run with those before it
+        for run in range(n_runs):
+            pairs += 2 * (codes[:, :run] == codes[:, run : run + 1]).sum(axis=(1, 2))
     return pairs / (n_blocks * n_runs * (n_runs - 1))
 
 

@@ -51,13 +51,14 @@ def random_policy(
         raise InputError(f"a random policy needs two runs and at least one choice per block, got {n_runs}, {n_choices}")
     rng = np.random.default_rng(seed)
     most, pairs = int(choices.max()), n_runs * (n_runs - 1)
-    step = max(1, _LABELS_AT_ONCE // (len(choices) * most * n_runs))
+    step = max(1, _LABELS_AT_ONCE // (len(choices) * most))
+    kinds = [(c, np.flatnonzero(choices == c)) for c in np.unique(choices).tolist()]
     agreements, kappas = [], []
     for start in range(0, draws, step):
         size = min(step, draws - start)
-        votes = np.stack(
-            [rng.multinomial(n_runs, [1 / c] * c + [0.0] * (most - c), size=size) for c in choices.tolist()], axis=1
-        )
+        votes = np.zeros((size, len(choices), most))
+        for c, members in kinds:
+            votes[:, members, :c] = rng.multinomial(n_runs, [1 / c] * c, size=(size, len(members)))
         agree = (votes * (votes - 1)).sum(axis=(1, 2)) / (len(choices) * pairs)
         chance = ((votes.sum(axis=1) / (n_runs * len(choices))) ** 2).sum(axis=1)
         agreements.append(agree)

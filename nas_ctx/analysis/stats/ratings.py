@@ -96,23 +96,17 @@ class RatingMatrix:
     @cached_property
     def votes(self) -> Floats:
         """(n_blocks, n_labels): how many runs gave a block each label."""
-        votes = np.empty((self.n_blocks, self.n_labels))
-        for code in range(self.n_labels):
-            votes[:, code] = (self.codes == code).sum(axis=0)
-        return votes
+        return self._counts(np.arange(self.n_blocks)[None, :], self.n_blocks)
 
     @cached_property
     def usage(self) -> Floats:
         """(n_runs, n_labels): in how many blocks a run used each label."""
-        usage = np.empty((self.n_runs, self.n_labels))
-        for code in range(self.n_labels):
-            usage[:, code] = (self.codes == code).sum(axis=1)
-        return usage
+        return self._counts(np.arange(self.n_runs)[:, None], self.n_runs)
 
-    @cached_property
-    def one_hot(self) -> Floats:
-        """(n_runs, n_blocks, n_labels): 1 where a run gave a block that label."""
-        return (self.codes[:, :, None] == np.arange(self.n_labels)).astype(np.float64)
+    def _counts(self, rows: Integers, n_rows: int) -> Floats:
+        """(n_rows, n_labels): how often each label occurs among the ratings of a row, ``rows`` telling which it is."""
+        places = (rows * self.n_labels + self.codes)[self.codes >= 0]
+        return np.bincount(places, minlength=n_rows * self.n_labels).reshape(n_rows, self.n_labels).astype(np.float64)
 
     def of_blocks(self, chosen: Sequence[int] | Integers) -> RatingMatrix:
         """The same labels on some of the blocks."""
@@ -224,9 +218,13 @@ def _of_rows(ratings: Any) -> RatingMatrix:
             )
     code_of: dict[Label, int] = {}
     labels: list[Label] = []
+    of_text: dict[str, int] = {}  # texts repeat, and cleaning one takes longer than finding it
     codes = np.empty((len(rows), len(rows[0]) if rows else 0), dtype=np.int64)
     for r, row in enumerate(rows):
         for b, given in enumerate(row):
+            if isinstance(given, str) and given in of_text:
+                codes[r, b] = of_text[given]
+                continue
             label = plain(given, f"the label of run {r} for block {b}")
             if label is None:
                 codes[r, b] = -1
@@ -234,6 +232,8 @@ def _of_rows(ratings: Any) -> RatingMatrix:
             codes[r, b] = code_of.setdefault(key_of(label), len(code_of))
             if len(labels) < len(code_of):
                 labels.append(label)
+            if isinstance(given, str):
+                of_text[given] = codes[r, b]
     return RatingMatrix(codes, tuple(labels))
 
 

@@ -15,6 +15,9 @@ from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix, Ratin
 from nas_ctx.errors import InputError
 
 _VOTES_AT_ONCE = 1 << 22
+_MOST_SIZES = 60  # numbers of runs that are looked at, spread evenly over all
+_MOST_WORK = 10**8  # votes that are counted for sampled subsets; fewer subsets of larger tables
+_LEAST_SUBSETS = 100
 Truths = npt.NDArray[np.bool_]
 
 
@@ -35,16 +38,19 @@ class VoteStability:
 
 
 def vote_stability(ratings: Ratings | RatingMatrix, *, most_subsets: int = 2000, seed: int = 0) -> list[VoteStability]:
-    """For k = 2..n the probability that a vote of k of the runs gives the full vote.
+    """For k = 2..n the probability that a vote of k of the runs gives the full vote; of many runs for 60 of these k.
 
-    All subsets are looked at when there are at most ``most_subsets``, else that many are drawn. No tie is broken here.
+    All subsets are looked at when there are at most ``most_subsets``, else that many are drawn, of large tables fewer
+    down to 100. No tie is broken here.
 
     >>> [(e.k, round(e.blocks, 3), round(e.whole, 3)) for e in vote_stability([["a", "b"], ["a", "b"], ["b", "b"]])]
     [(2, 0.667, 0.333), (3, 1.0, 1.0)]
     """
     blocks = rating_matrix(ratings, least_blocks=1)
     full = winners_of(blocks.votes.T)
-    counts = {k: math.comb(blocks.n_runs, k) for k in range(2, blocks.n_runs + 1)}
+    n = blocks.n_runs
+    sizes = np.unique(np.linspace(2, n, min(n - 1, _MOST_SIZES)).round().astype(int)).tolist() if n > 1 else []
+    counts = {k: math.comb(n, k) for k in sizes}
     measured = []
     for k, count in counts.items():
         if count <= most_subsets:
@@ -52,7 +58,9 @@ def vote_stability(ratings: Ratings | RatingMatrix, *, most_subsets: int = 2000,
             measured.append(_entry(k, _same_as_full(blocks, subsets, full), "all subsets"))
     sampled = {k for k, count in counts.items() if count > most_subsets}
     if sampled:
-        measured += _of_growing_samples(blocks, sampled, full, most_subsets, seed)
+        work = blocks.codes.size + len(sampled) * blocks.n_blocks * blocks.n_labels  # of one subset
+        draws = min(most_subsets, max(_LEAST_SUBSETS, _MOST_WORK // work))
+        measured += _of_growing_samples(blocks, sampled, full, draws, seed)
     return sorted(measured, key=lambda entry: entry.k)
 
 
@@ -107,12 +115,12 @@ def extrapolate_stability(ratings: Ratings | RatingMatrix, runs: Sequence[int]) 
     blocks = rating_matrix(ratings, least_blocks=1)
     shares = np.sort(blocks.votes, axis=1)[:, ::-1] / blocks.n_runs
     untied = shares[(shares[:, 0] > shares[:, 1])] if shares.shape[1] > 1 else shares
-    kinds, counts = np.unique(untied.round(12), axis=0, return_counts=True)
     if not len(untied):
         return [VoteStability(k, math.nan, math.nan, "extrapolated", 0) for k in runs]
+    kinds, counts = np.unique(untied.round(12), axis=0, return_counts=True)
     extrapolated = []
     for k in runs:
-        each = np.array([plurality_probability(kind, k) for kind in kinds])
+        each = _plurality_probabilities(kinds, k)
         share, whole = float(each @ counts / counts.sum()), float(np.prod(each**counts))
         extrapolated.append(VoteStability(k, share, whole, "extrapolated", 0))
     return extrapolated
@@ -129,21 +137,26 @@ def plurality_probability(shares: Sequence[float] | Floats, k: int) -> float:
     """
     if k < 1:
         raise InputError(f"a vote needs at least one run, got {k}")
-    first, others = float(shares[0]), [float(share) for share in shares[1:] if share > 0]
-    if not others:
-        return 1.0
-    j = np.arange(k + 1)
-    log_factorial = np.array([math.lgamma(i + 1) for i in j])
-    total = 0.0
+    return float(_plurality_probabilities(np.asarray(shares, dtype=np.float64)[None], k)[0])
+
+
+def _plurality_probabilities(kinds: Floats, k: int) -> Floats:
+    """(n_kinds,): :func:`plurality_probability` of each row of shares (n_kinds, n_choices)."""
+    with np.errstate(divide="ignore"):
+        logs = np.log(kinds)
+    log_factorial = np.array([math.lgamma(i + 1) for i in range(k + 1)])
+    total = np.zeros(len(kinds))
     for a in range(1, k + 1):
-        product = np.zeros(k - a + 1)
-        product[0] = 1.0
-        for share in others:
-            terms = np.exp(j * math.log(share) - log_factorial)[: min(a, k - a + 1)]
-            product = np.convolve(product, terms)[: k - a + 1]
-        if first > 0 and product[k - a] > 0:
-            total += math.exp(log_factorial[k] + a * math.log(first) - log_factorial[a]) * product[k - a]
-    return round(float(min(total, 1.0)), 15)
+        left = k - a  # votes for the others, none of which gets a of them
+        product = np.zeros((len(kinds), left + 1))
+        product[:, 0] = 1.0
+        for share in logs[:, 1:].T:
+            grown = product.copy()  # the term of no vote
+            for j in range(1, min(a, left + 1)):
+                grown[:, j:] += np.exp(j * share - log_factorial[j])[:, None] * product[:, : left + 1 - j]
+            product = grown
+        total += np.exp(log_factorial[k] + a * logs[:, 0] - log_factorial[a]) * product[:, left]
+    return np.minimum(total, 1.0).round(15)
 
 
 def runs_needed(stability: Sequence[VoteStability], n_runs: int, share: float = 0.95) -> int | None:

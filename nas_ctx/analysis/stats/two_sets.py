@@ -17,11 +17,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from nas_ctx.analysis.stats.agreement import once, pair_indices
+from nas_ctx.analysis.stats.agreement import pair_indices
 from nas_ctx.analysis.stats.catalogue import Statistic
-from nas_ctx.analysis.stats.intervals import Interval, leave_one_out_weights
+from nas_ctx.analysis.stats.intervals import Interval
 from nas_ctx.analysis.stats.permutation import SIGNIFICANCE
 from nas_ctx.analysis.stats.ratings import Floats, RatingMatrix
+from nas_ctx.analysis.stats.weights import LeaveOneOut
 
 LEAST_RUNS = 3
 """Fewer runs in a set say too little about how runs vary for an interval."""
@@ -101,7 +102,7 @@ class _Subsets:
 
     def __init__(self, ratings: RatingMatrix, statistic: Statistic) -> None:
         self.ratings, self.statistic = ratings, statistic
-        self.weights = np.concatenate([once(ratings), leave_one_out_weights(ratings.n_blocks)])
+        self.weights = LeaveOneOut.of(ratings.n_blocks, first_whole=True)
         self.first, self.second = pair_indices(ratings.n_runs)
         self.pairs = None
         if statistic.over_pairs:

@@ -17,6 +17,7 @@ from nas_ctx.data.rooms.furnish import compose
 from nas_ctx.data.rooms.layouts import LAYOUTS
 from nas_ctx.data.rooms.scene import Scene
 from nas_ctx.errors import InputError, unknown_name
+from nas_ctx.files import read_json
 
 # Raised whenever the same parameters would give different files.
 VERSION = 1
@@ -125,10 +126,7 @@ def _already_there(root: Path, wanted: dict[str, Any]) -> bool:
         return False
     if not (root / MANIFEST).is_file():
         raise InputError(f"{root}: is not empty and holds no {MANIFEST}; choose another folder for the rooms")
-    try:
-        present = json.loads((root / MANIFEST).read_text())
-    except ValueError as error:
-        raise InputError(f"{root / MANIFEST}: cannot be read ({error}); choose another folder for the rooms") from None
+    present = read_json(root / MANIFEST)
     for key, value in wanted.items():
         other = present.get(key) if isinstance(present, dict) else None
         if other != value:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nas_ctx.errors import InputError
-from nas_ctx.files import atomic_write
+from nas_ctx.files import atomic_write, read_npy
 from nas_ctx.tasks.coding.sphere import nearest_codeword
 
 
@@ -75,11 +74,11 @@ def load_codebook(path: str | os.PathLike[str], count: int) -> Tensor:
         InputError: a missing or unreadable file, another shape, or vectors that are not of unit length.
     """
     try:
-        codewords = np.load(Path(path), allow_pickle=False)
+        codewords = read_npy(path, 3 * count)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"codebook {path}: not a readable .npy file ({error})") from None
-    if not isinstance(codewords, np.ndarray) or codewords.shape != (count, 3):
-        raise InputError(f"codebook {path}: shape {getattr(codewords, 'shape', None)}, expected ({count}, 3)")
+    if codewords.shape != (count, 3):
+        raise InputError(f"codebook {path}: shape {codewords.shape}, expected ({count}, 3)")
     if codewords.dtype.kind != "f" or not (np.abs(np.linalg.norm(codewords, axis=1) - 1) < 1e-3).all():
         raise InputError(f"codebook {path}: expected vectors of unit length")
     return F.normalize(torch.from_numpy(codewords.astype(np.float32)), dim=1)

@@ -23,7 +23,8 @@ from nas_ctx.analysis.io.plausible import plausible
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.analysis.io.tables import parse_table
 from nas_ctx.errors import InputError
-from nas_ctx.genotype import Choice, Genotype, parse_json
+from nas_ctx.files import parse_json
+from nas_ctx.genotype import Choice, Genotype
 
 _SLOT = re.compile(r"(?:(?P<cell>.+)/)?(?P<kind>op|input)_(?P<node>\d{1,4})_(?P<slot>\d{1,4})")
 _RESULTS = ("reward", "default", "intermediate")

@@ -88,6 +88,8 @@ def _stability(record: Reliability) -> Canvas:
             entries = [entry for entry in record.stability if (entry.kind == "extrapolated") == dashed]
             numbers, shares = [entry.k for entry in entries], [getattr(entry, value) for entry in entries]
             marked = not dashed and len(numbers) <= 40
-            drawn.append(Curve(name if dashed else "", numbers, shares, colour, marked, dashed))
+            if entries:
+                named = dashed or len(record.runs) >= numbers[-1] == record.stability[-1].k
+                drawn.append(Curve(name if named else "", numbers, shares, colour, marked, dashed))
     names = ("number of runs that vote", "same as the vote of all runs")
     return curves("How often a vote of k runs gives the full vote", drawn, names, width=700, percent=True)

@@ -143,9 +143,10 @@ class Canvas:
         wide, high = size
         rows, columns = len(fills), len(fills[0])
         if rows * columns > MOST_CELLS or min(size) < 7:
-            colours = to_rgba_array([fill or "#ffffff" for row in fills for fill in row])[:, :3]
-            pixels = (255 * colours).round().astype(np.uint8).reshape(rows, columns, 3)
-            self.picture(left, top, wide * columns, high * rows, pixels)
+            numbers: dict[str, int] = {}  # there are few colours, and a name takes long to look up
+            codes = [numbers.setdefault(fill or "#ffffff", len(numbers)) for row in fills for fill in row]
+            colours = (255 * to_rgba_array(list(numbers))[:, :3]).round().astype(np.uint8)
+            self.picture(left, top, wide * columns, high * rows, colours[codes].reshape(rows, columns, 3))
             return
         for r, row in enumerate(fills):
             for c, fill in enumerate(row):

@@ -11,6 +11,7 @@ from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import MOST_CELLS, Canvas, distinct, fitted, widest, width_of
 from nas_ctx.analysis.report.figures.legend import Legend, palette_of
 from nas_ctx.analysis.report.palette import MUTED, abbreviations, ink_on
+from nas_ctx.analysis.stats.ratings import Floats
 from nas_ctx.analysis.wording import number
 
 _BLUES = LinearSegmentedColormap.from_list(
@@ -105,13 +106,11 @@ def _pairs(canvas: Canvas, record: Reliability, corner: tuple[float, float], cel
     """The cells of each two runs, with their numbers where there is room."""
     shares, kappas = record.pair_agreement, record.pair_kappa
     both = len(record.blocks) > 1  # a single block has no kappa
-    fills = [
-        [
-            "" if r == c or (r < c and not both) else _blue(shares[r, c] if r > c else kappas[r, c])
-            for c in range(len(shares))
-        ]
-        for r in range(len(shares))
-    ]
+    lower = np.tri(len(shares), k=-1, dtype=bool)
+    fills = _blues(np.where(lower, shares, kappas))
+    for r, row in enumerate(fills):
+        end = r + 1 if both else len(row)
+        row[r:end] = [""] * (end - r)
 
     def kappa(r: int, c: int) -> str:
         return "0/0" if math.isnan(kappas[r, c]) else number(kappas[r, c])
@@ -128,5 +127,8 @@ def _pairs(canvas: Canvas, record: Reliability, corner: tuple[float, float], cel
         canvas.text(x, y, words, size=size, anchor="center", colour=ink_on(fills[r][c]))
 
 
-def _blue(share: float) -> str:
-    return _UNDEFINED if math.isnan(share) else to_hex(_BLUES(min(max(share, 0.0), 1.0)))
+def _blues(shares: Floats) -> list[list[str]]:
+    """A colour for each of a matrix of shares: of 0, 0.1, ... 100 %, and one for what is undefined (nan)."""
+    colours = [*(to_hex(colour) for colour in _BLUES(np.linspace(0, 1, 1001))), _UNDEFINED]
+    codes = np.where(np.isnan(shares), 1001, (1000 * np.clip(shares, 0, 1)).round()).astype(int)
+    return [[colours[code] for code in row] for row in codes.tolist()]

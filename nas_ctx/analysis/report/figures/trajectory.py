@@ -11,6 +11,7 @@ from nas_ctx.analysis.report.figures.legend import Legend, palette_of
 from nas_ctx.analysis.report.palette import INK, line_colour
 from nas_ctx.analysis.trajectory import Trajectory
 
+_MOST_DRAWN = 400  # blocks
 _UNVOTED = "#8a939d"  # a choice that no run ended with
 
 
@@ -60,11 +61,12 @@ def _probabilities(record: Reliability, trajectory: Trajectory) -> Canvas:
 
 
 def _places(record: Reliability, trajectory: Trajectory) -> tuple[dict[str, tuple[int, int]], int]:
-    """(row, column) of each logged block, as in the grid if there is one, and the number of columns."""
+    """(row, column) of each logged block, as in the grid if there is one, and the number of columns; of many the
+    first."""
     grid = record.grid
-    if grid is None:
+    if grid is None or len(record.blocks) > _MOST_DRAWN:
         columns = min(6, len(trajectory.blocks))
-        return {block: divmod(i, columns) for i, block in enumerate(trajectory.blocks)}, columns
+        return {block: divmod(i, columns) for i, block in enumerate(trajectory.blocks[:_MOST_DRAWN])}, columns
     logged = set(trajectory.blocks)
     places = {f"{t}/{s}": (r, c) for r, t in enumerate(grid.targets) for c, s in enumerate(grid.sources)}
     return {block: place for block, place in places.items() if block in logged}, len(grid.sources)

@@ -16,13 +16,17 @@ _SIZES = ((4, (142, 72, 13.0)), (5, (128, 68, 13.0)), (7, (104, 58, 12.0)), (9, 
 _PAGE = 980.0  # how wide a page is
 _LONG = 40  # blocks of a list that stands in two columns, its legend above them
 
+_MOST_CELLS = 1600
+_MOST_LISTED = 400
+
 
 def vote_figure(record: Reliability) -> Canvas:
     """The votes as a grid where the blocks form one, as graphs where they are the edges of cells, else as a list."""
     cells = cells_of(record)
     if cells is not None:
         return cells_figure(record, cells)
-    return _list(record) if record.grid is None else _grid(record, record.grid)
+    grid = record.grid
+    return _list(record) if grid is None or len(record.blocks) > _MOST_CELLS else _grid(record, grid)
 
 
 def _grid(record: Reliability, grid: Grid) -> Canvas:
@@ -60,27 +64,34 @@ def _cell(record: Reliability, index: int, fills: dict[str, str], wide: float, s
 
 
 def _list(record: Reliability) -> Canvas:
-    """Blocks that form no grid: a row each, its votes as a stacked bar and the winner in words; many in two columns."""
-    blocks = len(record.blocks)
+    """Blocks that form no grid: a row each, its votes as a stacked bar and the winner in words.
+
+    Many stand in two columns, and of very many the first.
+    """
+    shown = record.blocks[:_MOST_LISTED]
+    more = f"; the first {len(shown)} of {len(record.blocks)} blocks" if len(shown) < len(record.blocks) else ""
+    blocks = len(shown)
     long = blocks > _LONG
     columns, gap, pitch, size = (2, 30.0, 18.0, 11.0) if long else (1, 0.0, 24.0, 12.5)
     most = 150.0 if long else 240.0  # for names, and for winners
-    names = distinct(record.blocks, most - 12, size)
+    names = distinct(shown, most - 12, size)
     side = widest(names, size) + 14
-    words = [_winner(record, vote, most - 26, size) for vote in record.votes]
+    words = [_winner(record, vote, most - 26, size) for vote in record.votes[:blocks]]
     name = max(widest(words, size, bold=True), width_of("voted", 11.5)) + 26
     bar = max(170.0, (_PAGE - gap) / 2 - side - name) if long else 330.0
     column = side + bar + name
     width, rows = columns * (column + gap) - gap, -(-blocks // columns)
     legend = Legend(record, width - side)
     top = 22 + (legend.height + 8 if long else 0.0)
-    canvas = Canvas(width, top + pitch * rows + (4 if long else 12 + legend.height), f"Votes on {blocks} blocks")
+    canvas = Canvas(
+        width, top + pitch * rows + (4 if long else 12 + legend.height), f"Votes on {len(record.blocks)} blocks"
+    )
     fills = palette_of(record)
-    for i, (block, vote) in enumerate(zip(record.blocks, record.votes, strict=True)):
+    for i, (block, vote) in enumerate(zip(shown, record.votes, strict=False)):
         left, y = i // rows * (column + gap), top + pitch * (i % rows)
         base = y + pitch / 2 + size * 0.35 - 1
         if i % rows == 0:
-            canvas.text(left + side, top - 8, f"share of the {len(record.runs)} runs", size=11.5, colour=MUTED)
+            canvas.text(left + side, top - 8, f"share of the {len(record.runs)} runs{more}", size=11.5, colour=MUTED)
             canvas.text(left + side + bar + 12, top - 8, "voted", size=11.5, colour=MUTED)
         canvas.text(left + side - 10, base, names[i], size=size, anchor="right", tip=block)
         _bar(canvas, (left + side, y + 1.5, bar, pitch - 4), record, i, fills)

@@ -1,0 +1,36 @@
+"""How large a set of runs may be: a report of these sizes takes seconds, docs/performance.md has them."""
+
+from __future__ import annotations
+
+from nas_ctx.errors import InputError
+
+MAX_RUNS = 2_000
+MAX_BLOCKS = 20_000
+MAX_CHOICES = 1_000_000
+"""Choices of all runs together."""
+MAX_LABELS = 1_000
+"""Different choices over all blocks."""
+MAX_CELLS = 5_000_000
+"""Cells of one table: one with a row per choice says more than the choice."""
+
+
+class TooLarge(InputError):
+    """What is well formed and larger than a report is made of."""
+
+
+def check_size(n_runs: int, n_blocks: int, where: str) -> None:
+    """Refuse what is larger than a report is made of; ``where`` names it.
+
+    >>> check_size(3000, 16, "ratings.csv")
+    Traceback (most recent call last):
+    nas_ctx.analysis.io.limits.TooLarge: ratings.csv: 3000 runs, of which at most 2000 are compared
+    """
+    if n_runs > MAX_RUNS:
+        raise TooLarge(f"{where}: {n_runs} runs, of which at most {MAX_RUNS} are compared")
+    if n_blocks > MAX_BLOCKS:
+        raise TooLarge(f"{where}: {n_blocks} blocks, of which at most {MAX_BLOCKS} are compared")
+    if n_runs * n_blocks > MAX_CHOICES:
+        raise TooLarge(
+            f"{where}: {n_runs} runs x {n_blocks} blocks are {n_runs * n_blocks} choices, "
+            f"of which at most {MAX_CHOICES} are compared"
+        )

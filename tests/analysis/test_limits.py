@@ -1,0 +1,93 @@
+"""How large sets of runs may be, and that what makes large ones fast changes no number."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas_ctx.analysis import STATISTICS, extrapolate_stability, load_runs, reliability, vote_stability
+from nas_ctx.analysis.stats.catalogue import BRENNAN_PREDIGER, WITHIN
+from nas_ctx.analysis.stats.ratings import rating_matrix
+from nas_ctx.analysis.stats.weights import LeaveOneOut
+from nas_ctx.errors import InputError
+
+
+def table(path: Path, blocks: int, runs: int, choice: str = "x") -> Path:
+    rows = [f"b{b}," + ",".join(choice if (b + r) % 3 else "y" for r in range(runs)) for b in range(blocks)]
+    path.write_text("\n".join(["block," + ",".join(f"r{r}" for r in range(runs)), *rows]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("blocks", "runs", "told"),
+    [
+        (2, 2001, "2001 runs, of which at most 2000 are compared"),
+        (20001, 2, "20001 blocks, of which at most 20000 are compared"),
+        (1001, 1000, "1001000 choices, of which at most 1000000 are compared"),
+    ],
+)
+def test_what_is_too_large_is_refused_with_size_and_limit(tmp_path: Path, blocks: int, runs: int, told: str) -> None:
+    with pytest.raises(InputError, match=rf"t\.csv: .*{told}"):
+        load_runs(table(tmp_path / "t.csv", blocks, runs))
+
+
+def test_too_many_different_choices_are_refused(tmp_path: Path) -> None:
+    rows = [f"b{b}," + ",".join(f"c{b}-{r}" for r in range(20)) for b in range(60)]
+    (tmp_path / "t.csv").write_text("\n".join(["block," + ",".join(f"r{r}" for r in range(20)), *rows]))
+    with pytest.raises(InputError, match="1200 different choices, of which at most 1000 are compared"):
+        reliability(load_runs(tmp_path / "t.csv"))
+
+
+def test_genotype_files_count_together(tmp_path: Path) -> None:
+    (tmp_path / "many.json").write_text(json.dumps([{"a": "x", "b": i} for i in range(1500)]))
+    (tmp_path / "more.json").write_text(json.dumps([{"a": "y", "b": i} for i in range(1500)]))
+    with pytest.raises(InputError, match=r"more\.json and what was given before it: 3000 runs"):
+        load_runs([tmp_path / "many.json", tmp_path / "more.json"])
+
+
+@pytest.mark.parametrize("statistic", [*STATISTICS, *WITHIN, BRENNAN_PREDIGER], ids=lambda s: s.key)
+def test_leaving_out_blocks_needs_no_matrix(statistic) -> None:
+    """Each statistic without each block, as the matrix of weights gives it."""
+    rng = np.random.default_rng(3)
+    codes = rng.integers(0, 3, (5, 12))
+    sets = [["a", "b", "c"], ["a", "b", "c", "d"]]
+    blocks = rating_matrix([["abc"[c] for c in row] for row in codes], candidates=[sets[b % 2] for b in range(12)])
+    dense = np.ones((12, 12)) - np.eye(12)
+    np.testing.assert_allclose(
+        statistic.values(blocks, LeaveOneOut.of(12)), statistic.values(blocks, dense), rtol=0, atol=1e-14
+    )
+    whole = statistic.values(blocks, LeaveOneOut.of(12, first_whole=True))
+    assert whole[0] == statistic.values(blocks)[0]
+
+
+def test_many_runs_are_looked_at_in_sixty_sizes() -> None:
+    rng = np.random.default_rng(0)
+    found = vote_stability(rng.integers(0, 3, (200, 8)))
+    assert (len(found), found[0].k, found[-1].k, found[-1].blocks) == (60, 2, 200, 1.0)
+    assert {entry.subsets for entry in found if entry.kind == "sampled subsets"} == {2000}
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.3, 0.2), (0.4, 0.6), (1.0, 0.0), (0.25, 0.25, 0.25, 0.25)])
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_extrapolation_is_that_of_every_way_to_vote(shares: tuple[float, ...], k: int) -> None:
+    """All sequences of k votes, each with its probability."""
+    from nas_ctx.analysis import plurality_probability
+
+    expected = 0.0
+    for votes in itertools.product(range(len(shares)), repeat=k):
+        counts = [votes.count(choice) for choice in range(len(shares))]
+        if all(counts[0] > other for other in counts[1:]):
+            expected += float(np.prod([shares[vote] for vote in votes]))
+    assert plurality_probability(shares, k) == pytest.approx(expected, abs=1e-13)
+
+
+def test_extrapolation_of_many_blocks_at_once_is_that_of_each() -> None:
+    rng = np.random.default_rng(1)
+    ratings = rng.integers(0, 4, (9, 40))
+    (together,) = extrapolate_stability(ratings, [7])
+    each = [extrapolate_stability(ratings[:, [b]], [7])[0].blocks for b in range(40)]
+    assert together.blocks == pytest.approx(np.nanmean(each))
