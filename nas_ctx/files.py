@@ -287,10 +287,16 @@ def umask_of(source: str | os.PathLike[str]) -> int:
         mode = os.stat(source).st_mode
     except FileNotFoundError:  # nobody can read it
         mode = 0
-    present = os.umask(0o077)
-    os.umask(present)
+    present = present_umask()
     needed = (0 if mode & stat.S_IRGRP else 0o070) | (0 if mode & stat.S_IROTH else 0o007)
     return -1 if present | needed == present else present | needed
+
+
+def present_umask() -> int:
+    """The umask of this process."""
+    present = os.umask(0o077)
+    os.umask(present)
+    return present
 
 
 @contextmanager

@@ -6,6 +6,9 @@ import json
 import logging
 import os
 import stat
+import subprocess
+import sys
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ import yaml
 
 from nas_ctx.cli import main
 from nas_ctx.errors import InputError, guarded
+from nas_ctx.experiment import launch
+from nas_ctx.files import umask
 from nas_ctx.runs.callbacks.log import log, logged
 from tests.rooms import tiny
 
@@ -29,12 +34,9 @@ def test_a_run_is_for_no_more_eyes_than_its_configuration(rooms: Path, tmp_path:
     config = tmp_path / "run.yaml"
     config.write_text(yaml.safe_dump(tiny(rooms, tmp_path / "run", training__steps=1)))
     config.chmod(mode)
-    before = os.umask(0o022)
-    try:
+    with umask(0o022):
         assert main(["search", str(config), "--quiet"]) == 0
         assert os.umask(0o022) == 0o022
-    finally:
-        os.umask(before)
     found = modes(tmp_path / "run")
     assert {"run", "run/run.log", "run/config.yaml", "run/checkpoints/step=1.ckpt", "run/history.csv"} <= found.keys()
     for name, has in found.items():
@@ -42,6 +44,49 @@ def test_a_run_is_for_no_more_eyes_than_its_configuration(rooms: Path, tmp_path:
             assert not has & readable or mode & readable, (name, oct(has))
     if mode == 0o644:
         assert found["run/config.yaml"] == 0o644
+
+
+STRANGER = """
+import os, sys
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+read = 0
+for path in sys.argv[1:]:
+    try:
+        os.listdir(path) if os.path.isdir(path) else open(path, "rb").read()
+        read += 1
+    except PermissionError:
+        pass
+print(read, len(sys.argv) - 1)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_another_user_reads_nothing_of_a_private_run(rooms: Path, mode: int) -> None:
+    """In a folder that is open to all: a run, and what the launcher notes. Of a public one he reads the run."""
+    with tempfile.TemporaryDirectory() as opened, umask(0o022):
+        place = Path(opened)
+        place.chmod(0o755)
+        config = place / "run.yaml"
+        config.write_text(yaml.safe_dump(tiny(rooms, place / "run", training__steps=1)))
+        config.chmod(mode)
+        assert main(["search", str(config), "--quiet"]) == 0
+        launch._note(config, environment_home(place), launch.Experiment("abc", 8080, place, {}, None))
+        run = [place / "run", *(path for path in (place / "run").rglob("*") if path.name != ".lock")]
+        notes = [place / "home", *(place / "home").iterdir()]
+        for paths, read in ((run, 0 if mode == 0o600 else len(run)), (notes, 0)):
+            words = [sys.executable, "-c", STRANGER, *map(str, paths)]
+            done = subprocess.run(words, capture_output=True, text=True, check=True)
+            assert done.stdout.split() == [str(read), str(len(paths))]
+        assert len(run) >= 10
+        assert {path.name for path in notes} >= {"home", ".netrc", "launched.json"}
+
+
+def environment_home(place: Path) -> Path:
+    """A state folder as the launcher makes it."""
+    return Path(launch.environment_of(place / "home")["HOME"])
 
 
 def test_passwords_stay_out_of_the_environment_and_the_log(

@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx.config import Config, to_yaml
 from nas_ctx.errors import InputError, show_warnings
-from nas_ctx.files import sync
+from nas_ctx.files import present_umask, sync
 from nas_ctx.runs import checkpoints
 from nas_ctx.runs.checkpoints import checkpoints_in, step_of
 from nas_ctx.runs.folder import RunFolder
@@ -67,6 +67,7 @@ class SaveCheckpoints(Callback):
         try:
             trainer.save_checkpoint(part, weights_only=False)  # all processes take part, the first one writes
             if trainer.is_global_zero:
+                part.chmod(0o666 & ~present_umask())  # fsspec asks for the umask once per process
                 sync(part)  # a power cut after the renaming must not leave an empty file under the good name
                 os.replace(part, path)
                 sync(folder)
