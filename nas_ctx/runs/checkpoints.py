@@ -90,6 +90,12 @@ def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | No
     missing = REQUIRED - set(content)
     if missing:
         return f"not a checkpoint of a run: {', '.join(sorted(missing))} missing"
+    weights = content["state_dict"]
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+        return "its state_dict is no mapping of names"
+    odd = next((name for name, value in weights.items() if not _is_weight(value)), None)
+    if odd is not None:
+        return f"{odd!r} in its state_dict is a {type(weights[odd]).__name__}, expected a tensor of numbers"
     different = [] if differing is None else differing(str(content["run"]))
     if different:
         return f"of another run ({', '.join(different[:4])} differ)"
@@ -101,3 +107,10 @@ def _fault(path: Path, differing: Callable[[str], list[str]] | None) -> str | No
         return f"named for another step than its own, {content['global_step']}"
     bad = not_a_number({key: content[key] for key in ("state_dict", "optimizer_states")})
     return None if bad is None else f"{bad} holds values that are not numbers"
+
+
+def _is_weight(value: object) -> bool:
+    """Whether a value of a checkpoint is a plain tensor, as networks have them."""
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.layout == torch.strided and not value.is_complex()
