@@ -13,7 +13,7 @@ from typing import Any
 from nas_ctx.analysis.io.checks import doubts, with_unique_names, without_copies
 from nas_ctx.analysis.io.cleaning import cleaned
 from nas_ctx.analysis.io.document import Document
-from nas_ctx.analysis.io.formats.base import FORMATS, ReadOptions, Runs, importers
+from nas_ctx.analysis.io.formats.base import FORMATS, Importer, ReadOptions, Runs, importers
 from nas_ctx.analysis.io.formats.nni import with_edges
 from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.history import SearchHistory
@@ -135,13 +135,28 @@ def _from_document(document: Document, options: ReadOptions) -> Runs:
     importer = named or next((each for _, each in importers() if each.recognise(document, options)), None)
     if importer is None:
         return _from_folder(document, options)
-    runs, notes = importer.read(document, options)
+    try:
+        runs, notes = importer.read(document, options)
+    except InputError as error:
+        raise error if named else _advised(error, importer, document) from None
     if importer.free_names:
         runs = [replace(run, free_names=True) if run.form != "genotype" else run for run in runs]
     if document.suffix == ".json":
         digest = hashlib.sha256(document.data).hexdigest()
         runs = [replace(run, digest=f"{digest}#{number}") for number, run in enumerate(runs)]
     return runs, [*document.remarks, *notes]
+
+
+def _advised(error: InputError, importer: Importer, document: Document) -> InputError:
+    """``error``, and for what is read as a table or object of any tool, what it looks like and what to try."""
+    if not importer.free_names or "--" in str(error) or '"format"' in document.text[:200]:
+        return error
+    table, where = document.table, document.name if document.path is not None else "-"
+    example = f"{where} --choices '{','.join(table.head[1:3])}'" if table is not None else f"{where} --format NAME"
+    return InputError(
+        f"{error}. It looks like {document.looks}; `nas-ctx report --formats` lists what is read, and "
+        f"`nas-ctx report {example} --out report` reads it as you say"
+    )
 
 
 def _from_folder(folder: Document, options: ReadOptions) -> Runs:

@@ -17,6 +17,8 @@ DIFFER = "settings differ"
 """The kind of a note that says that runs are not repetitions of one search; a report has it at its top."""
 COPY = "the same run twice"
 """The kind of a note that says that runs are copies of one another, or may be; a report has it at its top."""
+TRIALS = "trials"
+"""The kind of a note that says that runs are trials of one sweep; a report has it at its top."""
 # What the search found or could find, or has a note of its own: no facts about how it was run.
 _RESULTS = {"decided_at", "probabilities", "candidates", "configuration"}
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from nas_ctx.analysis.comparison import RunSetComparison
-from nas_ctx.analysis.io.runs import COPY, DIFFER
+from nas_ctx.analysis.io.runs import COPY, DIFFER, TRIALS
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas
 from nas_ctx.analysis.report.figures.cell_graphs import cells_of
@@ -117,7 +117,7 @@ def _render(
     style = files("nas_ctx.analysis.report").joinpath("style.css").read_text(encoding="utf-8")
     return environment.get_template(f"{kind}.html.j2").render(
         kind=kind, kind_name=kind_name, title=title, facts=facts, figures=drawings, theme=THEME, style=Markup(style),
-        CAUTION=CAUTION, COPY=COPY, DIFFER=DIFFER, SCALE_SOURCE=SCALE_SOURCE, **content,
+        CAUTION=CAUTION, at_top=(DIFFER, COPY, TRIALS), SCALE_SOURCE=SCALE_SOURCE, **content,
     )  # fmt: skip
 
 

@@ -1,15 +1,17 @@
 """Measure how well repeated searches agree, take their vote, and say how far to trust it.
 
 Each PATH is a genotype file (ours, the authors', or the architecture that NNI exports), a run folder, the folder or
-id of an NNI experiment, a CSV or TSV file with a row per block and a column per run, or - for standard input. They
-can be mixed. The folder given by --out gets report.html (one self-contained page), report.json, tables as CSV,
-report.md, figures as SVG, PNG and PDF, and consensus.json, the genotype voted for, unless a tie remains.
+id of an NNI experiment, a table, a file of another search tool (--formats lists them), a folder of such files, or - for
+standard input. They can be mixed. The folder given by --out gets report.html (one self-contained page), report.json,
+tables as CSV, report.md, figures as SVG, PNG and PDF, and consensus.json, the genotype voted for, unless a tie remains.
 
 examples:
   nas-ctx report runs/seed-* --out report
   nas-ctx report w3kfq8zt --ties probability --out report
   nas-ctx report ratings.csv --order none,small,large --out report
   nas-ctx report ratings.csv --candidates candidates.json --out report
+  nas-ctx report genotypes/*.txt search.log --export csv --out report
+  nas-ctx report study-*.csv --best max --out report
   some-tool --csv | nas-ctx report - --transposed --out report
 """
 

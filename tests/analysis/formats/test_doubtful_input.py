@@ -194,3 +194,31 @@ def test_a_failed_experiment_tells_why_each_trial_gave_no_run(tmp_path):
         load_runs(write_experiment(tmp_path / "abcd1234", trials))
     for trial, why in (("dead", "FAILED"), ("busy", "no final result"), ("plain", "its parameters no choice")):
         assert any(trial in part and why in part for part in str(caught.value).split("Trial"))
+
+
+# Errors teach ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "looks"),
+    [
+        ("a.csv", "name,op\na\n", "a text that begins with 'name,op"),
+        ("b.json", '{"layers": {"a": 1, "b": {"c": 2}}}', "a JSON object with the keys 'layers'"),
+        ("c.csv", "x,a,a\n1,u,v\n", "a table with the columns 'x', 'a', 'a'"),
+    ],
+)
+def test_an_error_says_what_the_file_looks_like_and_what_to_try(name, text, looks, tmp_path):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_runs(path)
+    assert f"It looks like {looks}" in str(caught.value)
+    assert "`nas-ctx report --formats` lists what is read" in str(caught.value)
+
+
+def test_trials_of_one_sweep_are_said_to_be_that_at_the_top(tmp_path, capsys):
+    path = tmp_path / "sweep.csv"
+    path.write_text("number,params_op,params_w,value,state\n0,a,1,0.5,COMPLETE\n1,a,2,0.6,COMPLETE\n")
+    assert main(["report", str(path), "--out", str(tmp_path / "out"), "--no-figures", "--draws", "20"]) == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "counted as runs" in page[page.index("<body") : page.index("pairwise agreement")]

@@ -72,21 +72,27 @@ class LongTables(Importer):
 
 
 def _columns(table: Table) -> dict[str, list[str]] | None:
-    """Role -> columns, where a table has exactly one column for each."""
+    """Role -> columns, where a table has a column for each."""
+    found = _recognised(table)
+    return found if len(found) == len(_WORDS) else None
+
+
+def _recognised(table: Table) -> dict[str, list[str]]:
+    """Role -> columns, by their names; the first of the names for a role counts."""
     by_word = {name.lower(): name for name in table.head}
-    columns: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {}
     for role, words in _WORDS.items():
         known = [by_word[word] for word in words if word in by_word]
         if role == "block" and not known and {"target", "source"} <= set(by_word):
-            columns[role] = [by_word["target"], by_word["source"]]
+            found[role] = [by_word["target"], by_word["source"]]
         elif known:
-            columns[role] = known[:1]
-    return columns if len(columns) == len(_WORDS) else None
+            found[role] = known[:1]
+    return found
 
 
 def _named(table: Table, given: str) -> dict[str, list[str]]:
     """Role -> columns, as ``run=A,block=B,choice=C`` names them; roles that it leaves out are recognised."""
-    columns = _columns(table) or {}
+    columns = _recognised(table)
     for part in given.split(","):
         role, equals, name = (word.strip() for word in part.partition("="))
         if role not in _WORDS or not equals:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from nas_ctx.analysis.io.formats.base import ReadOptions, Runs
 from nas_ctx.analysis.io.plausible import matches
-from nas_ctx.analysis.io.runs import Note, Run
+from nas_ctx.analysis.io.runs import TRIALS, Note, Run
 from nas_ctx.errors import InputError
 
 
@@ -22,7 +22,7 @@ def trials(runs: Sequence[Run], notes: Sequence[Note], name: str, options: ReadO
             "agreement says how it narrowed down, not whether searches repeat: --best max or --best min takes the best "
             "trial of each file as its result."
         )
-        return list(runs), [*notes, *([Note("trials", text)] if len(runs) > 1 else [])]
+        return list(runs), [*notes, *([Note(TRIALS, text)] if len(runs) > 1 else [])]
     top, score = best_of(runs, name, options)
     text = f"Of the {len(runs)} trials of {name}, {top.name} has the best {score} and is its result."
     return [replace(top, name=name, own_name=False)], [*notes, Note("best trial", text)]

@@ -1,6 +1,6 @@
 """Tables with a row per block and a column per run, the first column the label of the block, or the other way round.
 
-Source: docs/formats.md, "Tables".
+Source: docs/importing.md, "Tables".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class WideTables(Importer):
     """See the module."""
 
     title = "tables with a row per block and a column per run; with --transposed a row per run"
-    source = "docs/formats.md"
+    source = "docs/importing.md"
     free_names = True
 
     def recognise(self, document: Document, options: ReadOptions) -> bool:
