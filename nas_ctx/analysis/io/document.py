@@ -87,6 +87,10 @@ class Document:
         except InputError:
             return None
 
+    def read_table(self) -> Table:
+        """The table, or why the text is none."""
+        return self.table if self.table is not None else parse_table(self.text, self.name, self.suffix)
+
     @property
     def looks(self) -> str:
         """What this looks like, in a few words for an error.

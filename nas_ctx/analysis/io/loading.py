@@ -51,11 +51,13 @@ def load_runs(
     """Read runs from ``paths``, alone or mixed.
 
     A path is a run folder, an NNI experiment folder or id (looked up in ``nni_home``, by default
-    ``~/nni-experiments``), a file in one of the :data:`~nas_ctx.analysis.FORMATS`, a folder of such, or ``"-"`` for
-    standard input. Each file's format is recognised, or named by ``format``; the options after it are those of
-    :class:`~nas_ctx.analysis.io.formats.ReadOptions`, and ``transposed`` tables have a row per run. What cannot be read
-    raises :class:`~nas_ctx.errors.InputError`; failed trials of an experiment are left out and noted. A run that is a
-    copy of another one counts once, unless ``keep_copies``.
+    ``~/nni-experiments``), a file in one of the formats that ``nas-ctx report --formats`` lists, a folder of such, or
+    ``"-"`` for standard input. Each file's format is recognised, or named by ``format``. Tables that are ``transposed``
+    have a row per run; ``choices`` and ``scores`` are patterns of the columns or keys that are that, ``columns`` says
+    which of a long table are what ("run=A,block=B,choice=C"), ``step`` which genotype of a log counts, and ``best``
+    ("max" or "min") takes of each sweep the trial of the best score. What cannot be read raises
+    :class:`~nas_ctx.errors.InputError`; failed trials of an experiment are left out and noted. A run that is a copy of
+    another one counts once, unless ``keep_copies``.
     """
     options = ReadOptions(transposed, format, choices, scores, columns, step, best)
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
@@ -149,7 +151,12 @@ def _from_document(document: Document, options: ReadOptions) -> Runs:
 
 def _advised(error: InputError, importer: Importer, document: Document) -> InputError:
     """``error``, and for what is read as a table or object of any tool, what it looks like and what to try."""
-    if not importer.free_names or "--" in str(error) or '"format"' in document.text[:200]:
+    if (
+        isinstance(error, TooLarge)
+        or not importer.free_names
+        or "--" in str(error)
+        or '"format"' in document.text[:200]
+    ):
         return error
     table, where = document.table, document.name if document.path is not None else "-"
     example = f"{where} --choices '{','.join(table.head[1:3])}'" if table is not None else f"{where} --format NAME"
@@ -167,8 +174,8 @@ def _from_folder(folder: Document, options: ReadOptions) -> Runs:
     left_out: list[str] = []
     entries = sorted(entry for entry in folder.path.iterdir() if not entry.name.startswith("."))
     for entry in entries:
-        if entry.is_dir() and not ((entry / "genotype.json").exists() or is_experiment(entry)):
-            left_out.append(f"{entry.name} (a folder that is no run)")
+        if not entry.is_file() and not ((entry / "genotype.json").exists() or is_experiment(entry)):
+            left_out.append(f"{entry.name} (neither a file nor a run)")
             continue
         try:
             runs, remarks = _load(str(entry), options, None)

@@ -15,13 +15,14 @@ from nas_ctx.analysis.io.formats.base import BUILT_IN
 from nas_ctx.cli import main
 
 HERE = Path(__file__).parent
-PAGE = (HERE.parents[2] / "docs" / "importing.md").read_text(encoding="utf-8")
+DOCS = HERE.parents[2] / "docs"
+PAGE = (DOCS / "importing.md").read_text(encoding="utf-8")
 COMMANDS = [line for block in re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_of_the_page(command, tmp_path, monkeypatch):
-    shutil.copytree(HERE / "examples", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(DOCS / "examples" / "importing", tmp_path, dirs_exist_ok=True)
     shutil.copytree(HERE / "files", tmp_path, dirs_exist_ok=True)
     for number in (1, 2):
         shutil.copy(HERE / "files" / "optuna.csv", tmp_path / f"optuna-{number}.csv")

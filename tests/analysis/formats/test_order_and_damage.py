@@ -160,7 +160,7 @@ HOSTILE = {
     "darts aliases": ("a.yaml", "normal: [[a, 0], [b, 1]]\nreduce: &a [*a, *a]\n"),
     "darts source": ("a.py", "import os\nos.system('touch \"{mark}\"')\nA = Genotype(normal=[('a', 9)], reduce=[])\n"),
     "nasbench201": ("b.txt", "|a~0|+|__import__('os')~0|b~1|+|c~0|d~1|e~7|"),
-    "nasbench201 long": ("b.txt", "|a~0|+" * 50_000),
+    "nasbench201 long": ("b.txt", "|a~0|+" * 300_000),
     "nni": ("n.json", '[{"parameter": "__import__(\'os\').system(\'touch {mark}\')", "value": "0.5"}]'),
     "nni deep": ("n.json", '[{"parameter": ' + '{"a":' * 50_000),
     "optuna": ("o.csv", "number,params_x,state\n0,=cmd|' /C touch {mark}'!A0,PRUNED\n"),

@@ -200,16 +200,17 @@ def _from_text(document: Document, options: ReadOptions) -> Runs:
 
 
 def _all_in(document: Document) -> Iterator[Place]:
-    end = 0
-    for beginning in _BEGINNING.finditer(document.text):
-        if beginning.start() < end:
+    text = document.text
+    declares = "namedtuple" in text  # as the source of DARTS does, with the name of the type as text
+    end, line = 0, 1
+    for beginning in _BEGINNING.finditer(text):
+        start = beginning.start()
+        if start < end or (declares and text[beginning.end() : beginning.end() + 1] in ("'", '"')):
             continue
-        rest = document.text[beginning.end() : beginning.end() + 1]
-        line = document.text.count("\n", 0, beginning.start()) + 1
-        if rest and document.text[beginning.end() :].lstrip()[:1] == "'" and "namedtuple" in document.text:
-            continue
-        value, end = _parsed(document.text, beginning.start(), f"{document.name}, line {line}")
-        yield Place(beginning.start(), end, value)
+        line += text.count("\n", end, start)
+        value, end = _parsed(text, start, f"{document.name}, line {line}")
+        line += text.count("\n", start, end)
+        yield Place(start, end, value)
 
 
 def _parsed(text: str, start: int, name: str) -> tuple[object, int]:

@@ -14,7 +14,7 @@ from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.texts import record_of
 from nas_ctx.analysis.io.runs import Run
-from nas_ctx.analysis.io.tables import Table, parse_table, refuse_repeated
+from nas_ctx.analysis.io.tables import Table, refuse_repeated
 from nas_ctx.errors import InputError, suggestion
 
 _WORDS = {
@@ -38,7 +38,7 @@ class LongTables(Importer):
         return columns is not None and len(set(table.column(columns["run"][0]))) < len(table.rows)
 
     def read(self, document: Document, options: ReadOptions) -> Runs:
-        table = parse_table(document.text, document.name, document.suffix)
+        table = document.read_table()
         refuse_repeated(table.head[1:], f"{document.name}: the header")
         columns = _named(table, options.columns) if options.columns else _columns(table)
         if columns is None:

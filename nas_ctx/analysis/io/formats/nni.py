@@ -21,7 +21,6 @@ from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.nni_record import plain_values
 from nas_ctx.analysis.io.plausible import plausible
 from nas_ctx.analysis.io.runs import Run
-from nas_ctx.analysis.io.tables import parse_table
 from nas_ctx.errors import InputError
 from nas_ctx.files import parse_json
 from nas_ctx.genotype import Choice, Genotype
@@ -70,7 +69,7 @@ def _decoded(value: object, where: str) -> object:
 
 
 def _of_table(document: Document) -> list[Run]:
-    table = parse_table(document.text, document.name, document.suffix)
+    table = document.read_table()
     runs = []
     for row, line in zip(table.rows, table.lines, strict=True):
         cells = dict(zip(table.head, row, strict=True))

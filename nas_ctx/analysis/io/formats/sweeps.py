@@ -19,7 +19,7 @@ from nas_ctx.analysis.io.formats.texts import number_of, record_of
 from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.plausible import absurdity, matches, plausible
 from nas_ctx.analysis.io.runs import Note, Run
-from nas_ctx.analysis.io.tables import Table, parse_table
+from nas_ctx.analysis.io.tables import Table
 from nas_ctx.errors import InputError
 
 
@@ -41,7 +41,7 @@ class ColumnTables(Importer):
 
     def table(self, document: Document) -> Table:
         """The table of a document, the columns named as in the tool."""
-        return parse_table(document.text, document.name, document.suffix)
+        return document.read_table()
 
     def read(self, document: Document, options: ReadOptions) -> Runs:
         table = self.table(document)
@@ -121,7 +121,8 @@ class OptunaTables(ColumnTables):
 
     def recognise(self, document: Document, options: ReadOptions) -> bool:
         table = document.table
-        return table is not None and any(name.startswith("params_") for name in self.table(document).head)
+        known = table is not None and any(name.startswith("params") for name in table.head)
+        return known and any(name.startswith("params_") for name in self.table(document).head)
 
     def table(self, document: Document) -> Table:
         table = super().table(document)
@@ -191,7 +192,7 @@ class WandbTables(Importer):
         return {"summary", "config", "name"} <= head or ("Name" in head and len(self._columns & head) >= 4)
 
     def read(self, document: Document, options: ReadOptions) -> Runs:
-        table = parse_table(document.text, document.name, document.suffix)
+        table = document.read_table()
         runs, left_out = [], []
         for row, line in zip(table.rows, table.lines, strict=True):
             cells = dict(zip(table.head, row, strict=True))

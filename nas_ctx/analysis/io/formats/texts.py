@@ -11,6 +11,7 @@ from nas_ctx.analysis.io.runs import Note
 from nas_ctx.errors import InputError
 
 _STEP = re.compile(r"\b(?:epoch|step|iter(?:ation)?)\b\W{0,4}(\d{1,9})", re.IGNORECASE)
+_NEAR = 200  # characters of a line beside a genotype that are looked at
 _ASSIGNED = re.compile(r"^([^\W\d]\w*)\s*=\s*$")
 _NAMES = ("name", "run", "run_name", "run_id", "id", "trial", "trial_id")
 SEEDS = ("seed", "random_seed", "rand_seed", "manual_seed", "manualseed")
@@ -35,8 +36,8 @@ def chosen(
     the text is a log of one run, of which the last counts, or that of ``step``: the last number that an epoch or step
     had before it, or its place from 0 where the log has none.
     """
-    before = [text[text.rfind("\n", 0, each.start) + 1 : each.start] for each in places]
-    after = [text[each.end : (text + "\n").index("\n", each.end)] for each in places]
+    before = [_beside(text, each.start, back=True) for each in places]
+    after = [_beside(text, each.end) for each in places]
     alone = all(not a.strip(" \t'\"-") and not b.strip(" \t\r'\",;") for a, b in zip(before, after, strict=True))
     assigned = [match[1] if (match := _ASSIGNED.match(words)) else "" for words in before]
     if step is None and len(places) > 1 and len(set(assigned)) == len(places) and all(assigned):
@@ -52,6 +53,12 @@ def chosen(
         raise InputError(f"{name}: no genotype of step {step}; those of the steps {listed} are there")
     at = max(i for i, known in enumerate(steps) if known == step)
     return [("", places[at], step)], []
+
+
+def _beside(text: str, at: int, *, back: bool = False) -> str:
+    """What stands before or after a place in its line, of a long one the next characters only."""
+    piece = text[max(0, at - _NEAR) : at] if back else text[at : at + _NEAR]
+    return piece.rpartition("\n")[2] if back else piece.partition("\n")[0]
 
 
 def _steps(text: str, places: Sequence[Place]) -> list[int]:

@@ -11,7 +11,7 @@ from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.plausible import absurdity
 from nas_ctx.analysis.io.runs import Run
-from nas_ctx.analysis.io.tables import Table, parse_table, read_table
+from nas_ctx.analysis.io.tables import Table, read_table
 from nas_ctx.errors import InputError
 
 _RUNS = {"run", "runs", "seed", "trial", "search", "rater", "run_id", "run_name", "trial_id", "replicate"}
@@ -29,7 +29,7 @@ class WideTables(Importer):
         return not document.is_folder
 
     def read(self, document: Document, options: ReadOptions) -> Runs:
-        table = parse_table(document.text, document.name, document.suffix)
+        table = document.read_table()
         wrong = _other_way_round(table, options.transposed)
         if wrong:
             rows, other = ("block", "run") if options.transposed else ("run", "block")
