@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nas_ctx.contexts.kernels.precision import backward_pass, upcast
+from nas_ctx.contexts.kernels.precision import backward_pass, upcast, without_autocast
 
 
 def region_map(logits: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ def region_features(regions: Tensor, source: Tensor) -> Tensor:
     >>> region_features(region_map(torch.zeros(1, 3, 2, 2)), torch.ones(1, 5, 2, 2)).shape
     torch.Size([1, 5, 3, 1])
     """
-    with torch.autocast(source.device.type, enabled=False):
+    with without_autocast(source):
         features = upcast(source).flatten(2) @ upcast(regions).flatten(2).mT
     return features.to(source.dtype).unsqueeze(-1)
 
@@ -59,7 +59,7 @@ def region_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     True
     """
     queries, keys, values = (x.flatten(2).to(query.dtype) for x in (query, key, value))
-    with torch.autocast(query.device.type, enabled=False):
+    with without_autocast(query):
         return _RegionAttention.apply(queries, keys * key.shape[1] ** -0.5, values).unflatten(2, query.shape[2:])
 
 
@@ -79,7 +79,7 @@ def global_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     >>> bool((global_attention(q, kv, kv) - 1).abs().max() < 1e-6)
     True
     """
-    with torch.autocast(query.device.type, enabled=False):
+    with without_autocast(query):
         context = _GlobalAttention.apply(*(upcast(x).flatten(2) for x in (query, key, value)))
     return context.unflatten(2, query.shape[2:]).to(query.dtype)
 

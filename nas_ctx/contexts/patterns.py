@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nas_ctx.contexts.base import PixelContext
 from nas_ctx.contexts.kernels.local_attention import local_attention
-from nas_ctx.contexts.kernels.precision import upcast
+from nas_ctx.contexts.kernels.precision import upcast, without_autocast
 
 
 class DilatedContext(PixelContext):
@@ -88,7 +88,7 @@ def axial_attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     True
     """
     height, width = query.shape[2:]
-    with torch.autocast(query.device.type, enabled=False):
+    with without_autocast(query):
         q, k, v = upcast(query) * query.shape[1] ** -0.5, upcast(key), upcast(value)
         row = torch.einsum("bdyx,bdyu->byxu", q, k)
         column = torch.einsum("bdyx,bdvx->byxv", q, k)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from nas_ctx.contexts.kernels.precision import backward_pass, upcast
+from nas_ctx.contexts.kernels.precision import backward_pass, upcast, without_autocast
 from nas_ctx.errors import InputError
 
 TILE = (4, 8)
@@ -50,7 +50,7 @@ def local_attention(query: Tensor, key: Tensor, value: Tensor, window: int = 9) 
     """
     if window < 1 or window % 2 == 0:
         raise InputError(f"window = {window}: expected a positive odd number of pixels")
-    with torch.autocast(query.device.type, enabled=False):
+    with without_autocast(query):
         return _LocalAttention.apply(query, key.to(query.dtype), value.to(query.dtype), window)
 
 

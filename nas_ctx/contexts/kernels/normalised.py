@@ -23,7 +23,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nas_ctx.contexts.kernels.precision import backward_pass, upcast
+from nas_ctx.contexts.kernels.precision import backward_pass, upcast, without_autocast
 
 ACTIVATIONS = (nn.ReLU, nn.Softplus)
 """Activations whose derivative follows from their output."""
@@ -92,7 +92,7 @@ def normalised_stacks(x: Tensor, layers: Sequence[Layer], moments: Moments) -> t
     """
     constants = [(layer.eps, layer.activation) for layer in layers]
     parameters = [upcast(tensor) for layer in layers for tensor in layer[:3]]
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         y, *statistics = _NormalisedStacks.apply(x, *moments, constants, *parameters)
     return y, [Statistics(*pair) for pair in zip(statistics[::2], statistics[1::2], strict=True)]
 
@@ -101,7 +101,7 @@ def affine_layer(x: Tensor, layer: Layer, statistics: Statistics) -> Tensor:
     """One layer whose norm uses given statistics, as in evaluation: (B, G, C, P) to (B, G, n, P)."""
     layer = layer.reading(x.shape[1])
     rate = layer.scale * (statistics.variance.view_as(layer.scale) + layer.eps).rsqrt()
-    with torch.autocast(x.device.type, enabled=False):
+    with without_autocast(x):
         argument = _affine(
             x, layer.weight * rate.unsqueeze(2), layer.shift - rate * statistics.mean.view_as(layer.shift)
         )

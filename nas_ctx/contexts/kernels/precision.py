@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -19,6 +20,11 @@ def upcast(x: Tensor) -> Tensor:
     return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
+def without_autocast(x: Tensor) -> AbstractContextManager[Any]:
+    """A context without autocast on the device of ``x``. The meta device, where networks are traced, has none."""
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
+
+
 def backward_pass(function: Callable[..., Any]) -> Any:
     """Makes ``function(ctx, gradient, ...)`` the backward pass of an ``autograd.Function``: without autocast, which may
     be on where ``backward()`` is called, and without a second derivative.
@@ -28,8 +34,8 @@ def backward_pass(function: Callable[..., Any]) -> Any:
     """
 
     @functools.wraps(function)
-    def without_autocast(ctx: Any, gradient: Tensor, *others: Tensor) -> Any:
-        with torch.autocast(gradient.device.type, enabled=False):
+    def in_full_precision(ctx: Any, gradient: Tensor, *others: Tensor) -> Any:
+        with without_autocast(gradient):
             return function(ctx, gradient, *others)
 
-    return torch.autograd.function.once_differentiable(without_autocast)
+    return torch.autograd.function.once_differentiable(in_full_precision)

@@ -1,4 +1,4 @@
-"""What the networks of a configuration cost, traced with fake tensors: nothing is computed."""
+"""What the networks of a configuration cost, traced on the meta device: nothing is computed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from nas_ctx.config import Config
 from nas_ctx.models.weights import without_weights
 from nas_ctx.runs.feature_memory import bytes_of_an_image, in_words
 from nas_ctx.runs.preview.findings import Preview
-from nas_ctx.runs.preview.measure import Cost, Step, bands_of, fake_tensors, multiply_adds, one_step, parameters
+from nas_ctx.runs.preview.measure import (
+    Cost,
+    Step,
+    bands_of,
+    multiply_adds,
+    nothing_computed,
+    one_step,
+    parameters,
+    without_content,
+)
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choice import Choice
 from nas_ctx.search.cost import ExpectedCost
@@ -42,8 +51,9 @@ class Estimator:
 
     def training(self, result: Preview) -> None:
         """The network of a training, and a step of it."""
-        with self._traced(), fake_tensors():
-            network = build_network(self.config.model, self.tasks, self.config.seed)
+        with self._traced():
+            network = without_content(lambda: build_network(self.config.model, self.tasks, self.config.seed))
+        with self._traced(), nothing_computed():
             result.step = self._step(network)
             self._cache(result, network)
             if result.step is not None and getattr(network, "reads_labels", False):
@@ -55,13 +65,11 @@ class Estimator:
         """The space of a search, its supernet, a step of it, and the smallest and largest network that it may find."""
         model = self.config.model
         with self._traced():
-            with fake_tensors() as mode:
-                space = make_search_space(model, self.tasks)
             strategy = GumbelSearch(self.config.search)
-            supernet = strategy.mutate_model(space)  # outside, since a search computes with its choices
+            supernet = without_content(lambda: strategy.mutate_model(make_search_space(model, self.tasks)))
             result.choices = {choice.label: choice.values for choice in strategy.choices}
-            with fake_tensors(mode):
-                alphas = _fake_alphas(supernet)
+            with nothing_computed():
+                alphas = sum(parameters(m) for m in supernet.modules() if isinstance(m, Choice))
                 images = torch.empty(2, 3, *self.config.data.image_size)
                 counters = [ExpectedCost(supernet, strategy.choices, what) for what in ("multiply-adds", "parameters")]
                 supernet(images)  # counts candidates one by one, where nothing is computed for several at once
@@ -75,7 +83,7 @@ class Estimator:
                 result.costs["supernet"] = Cost(parameters(supernet) - alphas, each)
                 extremes = _extremes(supernet, result.choices, *(counter.costs() for counter in counters))
                 for name, candidates in extremes.items():
-                    costs = [(self._cost(network_of(model, self.tasks, choices)), choices) for choices in candidates]
+                    costs = [(self._cost(self._network(choices)), choices) for choices in candidates]
                     result.costs[name], result.chosen[name] = max(
                         costs, key=lambda pair: (pair[0].multiply_adds, pair[0].parameters)
                     )
@@ -87,6 +95,10 @@ class Estimator:
         on_gpu = accelerator in ("gpu", "cuda") or (accelerator == "auto" and torch.cuda.is_available())
         with without_weights(), bands_of("cuda") if on_gpu else nullcontext():
             yield
+
+    def _network(self, choices: Mapping[str, Any]) -> nn.Module:
+        with torch.device("cpu"):
+            return without_content(lambda: network_of(self.config.model, self.tasks, choices))
 
     def _cost(self, network: nn.Module) -> Cost:
         network.eval()
@@ -118,14 +130,6 @@ class Estimator:
             return torch.stack(list(task_losses(self.tasks, outputs_of(network, batch), batch).values())).sum()
 
         return one_step(network, batch, loss, sgd_with_poly(network, training)["optimizer"])
-
-
-def _fake_alphas(supernet: nn.Module) -> int:
-    """Put fake parameters in the place of alpha, which the strategy has made; return how many they are."""
-    choices = [module for module in supernet.modules() if isinstance(module, Choice)]
-    for choice in choices:
-        choice.alpha = nn.Parameter(torch.empty(len(choice.values)))
-    return sum(map(parameters, choices))
 
 
 def _extremes(

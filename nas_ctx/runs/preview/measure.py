@@ -1,4 +1,4 @@
-"""What a network costs, without computing it: fake tensors have shapes and no content.
+"""What a network costs, without computing it: tensors on the meta device have shapes and no content.
 
 Multiply-adds are counted by torch's own counter (half of its floating-point operations), of matrix products and
 convolutions, as is usual. Memory is that of all tensors alive at once, in 32 bits: weights, gradients, momentum, a
@@ -11,11 +11,10 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -23,36 +22,55 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nas_ctx.contexts.kernels import local_attention
 
+M = TypeVar("M", bound=nn.Module)
+
 
 @contextmanager
-def fake_tensors(mode: FakeTensorMode | None = None) -> Iterator[FakeTensorMode]:
-    """Within it new tensors have shape and type, but no content, and nothing is computed.
+def nothing_computed() -> Iterator[None]:
+    """Within it new tensors are on the meta device: they have shape and type, but no content.
 
-    >>> with fake_tensors():
+    >>> with nothing_computed():
     ...     (torch.rand(10**6, 10**6) @ torch.rand(10**6, 3)).shape
     torch.Size([1000000, 3])
     """
-    # Fake tensors must not stay behind where later computations would find them.
+    # Masks without content must not stay behind where later computations would find them.
     local_attention._mask.cache_clear()
     try:
-        with mode or FakeTensorMode(allow_non_fake_inputs=True) as entered, _Copies():
-            yield entered
+        with torch.device("meta"):
+            yield
     finally:
         local_attention._mask.cache_clear()
 
 
-class _Copies(TorchFunctionMode):
-    """Copies fake tensors with their modules, as NNI does to freeze a space; torch's own way asks for a content."""
+def without_content(build: Callable[[], M]) -> M:
+    """What ``build`` makes, with its parameters and buffers on the meta device.
+
+    It is built on the CPU, since some networks compute with numbers while they are built, but no weight is initialised.
+
+    >>> without_content(lambda: nn.Linear(3, 4)).weight.device
+    device(type='meta')
+    """
+    with _Uninitialised():
+        network = build()
+    moved: dict[Tensor, Any] = {}
+    for module in network.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                moved.setdefault(parameter, nn.Parameter(parameter.to("meta"), parameter.requires_grad))
+                module._parameters[name] = moved[parameter]
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                module._buffers[name] = moved.setdefault(buffer, buffer.to("meta"))
+    return network
+
+
+class _Uninitialised(TorchFunctionMode):
+    """Leaves out what fills tensors with random numbers."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is not Tensor.__deepcopy__:
-            return func(*args, **(kwargs or {}))
-        tensor, memo = args
-        if id(tensor) not in memo:
-            copy = torch.empty_like(tensor)
-            is_parameter = isinstance(tensor, nn.Parameter)
-            memo[id(tensor)] = nn.Parameter(copy, tensor.requires_grad) if is_parameter else copy
-        return memo[id(tensor)]
+        if getattr(func, "__name__", "") in ("normal_", "uniform_", "trunc_normal_", "erfinv_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -92,7 +110,7 @@ def parameters(network: nn.Module) -> int:
 def multiply_adds(run: Callable[[], object]) -> int:
     """Multiply-adds of what ``run`` computes.
 
-    >>> with fake_tensors():
+    >>> with nothing_computed():
     ...     multiply_adds(lambda: nn.Conv2d(3, 8, 3, padding=1)(torch.rand(1, 3, 10, 10)))
     21600
     """
@@ -108,7 +126,7 @@ def one_step(
     loss: Callable[[], Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> Step:
-    """Do an optimiser step within :func:`fake_tensors`, as it is after the first one: the optimiser has its momentum.
+    """Do an optimiser step within :func:`nothing_computed`, as after the first one: the optimiser has its momentum.
 
     Args:
         network: in training mode.

@@ -1,7 +1,7 @@
 """What a run would be: what would refuse it, the data it would read, and what its networks cost.
 
-Nothing is written, fetched or computed: networks are traced with fake tensors (:mod:`.estimate`), and one image is read
-for the shapes of the labels.
+Nothing is written, fetched or computed: networks are traced on the meta device (:mod:`.estimate`), and one image is
+read for the shapes of the labels.
 """
 
 from __future__ import annotations
