@@ -16,20 +16,22 @@ from nas_ctx.analysis.io.formats.texts import SEEDS, number_of
 from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.errors import InputError
 
-_METRIC = re.compile(
+_METRIC = re.compile(  # at the end of a name: a "loss_weight" is a choice
     r"(?:^|[^a-z])(?:acc|accuracy|loss|err|error|auc|auroc|f1|m?iou|m?ap|psnr|ssim|bleu|ppl|perplexity|rmse|mse|mae|odsf|"
     r"score|reward|objective|objective_to_minimize|fitness|metric|latency|flops|macs|throughput|fps|n?params|precision|"
-    r"recall|top[-_]?[15]|delta_m|default)(?:$|[^a-z])"
+    r"recall|top|delta_m|default)(?:[^a-z]*|[^a-z]+(?:mean|avg|best|final|last|val|valid|test|train|std|max|min)[^a-z]*)$"
 )
 _BOOKKEEPING = {
-    "commit", "created", "date", "device", "duration", "end_time", "group", "host", "hostname", "ip", "job_type",
+    "commit", "created", "date", "duration", "end_time", "host", "hostname", "job_type",
     "logdir", "node_ip", "notes", "pid", "project", "runtime", "start_time", "started", "state", "status", "sweep",
-    "tags", "time", "timestamp", "user", "username", "entity", "git_commit", "time_total_s", "time_this_iter_s",
+    "tags", "timestamp", "user", "username", "entity", "git_commit", "time_total_s", "time_this_iter_s",
 }  # fmt: skip
 _IDS = {"id", "uuid", "run_id", "trial_id", "experiment_id", "job_id", "trialjobid", "config_id", "index", "number"}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T _]\d\d[-:]?\d\d.*)?|\d{1,2}[./]\d{1,2}[./]\d{4}.*|\d+ days \d\d:\d\d:\d\d.*")
 _ID = re.compile(r"(?=[0-9a-f-]*\d)[0-9a-f]{8,}(-[0-9a-f]{4,})*|(?=\w*\d)(?=\w*[a-z])[a-z0-9]{8}")
 _PATH = re.compile(r"(~|\.{0,2})/\S.*|[A-Za-z]:[\\/].*|\w+://\S+")
+_DIGITS = re.compile(r"[eE].*|\D")
+_ROUND = 3  # digits that a number has that somebody chose
 _FEW = 3  # with fewer runs, values that all differ say little
 
 
@@ -38,7 +40,7 @@ def absurdity(name: str, values: Sequence[object]) -> str:
 
     >>> absurdity("val_acc", [0.93, 0.94]), absurdity("seed", [0, 1]), absurdity("op", ["conv", "skip"])
     ('a metric', 'the seed', '')
-    >>> absurdity("when", ["2024-05-01 10:00:00"] * 2), absurdity("rate", ["0.113", "0.207", "0.35"])
+    >>> absurdity("when", ["2024-05-01 10:00:00"] * 2), absurdity("rate", ["0.11317", "0.20791", "0.3564"])
     ('a date', 'a number of its own in every run')
     """
     word = re.split(r"[./]", name.strip().lower())[-1]
@@ -50,7 +52,7 @@ def absurdity(name: str, values: Sequence[object]) -> str:
         return "the seed"
     if word in _BOOKKEEPING:
         return "how or where it ran"
-    if word in _IDS and distinct:
+    if word in _IDS and distinct and len(texts) >= _FEW:
         return "an id"
     if numeric and _METRIC.search(name.strip().lower()):
         return "a metric"
@@ -59,7 +61,8 @@ def absurdity(name: str, values: Sequence[object]) -> str:
             return kind
     if distinct and len(texts) >= _FEW and all(_ID.fullmatch(text) for text in texts):
         return "an id"
-    if numeric and distinct and len(texts) >= _FEW and any(not text.lstrip("-").isdigit() for text in texts):
+    drawn = [text for text in texts if "." in text and len(_DIGITS.sub("", text).lstrip("0")) > _ROUND]
+    if numeric and distinct and len(texts) >= _FEW and 2 * len(drawn) > len(texts):
         return "a number of its own in every run"
     return ""
 

@@ -8,6 +8,7 @@ import pandas
 import pytest
 
 from nas_ctx.analysis import load_runs, reliability
+from nas_ctx.analysis.io.plausible import absurdity
 from nas_ctx.cli import main
 from nas_ctx.errors import InputError
 from tests.analysis.test_runs import DONE, write_experiment
@@ -74,9 +75,9 @@ def test_what_pandas_writes_is_read(tmp_path):
 
 SWEEP = (
     "run,op1,op2,width,seed,user,started,val_acc,folder,lr\n"
-    "a,conv,skip,16,0,ada,2024-05-01 10:00:00,0.91,/data/a,0.0123\n"
-    "b,conv,skip,16,1,ada,2024-05-01 11:00:00,0.92,/data/b,0.0456\n"
-    "c,conv,conv,32,2,ada,2024-05-01 12:00:00,0.93,/data/c,0.0078\n"
+    "a,conv,skip,16,0,ada,2024-05-01 10:00:00,0.91,/data/a,0.012345\n"
+    "b,conv,skip,16,1,ada,2024-05-01 11:00:00,0.92,/data/b,0.045612\n"
+    "c,conv,conv,32,2,ada,2024-05-01 12:00:00,0.93,/data/c,0.0078123\n"
 )
 
 
@@ -101,6 +102,21 @@ def test_what_is_no_choice_is_left_out_with_its_reason(tmp_path):
     ):
         assert f"{name!r} ({reason})" in said
     assert set(load_runs(path, transposed=True, choices="op*,seed")[0].genotype) == {"op1", "op2", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("loss_weight", [0.5, 1.0, 2.0]),
+        ("params_width", [16, 32, 64]),
+        ("group", [1, 2, 4]),
+        ("dropout", [0.1, 0.25, 0.5]),
+        ("number", [1, 2]),
+        ("depth", [3, 4, 5]),
+    ],
+)
+def test_choices_are_not_left_out_for_their_names_or_for_being_numbers(name, values):
+    assert absurdity(name, values) == ""
 
 
 def test_the_same_in_json_objects_of_one_run_each(tmp_path):

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas
 import pytest
@@ -210,6 +211,29 @@ def test_nni_exports_have_parameters_as_choices_and_metrics_as_scores(tmp_path):
         ("aB1", {"op": "conv", "width": "16"}), ("cD2", {"op": "skip", "width": "32"}),
     ]  # fmt: skip
     assert runs[1].metrics == {"default": 0.5, "miou": 0.25}
+
+
+def test_what_nnictl_writes_of_an_experiment(tmp_path, monkeypatch):
+    """Its own code writes the files; the manager's answers are given to it."""
+    from nni.tools.nnictl import nnictl_utils
+
+    answer = SimpleNamespace(text=json.dumps(NNI_EXPORT), status_code=200)
+    experiments = SimpleNamespace(get_all_experiments=lambda: {"abcd1234": {"port": 1, "pid": 1}})
+    monkeypatch.setattr(nnictl_utils, "Experiments", lambda: experiments)
+    monkeypatch.setattr(nnictl_utils, "get_config_filename", lambda args: "abcd1234")
+    monkeypatch.setattr(nnictl_utils, "detect_process", lambda pid: True)
+    monkeypatch.setattr(nnictl_utils, "check_rest_server_quick", lambda port: (True, None))
+    monkeypatch.setattr(nnictl_utils, "rest_get", lambda url, timeout: answer)
+    for kind in ("json", "csv"):
+        path = tmp_path / f"export.{kind}"
+        nnictl_utils.export_trials_data(SimpleNamespace(intermediate=False, type=kind, path=str(path)))
+        runs = load_runs(path)
+        assert [(run.name, run.genotype["op"], str(run.genotype["width"])) for run in runs] == [
+            ("aB1", "conv", "16"), ("cD2", "skip", "32"),
+        ]  # fmt: skip
+        assert [run.settings["seed"] for run in runs] == [1, 2]
+        assert runs[0].metrics == {"default": 0.75, "miou": 0.5}
+        assert list(runs[1].metrics.values()) == [0.5]  # in the table a plain number is called reward
 
 
 # Sweeps, written by the tools: see make_files.py ----------------------------------------------------------------------
