@@ -14,7 +14,7 @@ from nas_ctx.analysis.io.checks import doubts, with_unique_names, without_copies
 from nas_ctx.analysis.io.cleaning import cleaned
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import FORMATS, Importer, ReadOptions, Runs, importers
-from nas_ctx.analysis.io.formats.nni import with_edges
+from nas_ctx.analysis.io.formats.nni import cells_as_edges
 from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.limits import MAX_RUNS, TooLarge, check_size
@@ -84,10 +84,11 @@ def load_runs(
     blocks = {block for run in runs for block in run.genotype}
     check_size(len(runs), len(blocks), ", ".join(map(str, listed[:2])) + (" and others" if len(listed) > 2 else ""))
     runs, repeated = _once_each(runs)
+    runs, slots = cells_as_edges(runs)
     runs, absurd = _screened(runs, options)
     named, left_out = cleaned(with_unique_names(runs))
     single, copies = without_copies(named, keep=keep_copies)
-    return RunSet(tuple(single), (*copies, *notes, *repeated, *absurd, *left_out, *doubts(single)))
+    return RunSet(tuple(single), (*copies, *notes, *repeated, *slots, *absurd, *left_out, *doubts(single)))
 
 
 def _screened(runs: list[Run], options: ReadOptions) -> Runs:
@@ -243,7 +244,7 @@ def _from_experiment(folder: Path, options: ReadOptions) -> Runs:
             settings["search_space"] = known
         run = Run(name, trial.genotype, source, None, trial.metrics, settings)
         if trial.tuned:
-            run = replace(run, genotype=with_edges(trial.genotype), form="nni")
+            run = replace(run, form="nni")
         if trial.folder is not None:
             own = _from_run_folder(trial.folder)
             if dict(own.genotype) == dict(trial.genotype):

@@ -17,6 +17,7 @@ from nas_ctx.analysis.io.formats.base import BUILT_IN
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.cli import main
 from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
 
 FILES = Path(__file__).parent / "files"
 
@@ -119,6 +120,28 @@ def test_cells_with_edges_in_another_order_agree_fully(tmp_path):
     written(tmp_path, "a.json", json.dumps(cell))
     written(tmp_path, "b.json", json.dumps(swapped))
     assert reliability(load_runs([tmp_path / "a.json", tmp_path / "b.json"]), draws=20).results[0].value == 1
+
+
+def test_cells_in_genotype_files_of_our_own_are_edges_and_with_histories_slots(tmp_path):
+    (cell,) = _nni_cells().values()
+    swapped = {label[:-1] + ("1" if label[-1] == "0" else "0"): choice for label, choice in cell.items()}
+    operations = {
+        label: ["sep_conv_3x3", "skip_connect", "max_pool_3x3", "dil_conv_3x3"] for label in cell if "op" in label
+    }
+    for name, choices in (("a", cell), ("b", swapped)):
+        (tmp_path / name).mkdir()
+        Genotype(choices, {"candidates": operations, "seed": name}).save(tmp_path / name / "genotype.json")
+    files = [tmp_path / name / "genotype.json" for name in "ab"]
+    record = reliability(load_runs(files), draws=20)
+    assert record.results[0].value == 1
+    assert record.table.counts[0] == 4
+    for name in "ab":
+        (tmp_path / name / "history.csv").write_text(
+            "step,temperature,entropy_weight,mean_entropy,normal/op_2_0=a,normal/op_2_0=b\n0,1,0,0.6,0.5,0.5\n"
+        )
+    runs = load_runs([tmp_path / "a", tmp_path / "b"])
+    assert "normal/op_2_0" in runs[0].genotype
+    assert "To compare edges, give genotype.json" in runs.notes[0].text
 
 
 LOG = "".join(

@@ -1,4 +1,4 @@
-"""Importers of the files of other tools, one file each; :data:`FORMATS` has them by name."""
+"""Importers of the files of other tools, one file each; ``FORMATS`` has them by name."""
 
 from nas_ctx.analysis.io.formats.base import FORMATS, Importer, ReadOptions, importers, register_format
 

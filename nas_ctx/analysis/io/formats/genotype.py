@@ -6,12 +6,8 @@ Source: docs/formats.md, "Genotype".
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from nas_ctx.analysis.cells import edge_candidates, edges_of
 from nas_ctx.analysis.io.document import NOT_JSON, Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
-from nas_ctx.analysis.io.formats.nni import with_edges
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
@@ -44,13 +40,8 @@ class GenotypeFiles(Importer):
             except InputError as error:
                 raise InputError(f"{label}: {error}") from None
             own = isinstance(item, dict) and ("format" in item or isinstance(item.get("data"), dict))
-            choices = genotype if own else with_edges(genotype)
-            form = "genotype" if own else "flat" if dict(choices) == dict(genotype) else "nni"
-            run = Run(label, choices, label, settings=genotype.meta, form=form)
-            if form == "nni" and edges_of(list(choices)) is not None:
-                found = edge_candidates({block: str(choice) for block, choice in choices.items()}, ())
-                run = replace(run, settings={"candidates": found}, candidates_from="the operations that occur")
-            runs.append(run)
+            form = "genotype" if own else "flat"
+            runs.append(Run(label, genotype, label, settings=genotype.meta, form=form))
         return runs, []
 
 

@@ -10,22 +10,24 @@ Source: ``nni/tools/nnictl/nnictl_utils.py`` and ``nni/nas/nn/pytorch/cell.py`` 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from nas_ctx.analysis.cells import choices_of
+from nas_ctx.analysis.cells import choices_of, edge_candidates, edges_of
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.texts import number_of
 from nas_ctx.analysis.io.formats.trials import trials
 from nas_ctx.analysis.io.nni_record import plain_values
 from nas_ctx.analysis.io.plausible import plausible
-from nas_ctx.analysis.io.runs import Run
+from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.errors import InputError
 from nas_ctx.files import parse_json
 from nas_ctx.genotype import Choice, Genotype
 
 _SLOT = re.compile(r"(?:(?P<cell>.+)/)?(?P<kind>op|input)_(?P<node>\d{1,4})_(?P<slot>\d{1,4})")
+_OF_SLOTS = ("candidates", "probabilities", "decided_at", "inactive")  # what is recorded by slot
 _RESULTS = ("reward", "default", "intermediate")
 
 
@@ -88,7 +90,36 @@ def parameters_run(parameters: Mapping[str, Any], where: str, source: str, score
     plain = plain_values(dict(parameters))
     if not plain:
         raise InputError(f"{where}: no parameter that can be a choice")
-    return Run(where, with_edges(Genotype(plain)), source, metrics=scores, form="nni")
+    return Run(where, Genotype(plain), source, metrics=scores, form="nni")
+
+
+def cells_as_edges(runs: Sequence[Run]) -> Runs:
+    """``runs`` with the slots of their cells as edges, unless some of these runs have histories, which are by slot."""
+    edges = [with_edges(run.genotype) for run in runs]
+    slotted = [run for run, found in zip(runs, edges, strict=True) if found != dict(run.genotype)]
+    if any(run.history is not None for run in slotted):
+        text = (
+            "The cells of these runs are compared slot by slot, as their histories are, so that the same edge in the "
+            "other slot of its node counts as another choice. To compare edges, give genotype.json of each run."
+        )
+        return list(runs), [Note("cells", text)]
+    return [
+        _of_edges(run, found) if found != dict(run.genotype) else run for run, found in zip(runs, edges, strict=True)
+    ], []
+
+
+def _of_edges(run: Run, choices: dict[str, Choice]) -> Run:
+    settings = {key: value for key, value in run.settings.items() if key not in _OF_SLOTS}
+    source = run.candidates_from
+    if edges_of(list(choices)) is not None:
+        recorded = run.settings.get("candidates")
+        slots = recorded if isinstance(recorded, Mapping) else {}
+        lists = [found for label, found in slots.items() if (slot := _SLOT.fullmatch(label)) and slot["kind"] == "op"]
+        operations = [str(choice) for found in lists if isinstance(found, list | tuple) for choice in found]
+        texts = {block: str(choice) for block, choice in choices.items()}
+        settings["candidates"] = edge_candidates(texts, operations)
+        source = source if operations else "the operations that occur"
+    return replace(run, genotype=choices, settings=settings, form="nni", candidates_from=source)
 
 
 def with_edges(choices: Mapping[str, Choice]) -> dict[str, Choice]:
