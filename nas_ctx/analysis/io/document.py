@@ -108,7 +108,7 @@ class Document:
             if isinstance(first, dict):
                 return f"{kind} {'an ' if several else ''}object with the keys {_some(first)}"
             return f"{kind} {json.dumps(first)[:40]}"
-        return f"a text that begins with {self.text.strip()[:40]!r}" if self.text.strip() else "empty"
+        return f"a text that begins with {self.text.strip()[:40]!r}" if self.text.strip() else "an empty file"
 
 
 def _some(names: object, most: int = 6) -> str:

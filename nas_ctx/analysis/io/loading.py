@@ -16,6 +16,7 @@ from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import FORMATS, Importer, ReadOptions, Runs, importers
 from nas_ctx.analysis.io.formats.nni import cells_as_edges
 from nas_ctx.analysis.io.formats.trials import trials
+from nas_ctx.analysis.io.formats.wide import choice_columns
 from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.limits import MAX_RUNS, TooLarge, check_size
 from nas_ctx.analysis.io.nni_record import (
@@ -32,6 +33,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.files import MAX_BYTES, read_json
 from nas_ctx.genotype import Genotype
 
+_REASON = 120  # characters of why a file of a folder gave no run
 _REASONS = 8  # why trials gave no run, that an error names
 
 
@@ -160,7 +162,9 @@ def _advised(error: InputError, importer: Importer, document: Document) -> Input
     ):
         return error
     table, where = document.table, document.name if document.path is not None else "-"
-    example = f"{where} --choices '{','.join(table.head[1:3])}'" if table is not None else f"{where} --format NAME"
+    example = (
+        f"{where} --choices '{','.join(choice_columns(table))}'" if table is not None else f"{where} --format NAME"
+    )
     return InputError(
         f"{error}. It looks like {document.looks}; `nas-ctx report --formats` lists what is read, and "
         f"`nas-ctx report {example} --out report` reads it as you say"
@@ -183,7 +187,7 @@ def _from_folder(folder: Document, options: ReadOptions) -> Runs:
         except TooLarge:
             raise
         except InputError as error:
-            left_out.append(f"{entry.name} ({str(error).removeprefix(f'{entry}: ')})")
+            left_out.append(f"{entry.name} ({str(error).removeprefix(f'{entry}: ')[:_REASON]})")
             continue
         all_runs += runs
         notes += remarks

@@ -146,6 +146,10 @@ def test_a_table_the_wrong_way_round_is_refused_with_what_to_do(tmp_path):
     path.write_text(SWEEP.replace("run,", "which,"))
     with pytest.raises(InputError, match=r"the column 'seed' is the seed; add --transposed"):
         load_runs(path)
+    path.write_text("op1,op2,val_acc\na,b,0.9\na,c,0.8\n")
+    with pytest.raises(InputError, match=r"'val_acc' is a metric; name its choices, as in --choices 'op1,op2'"):
+        load_runs(path)
+    assert len(load_runs(path, choices="op1,op2")) == 2
     path.write_text("what,a,b\nop1,conv,conv\nseed,1,2\nval_acc,0.9,0.8\n")
     assert set(load_runs(path)[0].genotype) == {"op1"}
     with pytest.raises(

@@ -383,6 +383,13 @@ def test_a_folder_of_genotype_files(tmp_path):
 def test_json_lines_and_objects_by_run(tmp_path):
     lines = "".join(json.dumps(choices) + "\n" for choices in WIDE.values())
     assert [dict(run.genotype) for run in load_runs(written(tmp_path, "l.jsonl", lines))] == list(WIDE.values())
+    nested = "".join(
+        json.dumps({"seed": seed, "arch": choices, "acc": 0.5, "run": name}) + "\n"
+        for seed, (name, choices) in enumerate(WIDE.items())
+    )
+    runs = load_runs(written(tmp_path, "nested.jsonl", nested))
+    assert {run.name: dict(run.genotype) for run in runs} == WIDE
+    assert [(run.settings["seed"], run.metrics) for run in runs] == [(0, {"acc": 0.5}), (1, {"acc": 0.5})]
     runs = load_runs(written(tmp_path, "by_run.json", json.dumps(WIDE)))
     assert {run.name: dict(run.genotype) for run in runs} == WIDE
 

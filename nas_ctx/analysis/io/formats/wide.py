@@ -34,6 +34,10 @@ class WideTables(Importer):
         if wrong:
             rows, other = ("block", "run") if options.transposed else ("run", "block")
             now = "leave out --transposed" if options.transposed else "add --transposed"
+            if not options.transposed and len({row[0] for row in table.rows}) < len(table.rows):
+                now = (
+                    f"name its choices, as in --choices '{','.join(choice_columns(table))}'"  # no column names the runs
+                )
             raise InputError(
                 f"{table.name}: looks like a table with a row per {rows}, not per {other}: {wrong}; {now}, or call the "
                 f"first column {other!r} if its rows are {other}s"
@@ -41,6 +45,12 @@ class WideTables(Importer):
         runs = read_table(table, transposed=options.transposed)
         result = [Run(run, choices, document.name, form="wide", own_name=True) for run, choices in runs.items()]
         return result, list(table.notes)
+
+
+def choice_columns(table: Table, most: int = 3) -> list[str]:
+    """The first columns of a table with a row per run that could be choices."""
+    possible = [name for name in dict.fromkeys(table.head) if name and not absurdity(name, table.column(name))]
+    return [name for name in possible if name.lower() not in _RUNS][:most] or ["A", "B*"]
 
 
 def _other_way_round(table: Table, transposed: bool) -> str:
