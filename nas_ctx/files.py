@@ -216,12 +216,16 @@ def read_npy(path: str | os.PathLike[str], most: int) -> NDArray[Any]:
         return npy.read_array(file, allow_pickle=False)
 
 
-BEGINNINGS = {".png": b"\x89PNG", ".svg": b"<svg", ".pdf": b"%PDF", ".npy": b"\x93NUMPY"}
+BEGINNINGS = {
+    ".png": b"\x89PNG", ".svg": b"<svg", ".pdf": b"%PDF", ".npy": b"\x93NUMPY", ".onnx": b"\x08", ".pt2": b"PK",
+}  # fmt: skip
 """How files of a kind begin."""
 
 
-def check_file(path: str | os.PathLike[str], beginning: bytes) -> None:
+def check_file(path: str | os.PathLike[str], beginning: bytes, at: int = 0) -> None:
     """Refuse to replace a file that does not begin like the one that is to take its place: it is something else.
+
+    ``at`` is where the beginning stands, in bytes, for formats that have a number in front of it.
 
     >>> check_file(__file__, BEGINNINGS[".png"])  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -231,7 +235,7 @@ def check_file(path: str | os.PathLike[str], beginning: bytes) -> None:
     if not path.is_file():
         return
     with path.open("rb") as file:
-        if file.read(len(beginning)) != beginning:
+        if file.read(at + len(beginning))[at:] != beginning:
             raise InputError(f"{path}: exists and is something else; name another file or remove it")
 
 

@@ -25,6 +25,8 @@ COMMANDS = {
     "table": "table {in}/train --format csv --out {out}/t.csv",
     "figure of a table": "table {in}/train --figure {out}/t.png",
     "predict": "predict {in}/train --images 2 --out {out}/p.png",
+    "predictions": "predict {in}/train --val --format npy --out {out}/v",
+    "export": "export {in}/train --format safetensors --out {out}/n.safetensors",
     "importance": "importance {in}/train --repetitions 2 --out {out}/i",
     "rooms": "data rooms {out}/d --train 2 --val 1 --size 48 64",
     "codebook": "data codebook {in}/data --codewords 8 --pixels 400 --out {out}/k.npy",

@@ -5,6 +5,7 @@ from nas_ctx.evaluation.differences import Difference
 from nas_ctx.evaluation.heat_map import write_importance
 from nas_ctx.evaluation.importance import Drop, Importance, measure_importance
 from nas_ctx.evaluation.measures import Measure
+from nas_ctx.evaluation.predictions import pictures_in, validation_pictures, write_predictions
 from nas_ctx.evaluation.quoted import read_quoted
 from nas_ctx.evaluation.results import Result, Row, gather, read_results
 from nas_ctx.evaluation.scores import ScoreRow, read_scores
@@ -31,10 +32,13 @@ __all__ = [
     "gather",
     "make_table",
     "measure_importance",
+    "pictures_in",
     "prediction_sheet",
     "read_contrasts",
     "read_quoted",
     "read_results",
     "read_scores",
+    "validation_pictures",
     "write_importance",
+    "write_predictions",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from nas_ctx.data.loading import collate
 from nas_ctx.data.show import spread, tile_sheet
 from nas_ctx.data.transforms import MEAN, STD
 from nas_ctx.errors import InputError
+from nas_ctx.runs.network import map_of
 from nas_ctx.runs.trained import Trained
 from nas_ctx.training.module import outputs_of
 
@@ -46,20 +46,12 @@ def prediction_sheet(runs: Trained | Mapping[str, Trained], images: int) -> NDAr
         for name, run in named.items():
             batch = collate([datasets[name][index]])
             logits = outputs_of(run.model, batch)["final"]
-            predictions = {key: task.render(_first(task.predict(logits[key]))) for key, task in run.tasks.items()}
+            predictions = {key: task.render(map_of(task.predict(logits[key]))) for key, task in run.tasks.items()}
             picture = None if truth else _image(batch["image"])
             rows.append((f"{batch['id'][0]}: {name}", [picture, *map(predictions.get, columns)]))
-            truth |= {key: task.render(_first(batch[key])) for key, task in run.tasks.items()}
+            truth |= {key: task.render(map_of(batch[key])) for key, task in run.tasks.items()}
         rows.append((f"{batch['id'][0]}: truth", [None, *map(truth.get, columns)]))
     return tile_sheet(("image", *columns), rows)
-
-
-def _first(maps: Tensor) -> NDArray[Any]:
-    """The first of (B, H, W), (B, 1, H, W) or (B, 3, H, W) as (H, W) or (H, W, 3)."""
-    first = maps[0]
-    if first.ndim == 3:
-        first = first[0] if len(first) == 1 else first.movedim(0, -1)
-    return first.numpy()
 
 
 def _image(standardised: Tensor) -> NDArray[np.uint8]:

@@ -12,6 +12,9 @@ from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.stopping import Interrupted
 
 if TYPE_CHECKING:
+    from nas_ctx.runs.export import export_network as export_network
+    from nas_ctx.runs.network import Network as Network
+    from nas_ctx.runs.network import load_network as load_network
     from nas_ctx.runs.run import describe as describe
     from nas_ctx.runs.run import search as search
     from nas_ctx.runs.run import train as train
@@ -20,14 +23,18 @@ if TYPE_CHECKING:
     from nas_ctx.runs.trained import load_trained as load_trained
 
 _LATER = {"describe": "run", "search": "run", "train": "run", "is_first_process": "started"}
+_LATER |= {"export_network": "export", "Network": "network", "load_network": "network"}
 _LATER |= dict.fromkeys(("Trained", "load_trained"), "trained")
 
 __all__ = [
     "Interrupted",
+    "Network",
     "RunFolder",
     "Trained",
     "describe",
+    "export_network",
     "is_first_process",
+    "load_network",
     "load_trained",
     "search",
     "train",

@@ -14,6 +14,7 @@ from nas_ctx.config import Config, read_config
 from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.escaping import visible
+from nas_ctx.genotype import Genotype
 from nas_ctx.models.true_regions import unwrap
 from nas_ctx.models.weights import without_weights
 from nas_ctx.plugins import load_plugins
@@ -36,6 +37,7 @@ class Trained:
         model: the network with the weights of the checkpoint, in evaluation mode, on the CPU.
         data: its data module.
         checkpoint: where the weights are from.
+        genotype: what is in the blocks; None without blocks.
     """
 
     config: Config
@@ -43,6 +45,7 @@ class Trained:
     model: nn.Module
     data: DataModule
     checkpoint: Path
+    genotype: Genotype | None = None
 
 
 def load_trained(run: str | os.PathLike[str], *, trust: bool = False) -> Trained:
@@ -74,7 +77,8 @@ def load_trained(run: str | os.PathLike[str], *, trust: bool = False) -> Trained
         raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {wrong}")
     model.load_state_dict(weights)
     data = DataModule.from_config(config.data, tasks, config.seed)
-    return Trained(config, tasks, model.eval(), data, checkpoint)
+    genotype = Genotype.load(folder.genotype) if folder.genotype.exists() else None
+    return Trained(config, tasks, model.eval(), data, checkpoint, genotype)
 
 
 def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:

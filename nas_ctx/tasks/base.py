@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -70,6 +71,14 @@ class Task(ABC):
     @abstractmethod
     def render(self, values: Array) -> NDArray[np.uint8]:
         """One predicted or true map (H, W), or (H, W, 3) for vectors, as an image: uint8 (H, W, 3)."""
+
+    def to_picture(self, values: Array) -> Image.Image:
+        """One predicted map as the picture that ``nas-ctx predict`` writes; by default as drawn.
+
+        Where the values fit into a picture, other programs read them back from it: :class:`PIL.Image.Image` of mode P
+        (a class), I;16 or L.
+        """
+        return Image.fromarray(self.render(values))
 
     # Transforms call these while the label is still an array, (H, W) or (H, W, 3).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -73,6 +74,10 @@ class Depth(Task):
 
     def render(self, values: Array) -> NDArray[np.uint8]:
         return draw_depth(values, self.coding.minimum, self.coding.maximum)
+
+    def to_picture(self, values: Array) -> Image.Image:
+        """Millimetres in 16 bits (mode I;16), at most 65535."""
+        return Image.fromarray((values * 1000).round().clip(0, 65535).astype(np.uint16))
 
     def scale(self, label: Array, factor: float) -> Array:
         """An object that looks twice as large is half as far away."""

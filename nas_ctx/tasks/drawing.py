@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from nas_ctx.labels import IGNORE
 
@@ -50,6 +51,22 @@ def draw_classes(values: NDArray[Any], classes: int) -> Picture:
     colours = np.full((IGNORE + 1, 3), NEUTRAL, np.uint8)
     colours[:classes] = palette(classes)
     return colours[values.astype(np.uint8)]
+
+
+def class_picture(values: NDArray[Any], classes: int) -> Image.Image:
+    """A class map (H, W) as a picture of mode P: the numbers themselves, shown in the colours of :func:`palette`.
+
+    >>> np.asarray(class_picture(np.array([[0, 3]]), 9)).tolist()
+    [[0, 3]]
+    """
+    picture = Image.fromarray(values.astype(np.uint8))
+    picture.putpalette(palette(classes).tobytes())
+    return picture
+
+
+def share_picture(share: NDArray[Any]) -> Image.Image:
+    """Probabilities (H, W) as a grey picture of 8 bits: 255 is 1."""
+    return Image.fromarray((np.clip(share, 0, 1) * 255).round().astype(np.uint8))
 
 
 @lru_cache(maxsize=1)

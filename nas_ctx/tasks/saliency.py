@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -12,7 +13,7 @@ from nas_ctx.metrics import MaxF
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
 from nas_ctx.tasks.checks import not_binary
-from nas_ctx.tasks.drawing import draw_share
+from nas_ctx.tasks.drawing import draw_share, share_picture
 from nas_ctx.tasks.semseg import class_tensor
 
 
@@ -54,6 +55,10 @@ class Saliency(Task):
 
     def render(self, values: Array) -> NDArray[np.uint8]:
         return draw_share(values)
+
+    def to_picture(self, values: Array) -> Image.Image:
+        """The probability times 255, grey (mode L)."""
+        return share_picture(values)
 
     def check_label(self, label: Array) -> list[str]:
         return not_binary(label)

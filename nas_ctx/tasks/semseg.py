@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torchmetrics import Metric
 
@@ -13,7 +14,7 @@ from nas_ctx.labels import IGNORE
 from nas_ctx.metrics import MeanIoU
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
-from nas_ctx.tasks.drawing import draw_classes
+from nas_ctx.tasks.drawing import class_picture, draw_classes
 
 
 class ClassMap(Task):
@@ -41,6 +42,10 @@ class ClassMap(Task):
 
     def render(self, values: Array) -> NDArray[np.uint8]:
         return draw_classes(values, self.classes)
+
+    def to_picture(self, values: Array) -> Image.Image:
+        """The number of the class, with a palette (mode P)."""
+        return class_picture(values, self.classes)
 
     def to_tensor(self, label: Array) -> Tensor:
         return class_tensor(self.name, label, self.classes)
