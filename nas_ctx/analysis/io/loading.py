@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,19 @@ def load_runs(
     """
     options = ReadOptions(transposed, format, choices, scores, columns, step, best)
     listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    runs, notes = _of_all(listed, options, nni_home)
+    runs, repeated = _once_each(runs)
+    runs, slots = cells_as_edges(runs)
+    runs, absurd = _screened(runs, options)
+    named, left_out = cleaned(with_unique_names(runs))
+    single, copies = without_copies(named, keep=keep_copies)
+    return RunSet(tuple(single), (*copies, *notes, *repeated, *slots, *absurd, *left_out, *doubts(single)))
+
+
+def _of_all(
+    listed: Sequence[str | os.PathLike[str]], options: ReadOptions, nni_home: str | os.PathLike[str] | None
+) -> Runs:
+    """The runs of all paths, each path once; no run, or more than are compared, is an error."""
     runs: list[Run] = []
     notes: list[Note] = []
     seen: set[str] = set()
@@ -85,12 +98,7 @@ def load_runs(
         raise InputError(f"no usable run in {where}{': ' if reasons else ''}{reasons}{more}")
     blocks = {block for run in runs for block in run.genotype}
     check_size(len(runs), len(blocks), ", ".join(map(str, listed[:2])) + (" and others" if len(listed) > 2 else ""))
-    runs, repeated = _once_each(runs)
-    runs, slots = cells_as_edges(runs)
-    runs, absurd = _screened(runs, options)
-    named, left_out = cleaned(with_unique_names(runs))
-    single, copies = without_copies(named, keep=keep_copies)
-    return RunSet(tuple(single), (*copies, *notes, *repeated, *slots, *absurd, *left_out, *doubts(single)))
+    return runs, notes
 
 
 def _screened(runs: list[Run], options: ReadOptions) -> Runs:

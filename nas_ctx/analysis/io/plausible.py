@@ -19,7 +19,7 @@ from nas_ctx.errors import InputError
 _METRIC = re.compile(  # at the end of a name: a "loss_weight" is a choice
     r"(?:^|[^a-z])(?:acc|accuracy|loss|err|error|auc|auroc|f1|m?iou|m?ap|psnr|ssim|bleu|ppl|perplexity|rmse|mse|mae|odsf|"
     r"score|reward|objective|objective_to_minimize|fitness|metric|latency|flops|macs|throughput|fps|n?params|precision|"
-    r"recall|top|delta_m|default)(?:[^a-z]*|[^a-z]+(?:mean|avg|best|final|last|val|valid|test|train|std|max|min)[^a-z]*)$"
+    r"recall|top|delta_m|default)(?:[^a-z]+(?:mean|avg|best|final|last|val|valid|test|train|std|max|min))*[^a-z]*$"
 )
 _BOOKKEEPING = {
     "commit", "created", "date", "duration", "end_time", "host", "hostname", "job_type",
@@ -28,7 +28,7 @@ _BOOKKEEPING = {
 }  # fmt: skip
 _IDS = {"id", "uuid", "run_id", "trial_id", "experiment_id", "job_id", "trialjobid", "config_id", "index", "number"}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T _]\d\d[-:]?\d\d.*)?|\d{1,2}[./]\d{1,2}[./]\d{4}.*|\d+ days \d\d:\d\d:\d\d.*")
-_ID = re.compile(r"(?=[0-9a-f-]*\d)[0-9a-f]{8,}(-[0-9a-f]{4,})*|(?=\w*\d)(?=\w*[a-z])[a-z0-9]{8}")
+_ID = re.compile(r"(?=[0-9a-f-]*\d)[0-9a-f]{8,}(-[0-9a-f]{4,})*")
 _PATH = re.compile(r"(~|\.{0,2})/\S.*|[A-Za-z]:[\\/].*|\w+://\S+")
 _DIGITS = re.compile(r"[eE].*|\D")
 _ROUND = 3  # digits that a number has that somebody chose
@@ -44,10 +44,9 @@ def absurdity(name: str, values: Sequence[object]) -> str:
     ('a date', 'a number of its own in every run')
     """
     word = re.split(r"[./]", name.strip().lower())[-1]
-    texts = [str(value).strip() for value in values]
-    numbers = [number_of(value) for value in values]
-    numeric = None not in numbers
-    distinct = len(set(texts)) == len(texts)
+    texts = list({str(value).strip(): None for value in dict.fromkeys(values)})  # of many runs, few are different
+    numeric = all(number_of(value) is not None for value in dict.fromkeys(values))
+    distinct = len(texts) == len(values)
     if word in SEEDS and numeric:
         return "the seed"
     if word in _BOOKKEEPING:
@@ -137,7 +136,7 @@ def _told(runs: Sequence[Run], names: Sequence[str], reasons: Mapping[str, str],
 
 
 def _differs(runs: Sequence[Run], name: str) -> bool:
-    values = [str(run.genotype[name]) for run in runs if name in run.genotype]
+    values = [run.genotype[name] for run in runs if name in run.genotype]
     return len(values) >= 2 * _FEW and len(set(values)) == len(values)
 
 

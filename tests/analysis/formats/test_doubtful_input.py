@@ -105,6 +105,24 @@ def test_what_is_no_choice_is_left_out_with_its_reason(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "values", "reason"),
+    [
+        ("x", ["8c0f3d2a", "93be11d0", "0fa0b1c2"], "an id"),
+        ("x", ["1b4e28ba-2fa1-11d2-883f-0016d3cca427", "6fa459ea-ee8a-3ca4-894e-db77e160355e", "7" * 8], "an id"),
+        ("trial_id", ["a", "b", "c"], "an id"),
+        ("x", ["0 days 00:01:02.5"] * 2, "a date"),
+        ("x", ["01.05.2024", "2.5.2024"], "a date"),
+        ("x", ["s3://bucket/a", "~/b"], "a path"),
+        ("loss/val_best", ["0.5", "0.25"], "a metric"),
+        ("mIoU (%)", [71, 72], "a metric"),
+        ("train.random_seed", ["3", "4"], "the seed"),
+    ],
+)
+def test_what_cannot_be_a_choice(name, values, reason):
+    assert absurdity(name, values) == reason
+
+
+@pytest.mark.parametrize(
     ("name", "values"),
     [
         ("loss_weight", [0.5, 1.0, 2.0]),
@@ -113,6 +131,7 @@ def test_what_is_no_choice_is_left_out_with_its_reason(tmp_path):
         ("dropout", [0.1, 0.25, 0.5]),
         ("number", [1, 2]),
         ("depth", [3, 4, 5]),
+        ("op", ["sepconv3", "dilconv5", "maxpool3"]),
     ],
 )
 def test_choices_are_not_left_out_for_their_names_or_for_being_numbers(name, values):
