@@ -159,6 +159,9 @@ def test_of_a_log_the_last_genotype_counts_or_that_of_a_step(tmp_path):
     assert "3 genotypes, of which the last" in load_runs(log).notes[0].text
     with pytest.raises(InputError, match=r"no genotype of step 7; those of the steps 0, 1, 2 are there"):
         load_runs(log, step=7)
+    printed = written(tmp_path, "printed.log", f"epoch 0\n{OTHER}\nepoch 1\n{SECOND}\n")  # without a time before it
+    assert len(load_runs(printed)) == 1
+    assert choices(printed, step=0)["normal 4->5"] == "dil_conv_3x3"
     unnumbered = written(tmp_path, "plain.log", LOG.replace("epoch", "round"))
     assert choices(unnumbered, step=0)["normal 4->5"] == "dil_conv_3x3"
 

@@ -18,8 +18,8 @@ from nas_ctx.analysis.cells import choices_of, edge_candidates
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.literals import Call, parse_literal
-from nas_ctx.analysis.io.formats.texts import Place, chosen, record_of
-from nas_ctx.analysis.io.runs import Note, Run
+from nas_ctx.analysis.io.formats.texts import Place, record_of, runs_of_text
+from nas_ctx.analysis.io.runs import Run
 from nas_ctx.config.safe_yaml import YAMLRefused, parse_yaml
 from nas_ctx.errors import InputError
 
@@ -186,17 +186,10 @@ def _from_yaml(document: Document) -> list[Run]:
 
 
 def _from_text(document: Document, options: ReadOptions) -> Runs:
-    places, notes = list(_all_in(document)), list[Note]()
+    places = list(_all_in(document))
     if not places:
         raise InputError(f"{document.name}: no Genotype(...) in it")
-    runs, notes = chosen(document.text, places, options.step, document.name)
-    named = []
-    for name, each, step in runs:
-        settings = {} if step is None else {"step": step}
-        place = document.name + (name if name.startswith("#") else "")
-        run = genotype_run(each.value, place, source=place, settings=settings)
-        named.append(run.called(name) if name and not name.startswith("#") else run)
-    return named, notes
+    return runs_of_text(document, places, options.step, genotype_run)
 
 
 def _all_in(document: Document) -> Iterator[Place]:

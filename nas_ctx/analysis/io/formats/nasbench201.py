@@ -14,7 +14,7 @@ from typing import Any
 from nas_ctx.analysis.cells import choices_of
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
-from nas_ctx.analysis.io.formats.texts import Place, chosen, record_of
+from nas_ctx.analysis.io.formats.texts import Place, record_of, runs_of_text
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.errors import InputError
 
@@ -77,14 +77,7 @@ def _from_text(document: Document, options: ReadOptions) -> Runs:
     places = [Place(match.start(), match.end(), match[0]) for match in _ARCHITECTURE.finditer(document.text)]
     if not places:
         raise InputError(f"{document.name}: no architecture like |nor_conv_3x3~0|+|none~0|none~1|+... in it")
-    runs, notes = chosen(document.text, places, options.step, document.name)
-    named = []
-    for name, each, step in runs:
-        place = document.name + (name if name.startswith("#") else "")
-        settings = {} if step is None else {"step": step}
-        run = architecture_run(each.value, place, source=place, settings=settings)
-        named.append(run.called(name) if name and not name.startswith("#") else run)
-    return named, notes
+    return runs_of_text(document, places, options.step, architecture_run)
 
 
 def architecture_run(text: str, name: str, **more: Any) -> Run:

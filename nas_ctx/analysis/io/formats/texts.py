@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nas_ctx.analysis.io.runs import Note
+from nas_ctx.analysis.io.document import Document
+from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.errors import InputError
 
 _STEP = re.compile(r"\b(?:epoch|step|iter(?:ation)?)\b\W{0,4}(\d{1,9})", re.IGNORECASE)
@@ -27,38 +28,46 @@ class Place:
     value: Any
 
 
-def chosen(
-    text: str, places: Sequence[Place], step: int | None, name: str
-) -> tuple[list[tuple[str, Place, int | None]], list[Note]]:
-    """(name of the run or "", what was found, its step or None) of those in a text that are runs, and a note.
+def runs_of_text(
+    document: Document, places: Sequence[Place], step: int | None, read: Callable[..., Run]
+) -> tuple[list[Run], list[Note]]:
+    """The runs of the ``places`` of a text, each made by ``read(value, name, source=..., settings=...)``; and a note.
 
-    They are all runs where each has a line of its own, or is assigned to a name of its own, as in Python's source. Else
-    the text is a log of one run, of which the last counts, or that of ``step``: the last number that an epoch or step
-    had before it, or its place from 0 where the log has none.
+    All places are runs where there is nothing else in the text, or each is assigned to a name of its own, as in
+    Python's source. Else the text is a log of one run, of which the last counts, or that of ``step``: the last number
+    that an epoch or step had before it, or its place from 0 where the log has none.
     """
-    before = [_beside(text, each.start, back=True) for each in places]
-    after = [_beside(text, each.end) for each in places]
-    alone = all(not a.strip(" \t'\"-") and not b.strip(" \t\r'\",;") for a, b in zip(before, after, strict=True))
+    several = len(places) > 1
+    before = [_before(document.text, each.start) for each in places]
     assigned = [match[1] if (match := _ASSIGNED.match(words)) else "" for words in before]
-    if step is None and len(places) > 1 and len(set(assigned)) == len(places) and all(assigned):
-        return [(word, each, None) for word, each in zip(assigned, places, strict=True)], []
-    if step is None and alone:
-        return [(f"#{i}" if len(places) > 1 else "", each, None) for i, each in enumerate(places, start=1)], []
-    steps = _steps(text, places)
-    if step is None:
-        note = f"{name} holds {len(places)} genotypes, of which the last is read; --step N reads that of another step."
-        return [("", places[-1], steps[-1])], [Note("log", note)] if len(places) > 1 else []
-    if step not in steps:
+    if step is None and several and len(set(assigned)) == len(places) and all(assigned):
+        named = zip(assigned, places, strict=True)
+        return [read(each.value, document.name, source=document.name).called(name) for name, each in named], []
+    if step is None and several and _nothing_else(document.text, places):
+        names = [f"{document.name}#{number}" for number in range(1, len(places) + 1)]
+        return [read(each.value, name, source=name) for each, name in zip(places, names, strict=True)], []
+    steps = _steps(document.text, places)
+    notes = []
+    if step is None and several:
+        text = f"{document.name} holds {len(places)} genotypes, of which the last is read; --step N reads another one."
+        notes.append(Note("log", text))
+    elif step is not None and step not in steps:
         listed = ", ".join(map(str, steps[:6])) + (f" ... {steps[-1]}" if len(steps) > 6 else "")
-        raise InputError(f"{name}: no genotype of step {step}; those of the steps {listed} are there")
-    at = max(i for i, known in enumerate(steps) if known == step)
-    return [("", places[at], step)], []
+        raise InputError(f"{document.name}: no genotype of step {step}; those of the steps {listed} are there")
+    at = len(places) - 1 if step is None else max(i for i, known in enumerate(steps) if known == step)
+    settings = {"step": steps[at]} if several or step is not None else {}
+    return [read(places[at].value, document.name, source=document.name, settings=settings)], notes
 
 
-def _beside(text: str, at: int, *, back: bool = False) -> str:
-    """What stands before or after a place in its line, of a long one the next characters only."""
-    piece = text[max(0, at - _NEAR) : at] if back else text[at : at + _NEAR]
-    return piece.rpartition("\n")[2] if back else piece.partition("\n")[0]
+def _before(text: str, at: int) -> str:
+    """What stands before a place in its line, of a long one the nearest characters."""
+    return text[max(0, at - _NEAR) : at].rpartition("\n")[2]
+
+
+def _nothing_else(text: str, places: Sequence[Place]) -> bool:
+    """Whether there are only blanks, quotes and commas between the places."""
+    starts, ends = [*(each.start for each in places), len(text)], [0, *(each.end for each in places)]
+    return not any(text[end:start].strip(" \t\r\n'\",;-") for end, start in zip(ends, starts, strict=True))
 
 
 def _steps(text: str, places: Sequence[Place]) -> list[int]:
