@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -54,6 +56,8 @@ def mean_iou(prediction: Tensor, label: Tensor, classes: int) -> Tensor:
 class MeanIoU(SummedMetric):
     """:func:`mean_iou` over many batches and processes. ``compute()`` gives ``{"miou": ...}``.
 
+    After it ``details`` has the IoU of every class and the :func:`confusion_matrix`, as lists of numbers.
+
     >>> metric = MeanIoU(classes=2)
     >>> metric.update(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]))
     >>> metric.compute()["miou"]
@@ -66,6 +70,7 @@ class MeanIoU(SummedMetric):
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
+        self.details: dict[str, Any] = {}
         self.add_sum("confusion", torch.zeros(classes, classes, dtype=torch.long))
 
     def update(self, prediction: Tensor, label: Tensor) -> None:
@@ -74,4 +79,6 @@ class MeanIoU(SummedMetric):
 
     def compute(self) -> dict[str, Tensor]:
         """The score over everything that was added."""
-        return {"miou": iou_per_class(self.confusion).mean()}
+        scores = iou_per_class(self.confusion)
+        self.details = {"iou_per_class": scores.tolist(), "confusion_matrix": self.confusion.tolist()}
+        return {"miou": scores.mean()}

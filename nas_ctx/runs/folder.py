@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from nas_ctx.tasks import Task
 
 WRITTEN = (
-    LOCK, "checkpoints", "config.yaml", "environment.json", "genotype.json", "history.csv", "metrics.json", "run.log",
-    "validation.csv",
+    LOCK, "checkpoints", "config.yaml", "details.json", "environment.json", "genotype.json", "history.csv",
+    "losses.csv", "metrics.json", "run.log", "validation.csv",
 )  # fmt: skip
 """What a run writes into its folder."""
 
@@ -45,6 +45,7 @@ class RunFolder:
         self.genotype = self.path / "genotype.json"
         self.history = self.path / "history.csv"
         self.metrics = self.path / "metrics.json"
+        self.details = self.path / "details.json"
         self.environment = self.path / "environment.json"
         self.checkpoints = self.path / "checkpoints"
 
@@ -122,6 +123,12 @@ class RunFolder:
         self.check_there()
         write_text(self.metrics, json.dumps(dict(metrics), indent=1) + "\n")
 
+    def write_details(self, details: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write what the metrics of the tasks say beside their scores; nothing where they say nothing."""
+        if details:
+            self.check_there()
+            write_text(self.details, json.dumps(dict(details)) + "\n")
+
     def read_metrics(self) -> dict[str, float]:
         """The final metrics of a finished run."""
         content = read_json(self.metrics)
@@ -191,7 +198,5 @@ def _is_ours(entry: Path) -> bool:
 
 def _is_temporary(entry: Path) -> bool:
     """Whether a file is the temporary one of an atomic write that was interrupted."""
-    return (
-        re.fullmatch(r"\.(config|environment|genotype|history|metrics|validation)-[0-9a-f]{8}\.\w+", entry.name)
-        is not None
-    )
+    names = "config|details|environment|genotype|history|losses|metrics|validation"
+    return re.fullmatch(rf"\.({names})-[0-9a-f]{{8}}\.\w+", entry.name) is not None

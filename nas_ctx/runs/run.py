@@ -112,6 +112,7 @@ def _finish(folder: RunFolder, trainer: pl.Trainer, module: MultiTaskModule) -> 
     fault = fault_of(last)
     if fault is not None:
         raise InputError(f"{last}: {fault}: the run is not finished; the same command resumes an earlier checkpoint")
+    folder.write_details(module.details)
     folder.write_metrics({name: value if math.isfinite(value) else None for name, value in module.scores.items()})
 
 

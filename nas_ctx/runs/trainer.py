@@ -13,6 +13,7 @@ from nas_ctx.config.safe_yaml import parse_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.escaping import visible
 from nas_ctx.runs.callbacks.log import RunLog, log
+from nas_ctx.runs.callbacks.losses import LossRows
 from nas_ctx.runs.callbacks.progress import Progress, StepSeeds
 from nas_ctx.runs.callbacks.saving import SaveCheckpoints
 from nas_ctx.runs.callbacks.stepbar import StepBar
@@ -51,7 +52,9 @@ def _callbacks(run: StartedRun[Any]) -> list[pl.Callback]:
         Progress(run.folder, run.report),
         SaveCheckpoints(run.config, run.folder, run.stop),
     ]
-    return [*callbacks, *([RunLog()] if is_first_process() else []), *([StepBar()] if run.progress else [])]
+    if is_first_process():  # losses before checkpoints, which come with the rows of their steps
+        callbacks = [LossRows(run.folder, run.config.training.log_every), *callbacks, RunLog()]
+    return [*callbacks, *([StepBar()] if run.progress else [])]
 
 
 def resume_from(run: StartedRun[Any]) -> str | None:

@@ -1,10 +1,10 @@
-"""The history of a search as a CSV file: a row per step."""
+"""CSV files with a row per step, such as the history of a search."""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,24 +16,21 @@ if TYPE_CHECKING:
 SCHEDULES = ("step", "temperature", "entropy_weight", "mean_entropy")
 
 
-class HistoryWriter:
-    """Appends a row per step. :class:`nas_ctx.analysis.SearchHistory` reads the file.
-
-    Columns: ``step`` (steps done); ``temperature`` and ``entropy_weight`` of that step; and after it ``mean_entropy``
-    (nats) and, for every choice, ``"<label>=<value>"``, the probability softmax(alpha).
+class StepRows:
+    """A CSV file of numbers, a row per step, to which a resumed run appends.
 
     Args:
         path: the file; overwritten, unless :meth:`open` is told that steps were done before.
-        choices: what is searched; gives the columns.
+        columns: the first is the step.
     """
 
-    def __init__(self, path: str | os.PathLike[str], choices: Choices) -> None:
+    def __init__(self, path: str | os.PathLike[str], columns: Sequence[str]) -> None:
         self.path = Path(path)
-        self.columns = [*SCHEDULES, *(f"{choice.label}={value}" for choice in choices for value in choice.values)]
+        self.columns = list(columns)
         self._file: TextIO | None = None
 
     def open(self, steps_done: int) -> None:
-        """Start the file; of a search that is resumed keep the rows of the first ``steps_done`` steps."""
+        """Start the file; of a run that is resumed keep the rows of the first ``steps_done`` steps."""
         kept: list[list[str]] = []
         if steps_done and self.path.exists():
             with self.path.open(newline="", encoding="utf-8") as file:
@@ -45,19 +42,11 @@ class HistoryWriter:
             csv.writer(file).writerows([self.columns, *kept])
         self._file = os.fdopen(unlinked(str(self.path), os.O_WRONLY | os.O_APPEND), "a", newline="", encoding="utf-8")
 
-    def append(
-        self,
-        step: int,
-        temperature: float,
-        entropy_weight: float,
-        mean_entropy: float,
-        probabilities: Sequence[Sequence[float]],
-    ) -> None:
-        """Add the row of one step; ``probabilities`` has a row per choice, with a number per value."""
+    def add(self, step: int, numbers: Iterable[float]) -> None:
+        """Add the row of one step."""
         if self._file is None:
             self.open(step - 1)
         assert self._file is not None
-        numbers = (temperature, entropy_weight, mean_entropy, *(p for row in probabilities for p in row))
         # Nine significant digits identify a float32.
         with naming(self.path):
             self._file.write(f"{step}," + ",".join(format(number, ".9g") for number in numbers) + "\r\n")
@@ -76,3 +65,30 @@ class HistoryWriter:
             with naming(self.path), file:  # closed also where the last rows find no room
                 file.flush()
                 os.fsync(file.fileno())
+
+
+class HistoryWriter(StepRows):
+    """Appends a row per step. :class:`nas_ctx.analysis.SearchHistory` reads the file.
+
+    Columns: ``step`` (steps done); ``temperature`` and ``entropy_weight`` of that step; and after it ``mean_entropy``
+    (nats) and, for every choice, ``"<label>=<value>"``, the probability softmax(alpha).
+
+    Args:
+        path: the file; overwritten, unless :meth:`open` is told that steps were done before.
+        choices: what is searched; gives the columns.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], choices: Choices) -> None:
+        probabilities = [f"{choice.label}={value}" for choice in choices for value in choice.values]
+        super().__init__(path, [*SCHEDULES, *probabilities])
+
+    def append(
+        self,
+        step: int,
+        temperature: float,
+        entropy_weight: float,
+        mean_entropy: float,
+        probabilities: Sequence[Sequence[float]],
+    ) -> None:
+        """Add the row of one step; ``probabilities`` has a row per choice, with a number per value."""
+        self.add(step, (temperature, entropy_weight, mean_entropy, *(p for row in probabilities for p in row)))

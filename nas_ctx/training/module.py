@@ -46,8 +46,10 @@ def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str,
 class MultiTaskModule(LightningModule):
     """Losses, metrics and optimiser of a multi-task network.
 
+    ``losses`` are the weighted losses of the last step by :func:`task_losses`.
     After a validation ``scores`` holds, beside ``"loss"`` (the mean of the weighted final losses' sum over images),
-    every metric of every task as ``"<task>/<metric>"``; ``scored_step`` is the number of steps done by then.
+    every metric of every task as ``"<task>/<metric>"``; ``details``, what a task's metric says beside its scores
+    (``metric.details``); and ``scored_step`` the number of steps done by then.
 
     Args:
         tasks: what the network predicts.
@@ -62,6 +64,7 @@ class MultiTaskModule(LightningModule):
         # Registered too, so that their state follows the device.
         self._metrics = torch.nn.ModuleDict(self.metrics)
         self.scores: dict[str, float] = {}
+        self.details: dict[str, dict[str, Any]] = {}
         self.scored_step: int | None = None
         self._loss_sum, self._images = 0.0, 0
         self.bad_steps = BadSteps(config.max_bad_steps, self._describe_step)
@@ -70,6 +73,10 @@ class MultiTaskModule(LightningModule):
     def set_model(self, model: nn.Module) -> None:
         super().set_model(model)
         arrange(model, self.config)
+
+    @property
+    def losses(self) -> dict[str, Tensor]:
+        return self._seen[0]
 
     def forward(self, image: Tensor) -> Outputs:
         return self.model(image)
@@ -144,6 +151,8 @@ class MultiTaskModule(LightningModule):
         self._loss_sum, self._images = 0.0, 0
         for name, metric in self.metrics.items():
             self.scores |= {f"{name}/{key}": float(value) for key, value in metric.compute().items()}
+            if hasattr(metric, "details"):
+                self.details[name] = metric.details
             metric.reset()
         self.log_dict({f"val/{name}": value for name, value in self.scores.items()}, rank_zero_only=True)
 

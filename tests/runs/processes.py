@@ -107,7 +107,7 @@ def contents(folder: Path) -> dict[str, Any]:
     """All that a finished run is to be compared by: its files, and every number of its last checkpoint."""
     found: dict[str, Any] = {
         name: (folder / name).read_bytes()
-        for name in ("genotype.json", "history.csv", "metrics.json", "validation.csv")
+        for name in ("genotype.json", "history.csv", "losses.csv", "metrics.json", "details.json", "validation.csv")
         if (folder / name).exists()
     }
     newest = max((folder / "checkpoints").glob("*.ckpt"), key=lambda path: int(path.stem.partition("=")[2]))

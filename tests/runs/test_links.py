@@ -16,7 +16,7 @@ from tests.rooms import tiny
 
 FILES = (
     ".lock", "run.log", "history.csv", "config.yaml", "environment.json", "validation.csv", "metrics.json",
-    "genotype.json",
+    "genotype.json", "losses.csv", "details.json",
 )  # fmt: skip
 VALUABLE = b"Not to be lost.\n" * 9
 

@@ -51,6 +51,9 @@ def test_a_search_leaves_a_whole_run_folder(searched: Path) -> None:
     validated = list(csv.DictReader((searched / "validation.csv").open()))
     assert [row["step"] for row in validated] == ["3", "6"]
     assert float(validated[-1]["loss"]) == metrics["loss"]
+    losses = list(csv.DictReader((searched / "losses.csv").open()))
+    assert [row["step"] for row in losses] == ["1", "2", "3", "4", "5", "6"]
+    assert list(losses[0]) == ["step", "total", "semseg", "semseg/auxiliary", "depth", "depth/auxiliary"]
 
 
 def test_the_same_seed_gives_the_same_search_to_the_last_digit(rooms: Path, tmp_path: Path, searched: Path) -> None:

@@ -5,7 +5,7 @@ matplotlib and Jinja2 load when something is drawn, not before.
 
 from nas_ctx.analysis.report.genotype_words import GenotypeWords
 from nas_ctx.analysis.report.palette import abbreviations, colours, ink_on
-from nas_ctx.analysis.report.writing import write_comparison, write_genotype, write_report
+from nas_ctx.analysis.report.writing import write_comparison, write_genotype, write_learning_curves, write_report
 
 __all__ = [
     "GenotypeWords",
@@ -14,5 +14,6 @@ __all__ = [
     "ink_on",
     "write_comparison",
     "write_genotype",
+    "write_learning_curves",
     "write_report",
 ]

@@ -82,6 +82,17 @@ def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str
     return folder / "comparison.html"
 
 
+def write_learning_curves(run: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Draw the losses of a run folder, and every score of its validations, over the steps: .png, .svg or .pdf.
+
+    Raises:
+        InputError: another suffix, or a folder without losses and validations.
+    """
+    from nas_ctx.analysis.report.learning import draw_learning_curves
+
+    draw_learning_curves(run, Path(path))
+
+
 def write_genotype(genotype: Genotype, path: str | os.PathLike[str], title: str) -> None:
     """Draw ``genotype`` under ``title`` into ``path``, a .svg, .png or .pdf file."""
     from nas_ctx.analysis.report.figures.genotype import genotype_figure  # loads matplotlib

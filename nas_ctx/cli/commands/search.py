@@ -1,7 +1,8 @@
 """Search the relational contexts of a multi-task network.
 
-The run folder gets config.yaml (as resolved), history.csv (a row per step), validation.csv, genotype.json,
-metrics.json, environment.json, run.log and checkpoints/. The same command resumes an interrupted search.
+The run folder gets config.yaml (as resolved), history.csv (a row per step), losses.csv, validation.csv,
+genotype.json, metrics.json, details.json, environment.json, run.log and checkpoints/. The same command resumes an
+interrupted search.
 
 examples:
   nas-ctx search experiments/rooms/search.yaml --dry-run

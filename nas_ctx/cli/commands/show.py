@@ -1,12 +1,16 @@
-"""Show a genotype as a grid in the terminal and, with --out, as a picture.
+"""Show a genotype as a grid in the terminal and, with --out, as a picture; or the learning curves of a run.
 
 GENOTYPE is a genotype file (ours, the authors', or the architecture that NNI exports), the folder of a run, or the
-folder of a report, whose consensus is shown. Colours are those of the reports; they are omitted when the output is not
-a terminal, or when the environment variable NO_COLOR is set.
+folder of a report, whose consensus is shown. --curves draws the losses and the validation scores of a run folder over
+the steps, while it runs, too; the run then needs no genotype.
+
+Colours are those of the reports; they are omitted when the output is not a terminal, or when the environment variable
+NO_COLOR is set.
 
 examples:
   nas-ctx show work/rooms/search/seed-0
   nas-ctx show work/rooms/report --out consensus.png
+  nas-ctx show work/rooms/train/baseline --curves curves.png
   nas-ctx show consensus.json --out consensus.svg
 """
 
@@ -20,9 +24,13 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("genotype", metavar="GENOTYPE", type=Path, help="a genotype file, or the folder that holds it")
     parser.add_argument("--out", metavar="FILE", type=Path, help="also draw it into a .png, .svg or .pdf file")
+    parser.add_argument("--curves", metavar="FILE", type=Path, help="draw the learning curves of a run instead")
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.curves is not None:
+        _draw_curves(options)
+        return
     from nas_ctx.analysis.report import write_genotype
     from nas_ctx.cli import genotype_text, terminal
     from nas_ctx.files import BEGINNINGS, check_file
@@ -37,3 +45,16 @@ def run(options: argparse.Namespace) -> None:
         check_file(options.out, BEGINNINGS.get(options.out.suffix.lower(), b""))
         write_genotype(genotype, options.out, str(path))
         terminal.say(f"\nwrote {options.out}")
+
+
+def _draw_curves(options: argparse.Namespace) -> None:
+    from nas_ctx.analysis.report import write_learning_curves
+    from nas_ctx.cli import terminal
+    from nas_ctx.errors import InputError
+    from nas_ctx.files import BEGINNINGS, check_file
+
+    if options.out is not None:
+        raise InputError("--out draws a genotype, --curves a run: give one of them")
+    check_file(options.curves, BEGINNINGS.get(options.curves.suffix.lower(), b""))
+    write_learning_curves(options.genotype, options.curves)
+    terminal.say(f"wrote {options.curves}")

@@ -71,6 +71,11 @@ class StepSeeds(Callback):
 
 def scores_of(module: LightningModule) -> dict[str, float]:
     """The scores of the last validation, whether the module is a search's or the inner one itself."""
+    return inner_module(module).scores
+
+
+def inner_module(module: LightningModule) -> MultiTaskModule:
+    """The module of the tasks, which a search's module has inside."""
     inner = module.training_module if isinstance(module, GumbelSearchModule) else module
     assert isinstance(inner, MultiTaskModule)
-    return inner.scores
+    return inner

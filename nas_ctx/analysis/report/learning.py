@@ -1,0 +1,79 @@
+"""The learning curves of one run as a picture: its losses, and every score of its validations, over the steps."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nas_ctx.analysis.report.figures.canvas import printable, settings
+from nas_ctx.analysis.report.palette import line_colour
+from nas_ctx.errors import InputError
+from nas_ctx.files import atomic_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLUMNS = 4  # panels side by side
+Curves = dict[str, tuple[list[float], list[float]]]
+"""Name -> steps and values."""
+
+
+def learning_curves(run: str | os.PathLike[str]) -> tuple[Curves, Curves]:
+    """The losses and the validation scores of a run folder.
+
+    Raises:
+        InputError: the folder has neither losses nor validations, or a file of them that cannot be read.
+    """
+    losses, scores = (_curves(Path(run) / name) for name in ("losses.csv", "validation.csv"))
+    if not losses and not scores:
+        raise InputError(f"{run}: expected a run folder with rows in losses.csv or validation.csv")
+    return losses, scores
+
+
+def draw_learning_curves(run: str | os.PathLike[str], path: Path) -> None:
+    """Draw :func:`learning_curves` into ``path``, a .png, .svg or .pdf file: a panel of losses, one per score."""
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise InputError(f"{path}: expected a name that ends with .png, .svg or .pdf")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    losses, scores = learning_curves(run)
+    panels: list[tuple[str, Curves]] = [("losses of a batch", losses)] if losses else []
+    panels += [(name, {name: curve}) for name, curve in scores.items()]
+    rows = math.ceil(len(panels) / COLUMNS)
+    with settings():
+        figure = Figure(figsize=(3.2 * min(COLUMNS, len(panels)), 2.5 * rows), dpi=130, layout="constrained")
+        FigureCanvasAgg(figure)
+        for place, (title, curves) in enumerate(panels):
+            axes = figure.add_subplot(rows, min(COLUMNS, len(panels)), place + 1)
+            axes.set_title(printable(title), fontsize=9, parse_math=False)
+            axes.set_xlabel("step", fontsize=8)
+            axes.tick_params(labelsize=7)
+            _draw(axes, curves)
+        with atomic_write(path) as temporary:
+            figure.savefig(temporary, format=path.suffix[1:].lower())
+
+
+def _draw(axes: Axes, curves: Curves) -> None:
+    for number, (name, (steps, values)) in enumerate(curves.items()):
+        marker = "." if len(steps) < 30 else ""
+        axes.plot(steps, values, color=line_colour(number), linewidth=1.2, marker=marker, label=printable(name))
+    if len(curves) > 1:
+        if all(value > 0 for _, values in curves.values() for value in values):
+            axes.set_yscale("log")  # tasks' losses differ by orders of magnitude
+        axes.legend(fontsize=6, frameon=False)
+
+
+def _curves(path: Path) -> Curves:
+    if not path.exists():
+        return {}
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        steps = [row.pop("step") for row in rows]
+        return {name: (steps, [row[name] for row in rows]) for name in (rows[0] if rows else ())}
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise InputError(f"{path}: expected a column step and numbers in every row ({error})") from None

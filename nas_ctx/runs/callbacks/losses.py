@@ -1,0 +1,53 @@
+"""The losses of a run as a CSV file, ``losses.csv`` in its folder: a row every ``training.log_every`` steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from nas_ctx.runs.callbacks.progress import inner_module
+from nas_ctx.runs.folder import RunFolder
+from nas_ctx.search.history import StepRows
+
+NAME = "losses.csv"
+
+
+class LossRows(Callback):
+    """After every ``every``-th step a row: the step, ``total``, and its terms, the weighted losses of that batch.
+
+    The terms are ``<task>``, ``<task>/auxiliary`` and ``<task>/initial``, as far as the network makes them; of several
+    processes those of the first.
+    """
+
+    def __init__(self, folder: RunFolder, every: int) -> None:
+        self.folder, self.every = folder, every
+        self._rows: StepRows | None = None
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        step = trainer.global_step
+        if step % self.every:
+            return
+        losses = {name: float(loss) for name, loss in inner_module(pl_module).losses.items()}
+        if self._rows is None:
+            self.folder.check_there()
+            self._rows = StepRows(self.folder.path / NAME, ["step", "total", *losses])
+        self._rows.add(step, [sum(losses.values()), *losses.values()])
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        if self._rows is not None:
+            self._rows.flush()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._rows is not None:
+            self._rows.flush()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        self._close()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        if self._rows is not None:
+            self._rows.close()
