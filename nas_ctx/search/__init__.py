@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_ctx.compat.renamed import former_names
 from nas_ctx.config.search_settings import SearchSettings
-from nas_ctx.search.choice import Choice, Choices, Decision
+from nas_ctx.search.choice import Candidate, Choice, Choices, Decision
 from nas_ctx.search.history import HistoryWriter
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nas_ctx.search.nni.strategy import GumbelSearch
 
 __all__ = [
+    "Candidate",
     "Choice",
     "Choices",
     "Decision",

@@ -47,14 +47,21 @@ class BadSteps:
         log.warning("%s: left out", message)
 
 
-def clip(parameters: Iterable[Tensor], limit: float | None) -> Tensor:
+def clip(parameters: Iterable[Tensor], limit: float | None, algorithm: str = "norm") -> Tensor:
     """Scale gradients down to a norm of at most ``limit``; return the norm they had, not finite if one of them was not.
+
+    With the algorithm ``"value"``, each entry of a gradient is cut to ``limit`` instead.
 
     >>> weight = nn.Parameter(torch.zeros(2)); weight.grad = torch.tensor([3.0, 4.0])
     >>> clip([weight], 1.0), weight.grad
     (tensor(5.), tensor([0.6000, 0.8000]))
     """
-    return nn.utils.clip_grad_norm_(list(parameters), torch.inf if limit is None else limit)
+    parameters = list(parameters)
+    if limit is None or algorithm == "norm":
+        return nn.utils.clip_grad_norm_(parameters, torch.inf if limit is None else limit)
+    norm = nn.utils.clip_grad_norm_(parameters, torch.inf)
+    nn.utils.clip_grad_value_(parameters, limit)
+    return norm
 
 
 def all_finite(*values: Tensor) -> bool:

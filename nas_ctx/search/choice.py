@@ -26,6 +26,15 @@ class Decision(NamedTuple):
     probability: float
 
 
+class Candidate(NamedTuple):
+    """A value of a choice: its probability softmax(alpha), and whether and after how many steps it was decided."""
+
+    label: str
+    value: Any
+    probability: float
+    decided_at: int | None
+
+
 class Choice(nn.Module):
     """One choice: its label, its values, its distribution softmax(alpha), and what was decided.
 
@@ -91,7 +100,11 @@ class Choice(nn.Module):
     @property
     def sample(self) -> Any:
         """The decided or most probable value as NNI's samples have it."""
-        return [self.best] if self.listed else self.best
+        return self.sampled(self.best_index)
+
+    def sampled(self, index: int) -> Any:
+        """A value as NNI's samples have it."""
+        return [self.values[index]] if self.listed else self.values[index]
 
     @property
     def possible(self) -> list[int]:
@@ -165,6 +178,44 @@ class Choices:
     def decisions(self) -> list[Decision]:
         """What has been decided so far, in the order of the space."""
         return [choice.decision for choice in self if choice.decision is not None]
+
+    def table(self) -> list[Candidate]:
+        """A row for each value.
+
+        >>> choices = Choices({"layer": Choice("layer", ["conv", "skip"])}, seed=0)
+        >>> decision = choices["layer"].decide(1, step=7)
+        >>> for row in choices.table():
+        ...     print(row)
+        Candidate(label='layer', value='conv', probability=0.5, decided_at=None)
+        Candidate(label='layer', value='skip', probability=0.5, decided_at=7)
+        """
+        return [
+            Candidate(choice.label, value, row[index], choice.decided_at if choice.possible == [index] else None)
+            for choice, row in zip(self, self.probabilities().tolist(), strict=True)
+            for index, value in enumerate(choice.values)
+        ]
+
+    def most_probable(self, count: int) -> list[dict[str, Any]]:
+        """The ``count`` most probable samples, label -> value as NNI has it, the best first.
+
+        A sample's probability is the product of softmax(alpha) over the choices; a decided choice has one value.
+
+        >>> choices = Choices({label: Choice(label, ["conv", "skip"]) for label in "ab"}, seed=0)
+        >>> with torch.no_grad():
+        ...     choices["a"].alpha[1], choices["b"].alpha[0] = 1.0, 2.0
+        >>> choices.most_probable(3)
+        [{'a': 'skip', 'b': 'conv'}, {'a': 'conv', 'b': 'conv'}, {'a': 'skip', 'b': 'skip'}]
+        """
+        rows = self.logits().log_softmax(-1).tolist()
+        best: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+        for choice, row in zip(self, rows, strict=True):
+            # The best samples begin with the best beginnings: no more of these are needed.
+            longer = [(score + row[index], (*taken, index)) for score, taken in best for index in choice.possible]
+            best = sorted(longer, key=lambda entry: -entry[0])[:count]
+        return [
+            {choice.label: choice.sampled(index) for choice, index in zip(self, taken, strict=True)}
+            for _, taken in best
+        ]
 
     def mean_entropy(self) -> Tensor:
         """Mean over all choices, decided ones too, of the entropy of softmax(alpha) in nats (supplement, eq. 2)."""

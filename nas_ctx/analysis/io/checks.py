@@ -67,15 +67,22 @@ def _same_record(run: Run, other: Run) -> bool:
     """
     if run.own_name and other.own_name and run.source == other.source:
         return False
-    if run.history is not None and other.history is not None:
+    if run.history is not None and other.history is not None and run.history.mean_entropy.any():
         return run.history.steps.tolist() == other.history.steps.tolist() and (
             run.history.mean_entropy.tolist() == other.history.mean_entropy.tolist()
         )
     for key in ("probabilities", "seed"):
         mine, its = run.settings.get(key), other.settings.get(key)
-        if mine not in (None, {}) and its not in (None, {}):
+        if mine not in (None, {}) and its not in (None, {}) and not _certain(mine):
             return bool(mine == its)
     return False
+
+
+def _certain(probabilities: object) -> bool:
+    """Whether these are distributions of one value each, as without alternatives: they tell no runs apart."""
+    return isinstance(probabilities, Mapping) and all(
+        isinstance(distribution, Mapping) and len(distribution) == 1 for distribution in probabilities.values()
+    )
 
 
 def _plain_run(number: int, choices: Mapping[str, Choice]) -> Run:

@@ -85,7 +85,9 @@ class MixedCell(SupernetModule):
                         weight = product(input_weight, op_weight)
                         key = (source.values[i], op.values[o])
                         weights[key] = weights.get(key, 0.0) + (1.0 if weight is None else weight)
-            states.append(sum(weight * edges[i][o](states[i]) for (i, o), weight in weights.items()))
+            outputs = {f"{o} of input {i}": edges[i][o](states[i]) for i, o in weights}
+            device = next(iter(outputs.values())).device
+            states.append(self.mixed(outputs, [torch.as_tensor(weight, device=device) for weight in weights.values()]))
         return self.postprocessor(torch.cat(states[self.num_predecessors :], self.concat_dim), predecessors)
 
     def freeze(self, sample: dict[str, Any]) -> nn.Module:

@@ -9,18 +9,18 @@ from typing import Any
 
 import torch
 from nni.nas.evaluator.pytorch import LightningModule
-from nni.nas.oneshot.pytorch.base_lightning import BaseOneShotLightningModule
 from torch import Tensor, optim
 
 from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
 from nas_ctx.search.choice import Choice, Choices, Decision
 from nas_ctx.search.history import HistoryWriter
+from nas_ctx.search.nni.evaluator import EvaluatorWrapper
 from nas_ctx.search.schedule import LinearSchedule
 from nas_ctx.search.supernet.layer import freeze_pruned
 
 
-class GumbelSearchModule(BaseOneShotLightningModule):
+class GumbelSearchModule(EvaluatorWrapper):
     """The training recipe of :class:`~nas_ctx.search.GumbelSearch`, which makes it.
 
     A step samples every choice, runs the evaluator's ``training_step``, adds the entropy term (and the resource term),
@@ -50,44 +50,50 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         # The evaluator's module may have a counter of its own, which knows the batch and how many are allowed.
         self.bad_steps: BadSteps = getattr(training_module, "bad_steps", None) or BadSteps()
         self._expected_cost = expected_cost
+        self._window_loss: Tensor | None = None  # the loss of the batches since the last step
         self._temperature = LinearSchedule(*settings.temperature)
         self._entropy_weight = LinearSchedule(*settings.entropy_weight)
 
     # --- one step ---------------------------------------------------------------------------------------------
 
     def training_step(self, batch: Any, batch_idx: int) -> Any:
-        settings = self.settings
-        # Only the weights' optimiser is stepped through Lightning, so that this counts the steps of the search.
+        settings, self.new_decisions = self.settings, []
+        # Only the weights' optimiser is stepped through Lightning, so that this counts the steps of the search. Batches
+        # whose gradients are accumulated for one step have one sample, as a batch of all of them would have.
         step = self.trainer.global_step
         position = step - settings.warmup_steps, self._total_steps() - settings.warmup_steps
         temperature, entropy_weight = self._temperature.at(*position), self._entropy_weight.at(*position)
 
         self.choices.sample(step, temperature, settings.sparse_threshold if settings.evaluate == "sparse" else 0.0)
-        output = self.training_module.training_step(batch, batch_idx)
-        loss = output["loss"] if isinstance(output, dict) else output
-        regularised = loss + entropy_weight * self.choices.mean_entropy()
-        if self._expected_cost is not None:
-            regularised = regularised + settings.resource_weight * self._expected_cost()
-
-        alphas = self._alpha_optimizer()
-        alphas.zero_grad()
-        self._step(regularised, alphas, step, batch_idx)
+        output, loss = self.evaluators_step(batch, batch_idx)
+        if loss is not None:
+            regularised = loss + entropy_weight * self.choices.mean_entropy()
+            if self._expected_cost is not None:
+                regularised = regularised + settings.resource_weight * self._expected_cost()
+            self._backward(regularised / self.trainer.accumulate_grad_batches, batch_idx)
+        stepped = self._window_loss is not None and self.closes_window(batch_idx)
+        if self._window_loss is not None and stepped:
+            self._step(self._window_loss, step, batch_idx)
+            self._window_loss = None
+            self._decide(step + 1)
+            self._record(step + 1, temperature, entropy_weight)
         self.choices.forget()
-        if settings.stop_margin is not None:
-            self.new_decisions = self.choices.decide(settings.stop_margin, step + 1, on=settings.stop_on)
-            if self.new_decisions:
-                freeze_pruned(self.training_module)
-        self._record(step + 1, temperature, entropy_weight)
-        if settings.stop_when_decided and all(choice.decided for choice in self.choices):
-            self.trainer.should_stop = True
+        self.advance_lr_schedulers(batch_idx, stepped)
         return output
 
-    def _step(self, loss: Tensor, alphas: optim.Optimizer, step: int, batch_idx: int) -> None:
-        """Backward pass, clipping, steps of alpha, weights and their learning rate. A bad step changes neither."""
-        weights = next(o for o in self._lightning_optimizers() if not getattr(o, "is_arch_optimizer", False))
-        hooks = self.training_module
-        hooks.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, weights)
+    def _backward(self, loss: Tensor, batch_idx: int) -> None:
+        """Add the gradients of a batch to those of the step."""
+        if self._window_loss is None:
+            weights = self._weight_optimizer()
+            self.on_before_zero_grad(weights)
+            self.training_module.optimizer_zero_grad(self.trainer.current_epoch, batch_idx, weights)
+            self._alpha_optimizer().zero_grad()
         self.manual_backward(loss)
+        self._window_loss = loss.detach() + (0.0 if self._window_loss is None else self._window_loss)
+
+    def _step(self, loss: Tensor, step: int, batch_idx: int) -> None:
+        """Clipping, and the steps of alpha and of the weights. A bad step changes neither."""
+        weights, alphas = self._weight_optimizer(), self._alpha_optimizer()
         # In half precision the loss is scaled: gradients are unscaled before they are clipped, and alpha is stepped
         # before the step of the weights changes the scale.
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
@@ -95,7 +101,7 @@ class GumbelSearchModule(BaseOneShotLightningModule):
             scaler.unscale_(weights.optimizer)
             scaler.unscale_(alphas)
         parameters = [p for o in (weights, alphas) for group in o.param_groups for p in group["params"]]
-        finite = all_finite(loss, clip(parameters, self.gradient_clip))
+        finite = all_finite(loss, clip(parameters, *self.clip_limit(self.gradient_clip)))
         # Gradients overflow until the scale of the loss is found: such a step is skipped, but is not a bad one.
         good = finite or (scaler is not None and all_finite(loss))
         if self.trainer.world_size > 1:
@@ -107,8 +113,17 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         elif finite and step >= self.settings.warmup_steps and any(c.alpha.grad is not None for c in self.choices):
             # The raw step: through Lightning's it would count as a step of the trainer.
             scaler.step(alphas) if scaler is not None else alphas.step()
-        hooks.optimizer_step(self.trainer.current_epoch, batch_idx, weights)
-        self.advance_lr_schedulers(batch_idx)
+        self.training_module.optimizer_step(self.trainer.current_epoch, batch_idx, weights)
+
+    def _decide(self, steps: int) -> None:
+        """Decide what is clear after ``steps`` steps, and end the search where nothing is left."""
+        settings = self.settings
+        if settings.stop_margin is not None:
+            self.new_decisions = self.choices.decide(settings.stop_margin, steps, on=settings.stop_on)
+            if self.new_decisions:
+                freeze_pruned(self.training_module)
+        if settings.stop_when_decided and all(choice.decided for choice in self.choices):
+            self.trainer.should_stop = True
 
     def _record(self, step: int, temperature: float, entropy_weight: float) -> None:
         """Add a row to the history, and every ``log_every_n_steps`` steps send the same to Lightning's loggers."""
@@ -137,18 +152,15 @@ class GumbelSearchModule(BaseOneShotLightningModule):
             raise ValueError("the search needs an end: give the trainer max_steps or max_epochs")
         return int(total)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> Any:
-        return self.training_module.validation_step(batch, batch_idx)
-
     # --- optimisers -------------------------------------------------------------------------------------------
 
     def configure_architecture_optimizers(self) -> optim.Optimizer:
         return optim.Adam([choice.alpha for choice in self.choices], lr=self.settings.arch_lr)
 
-    def postprocess_weight_optimizers(self, optimizers: Any) -> Any:
+    def postprocess_weight_optimizers(self, optimizers: list[optim.Optimizer]) -> list[optim.Optimizer]:
         """Remove alpha from the evaluator's optimiser, which was given all parameters of the supernet."""
         alphas = {choice.alpha for choice in self.choices}
-        for optimizer in _optimizers_in(optimizers):
+        for optimizer in optimizers:
             for group in optimizer.param_groups:
                 group["params"] = [parameter for parameter in group["params"] if parameter not in alphas]
             optimizer.param_groups[:] = [group for group in optimizer.param_groups if group["params"]]
@@ -158,10 +170,13 @@ class GumbelSearchModule(BaseOneShotLightningModule):
         optimizers = self.optimizers()
         return optimizers if isinstance(optimizers, list) else [optimizers]
 
+    def _weight_optimizer(self) -> Any:
+        return next(o for o in self._lightning_optimizers() if not getattr(o, "is_arch_optimizer", False))
+
     def _alpha_optimizer(self) -> optim.Optimizer:
         return next(o for o in self._lightning_optimizers() if getattr(o, "is_arch_optimizer", False)).optimizer
 
-    # --- hooks: the history's, and those of the evaluator's module that NNI's base does not call ---------------
+    # --- the history ------------------------------------------------------------------------------------------
 
     def on_train_start(self) -> None:
         freeze_pruned(self.training_module)  # a resumed search may have decided before
@@ -179,19 +194,10 @@ class GumbelSearchModule(BaseOneShotLightningModule):
             self.history.close()
         super().on_train_end()
 
-    def on_validation_epoch_start(self) -> None:
-        self.training_module.on_validation_epoch_start()
-
-    def on_validation_epoch_end(self) -> None:
-        self.training_module.on_validation_epoch_end()
-
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.history is not None:
             self.history.flush()
         self.training_module.on_save_checkpoint(checkpoint)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.training_module.on_load_checkpoint(checkpoint)
 
     def decided(self) -> list[Choice]:
         """The former way to the decided choices; ``choices.decisions()`` lists the decisions."""
@@ -207,14 +213,3 @@ class GumbelSearchModule(BaseOneShotLightningModule):
     def export_probs(self) -> dict[str, Any]:
         """label -> value -> softmax(alpha)."""
         return self.choices.distributions()
-
-
-def _optimizers_in(configured: Any) -> list[optim.Optimizer]:
-    """Every optimiser in what ``configure_optimizers`` may return: one, a dictionary, lists and tuples of them."""
-    if isinstance(configured, optim.Optimizer):
-        return [configured]
-    if isinstance(configured, dict):
-        return _optimizers_in(configured.get("optimizer"))
-    if isinstance(configured, (list, tuple)):
-        return [optimizer for part in configured for optimizer in _optimizers_in(part)]
-    return []

@@ -11,7 +11,6 @@ from torch import nn
 from nas_ctx.search.choice import Choice
 from nas_ctx.search.nni.layers import SupernetModule
 from nas_ctx.search.nni.values import Outcomes
-from nas_ctx.search.supernet.layer import mix
 
 
 class MixedRepeat(SupernetModule, Repeat):
@@ -47,7 +46,8 @@ class MixedRepeat(SupernetModule, Repeat):
             x = block(x)
             if depth in weights:
                 outputs[depth] = self.aligned(x, depth)
-        return mix(list(outputs.values()), [weights[depth] for depth in outputs])
+        named = {f"{depth} blocks": output for depth, output in outputs.items()}
+        return self.mixed(named, [weights[depth] for depth in outputs])
 
 
 class MixedStage(MixedRepeat):

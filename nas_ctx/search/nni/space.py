@@ -17,9 +17,9 @@ class Unsearchable(InputError, TypeError):
         """The error for one choice, by its label.
 
         >>> print(Unsearchable.choice("width", "layer", "why"))
-        choice 'width' (in layer) cannot be searched: why
+        choice 'width' (in layer) is not supported by the search: why
         """
-        return cls(f"choice {label!r} (in {where}) cannot be searched: {why}")
+        return cls(f"choice {label!r} (in {where}) is not supported by the search: {why}")
 
 
 def choices_of(model: ModelSpace) -> dict[str, Choice]:

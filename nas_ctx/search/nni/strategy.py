@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import os
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
-from nni.nas.evaluator.pytorch import LightningModule
+from nni.nas.evaluator.pytorch import Lightning, LightningModule
 from nni.nas.nn.pytorch import ModelSpace
-from nni.nas.oneshot.pytorch.strategy import MutationHook, OneShotStrategy
+from nni.nas.oneshot.pytorch.strategy import MutationHook, OneShotStrategy, is_supernet
 from nni.nas.oneshot.pytorch.supermodule.operation import NATIVE_MIXED_OPERATIONS
+from nni.nas.space import RawFormatModelSpace
+from pytorch_lightning import LightningDataModule
 from torch import nn
 
 from nas_ctx.config.checking import checked
 from nas_ctx.config.search_settings import SearchChanges, SearchSettings
+from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
-from nas_ctx.search.choice import Choice, Choices
+from nas_ctx.search.choice import Candidate, Choice, Choices
 from nas_ctx.search.cost import ExpectedCost
 from nas_ctx.search.history import HistoryWriter
 from nas_ctx.search.nni.hooks import mix, refuse, settle
@@ -47,6 +52,7 @@ class GumbelSearch(OneShotStrategy):
         gradient_clip: largest norm of the gradient, that of alpha included; ``None`` does not clip.
         seed: of the Gumbel noise; by default torch's initial seed, which ``seed_everything`` sets.
         history: a CSV file that gets a row per step (:class:`~nas_ctx.search.HistoryWriter`).
+        resume: a checkpoint to continue from, as Lightning's ``ModelCheckpoint`` writes them.
         mutation_hooks: NNI's, for custom choices.
 
     Raises:
@@ -65,6 +71,7 @@ class GumbelSearch(OneShotStrategy):
         gradient_clip: float | None = 10.0,
         seed: int | None = None,
         history: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | None = None,
         mutation_hooks: list[MutationHook] | None = None,
         **changes: Unpack[SearchChanges],
     ) -> None:
@@ -73,6 +80,7 @@ class GumbelSearch(OneShotStrategy):
         self.gradient_clip = gradient_clip
         self.seed = seed
         self.history = history
+        self.resume = resume
         self._choices: Choices | None = None
         self._model: nn.Module | None = None
 
@@ -105,6 +113,16 @@ class GumbelSearch(OneShotStrategy):
             },
         )
 
+    def table(self) -> list[Candidate]:
+        """What is known of every value of every choice so far, in the order of the space; also while it is searched.
+
+        >>> strategy = GumbelSearch()
+        >>> strategy.table()
+        Traceback (most recent call last):
+        RuntimeError: the strategy has no space yet: it gets one from NasExperiment or mutate_model
+        """
+        return self.choices.table()
+
     def default_mutation_hooks(self) -> list[MutationHook]:
         return [settle, mix, *(searchable(kind).mutate for kind in NATIVE_MIXED_OPERATIONS), refuse]
 
@@ -115,6 +133,12 @@ class GumbelSearch(OneShotStrategy):
 
     def mutate_model(self, model: ModelSpace) -> ModelSpace:
         """Turn ``model`` into the supernet, in place."""
+        if is_supernet(model):
+            kind = type(model).__name__
+            raise Unsearchable(
+                f"this {kind} was searched already, and is the supernet of that search: make another one, {kind}(...), "
+                "for the next search"
+            )
         choices = choices_of(model)
         self._choices = Choices(choices, seed=torch.initial_seed() if self.seed is None else self.seed)
         supernet = super().mutate_model(model)
@@ -124,6 +148,33 @@ class GumbelSearch(OneShotStrategy):
                 raise Unsearchable.choice(label, type(model).__name__, "nothing that can be mixed follows it")
         self._model = supernet
         return supernet
+
+    def mutate_evaluator(self, evaluator: Lightning) -> Lightning:
+        """The evaluator with the search around its module; validation data are not needed.
+
+        Raises:
+            InputError: there is no such checkpoint to resume from.
+        """
+        if isinstance(evaluator, Lightning) and evaluator.datamodule is None and evaluator.val_dataloaders is None:
+            evaluator = copy.copy(evaluator)
+            evaluator.val_dataloaders = []
+        mutated = super().mutate_evaluator(evaluator)
+        if self.resume is not None:
+            if not os.path.isfile(self.resume):
+                raise InputError(f"resume: {os.fspath(self.resume)}: no such file; expected a checkpoint of a search")
+            mutated.fit_kwargs = {**mutated.fit_kwargs, "ckpt_path": os.fspath(self.resume)}
+        return mutated
+
+    def val_dataloader(self, train_dataloader_fn: Callable[[], Any], val_dataloader_fn: Callable[[], Any]) -> Any:
+        """The validation data, none where a data module has none."""
+        missing = getattr(val_dataloader_fn, "__func__", None) is LightningDataModule.val_dataloader
+        return [] if missing else val_dataloader_fn()
+
+    def list_models(self, sort: bool = True, limit: int | None = 1) -> Iterator[RawFormatModelSpace]:
+        """The ``limit`` most probable networks, the best first, each with the weights that it has in the supernet."""
+        self.oneshot_module.set_model(self.supernet)
+        for sample in self.choices.most_probable(1 if limit is None else limit):
+            yield self.model_space.freeze(sample)
 
     def configure_oneshot_module(self, training_module: LightningModule) -> GumbelSearchModule:
         assert self._model is not None

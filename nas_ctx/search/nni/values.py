@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nni.mutable import MutableExpression
-from nni.nas.oneshot.pytorch.supermodule.operation import MixedOperation, MixedOperationSamplingPolicy
+from nni.nas.nn.pytorch import ParametrizedModule
+from nni.nas.oneshot.pytorch.supermodule.operation import MixedConv2d, MixedOperation, MixedOperationSamplingPolicy
 from torch import Tensor, nn
 
 from nas_ctx.search.choice import Choice, product
@@ -71,8 +72,8 @@ class ActiveArguments(MixedOperationSamplingPolicy):
         return active[0][0] if active[0][1] is None else dict(active)
 
 
-# Arguments that cannot take several values in one forward pass.
-_NOT_MIXABLE = {"stride", "dilation", "eps", "momentum", "num_heads", "dropout"}
+# Arguments that NNI lets take several values where one of them is run at a time; a mixture cannot.
+_ONE_VALUE = {"stride", "dilation", "eps", "momentum", "num_heads", "dropout"}
 
 
 def searchable(kind: type[MixedOperation]) -> type[MixedOperation]:
@@ -81,14 +82,18 @@ def searchable(kind: type[MixedOperation]) -> type[MixedOperation]:
     class Searchable(kind):
         @classmethod
         def mutate(cls, module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: dict[str, Any]) -> Any:
-            mixed = super().mutate(module, name, memo, mutate_kwargs)
-            if mixed is None:
+            if not isinstance(module, kind.bound_type) or not isinstance(module, ParametrizedModule):
                 return None
-            for argument, value in mixed.mutable_arguments.items():
-                why = _cannot_mix(argument, value, mixed.mutable_arguments)
+            arguments = module.trace_kwargs
+            mutable = {argument: value for argument, value in arguments.items() if isinstance(value, MutableExpression)}
+            for argument, value in mutable.items():
+                why = _cannot_mix(argument, value, arguments, kind)
                 if why:
                     label = next(iter(value.simplify()))
                     raise Unsearchable.choice(label, name, f"{argument} of {kind.bound_type.__name__} {why}")
+            mixed = super().mutate(module, name, memo, mutate_kwargs)
+            if mixed is not None and "kernel_size" in mutable and isinstance(mixed.padding, str):
+                mixed.padding = _padding_of_largest(mixed)
             for argument in {"eps", "momentum"} & set(mixed.init_arguments):  # some spaces set them afterwards
                 mixed.init_arguments[argument] = getattr(module, argument)
             return mixed
@@ -102,19 +107,39 @@ def searchable(kind: type[MixedOperation]) -> type[MixedOperation]:
     return Searchable
 
 
-def _cannot_mix(argument: str, value: MutableExpression[Any], arguments: Mapping[str, Any]) -> str | None:
+def _cannot_mix(
+    argument: str, value: MutableExpression[Any], arguments: Mapping[str, Any], kind: type[MixedOperation]
+) -> str | None:
     """Why the argument cannot take several values in one forward pass, or ``None`` where it can."""
-    if argument in _NOT_MIXABLE:
+    if argument in _ONE_VALUE or argument not in kind.argument_list:
         return "cannot take several values in one forward pass"
     if not all(isinstance(outcome, int) for outcome in value.grid()):
         return "must be whole numbers"
+    if argument == "kernel_size":
+        padding = arguments.get("padding")
+        if isinstance(padding, str) and padding == "same" and any(outcome % 2 == 0 for outcome in value.grid()):
+            return "must be odd where padding='same': even kernels are not centred"
+        if arguments.get("padding_mode", "zeros") != "zeros":
+            return f"cannot take several values where padding_mode={arguments['padding_mode']!r}"
     if argument == "padding" and not set(value.simplify()) <= set(_choices_in(arguments.get("kernel_size"))):
         return "must follow from the choice of kernel_size"
     if argument == "groups":
         for channels in ("in_channels", "out_channels"):
-            if channels not in arguments or len(set((arguments[channels] / value).grid())) > 1:
+            of = arguments.get(channels)
+            if not isinstance(of, MutableExpression) or len(set((of / value).grid())) > 1:
                 return f"must stay in one proportion to {channels}"
     return None
+
+
+def _padding_of_largest(convolution: MixedConv2d) -> tuple[int, ...]:
+    """What ``padding="same"`` or ``"valid"`` is for the largest kernel, in pixels.
+
+    The smaller kernels stand in its middle, so that this is right for each of them.
+    """
+    if convolution.padding == "valid":
+        return (0, 0)
+    pairs = zip(convolution.kernel_size, convolution.dilation, strict=True)
+    return tuple(dilation * (size - 1) // 2 for size, dilation in pairs)
 
 
 def _choices_in(expression: Any) -> Mapping[str, Any]:

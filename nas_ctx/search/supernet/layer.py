@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nas_ctx.errors import InputError
 from nas_ctx.search.choice import Choice
 
 
@@ -36,10 +37,43 @@ def mix(outputs: Sequence[Any], weights: Sequence[Tensor | None]) -> Any:
     return sum(output * weight for output, weight in zip(outputs, weights, strict=True))
 
 
+def shape_of(output: Any) -> str:
+    """The shapes in an output of nested sequences and mappings, as text.
+
+    >>> shape_of(torch.ones(2, 3)), shape_of([torch.ones(1), {"scale": 2.0}])
+    ('(2, 3)', "[(1,), {'scale': float}]")
+    """
+    if isinstance(output, Tensor):
+        return str(tuple(output.shape))
+    if isinstance(output, Mapping):
+        return "{" + ", ".join(f"{key!r}: {shape_of(output[key])}" for key in sorted(output, key=str)) + "}"
+    if isinstance(output, Sequence) and not isinstance(output, str):
+        return f"[{', '.join(map(shape_of, output))}]"
+    return type(output).__name__
+
+
 class Mixed(nn.Module):
     """What the mixed layers share: ``architecture``, the choice or choices that they follow."""
 
     architecture: nn.Module
+
+    def mixed(self, outputs: Mapping[Any, Any], weights: Sequence[Tensor | None]) -> Any:
+        """The weighted sum (:func:`mix`) of the outputs of candidates, given by name.
+
+        Raises:
+            InputError: two outputs differ in shape, which a sum would hide by broadcasting.
+        """
+        names = list(outputs)
+        shape = shape_of(outputs[names[0]])
+        for name in names[1:]:
+            other = shape_of(outputs[name])
+            if other != shape:
+                labels = (choice.label for choice in self.architecture.modules() if isinstance(choice, Choice))
+                raise InputError(
+                    f"choice {', '.join(map(repr, dict.fromkeys(labels)))}: the output of {names[0]!r} is {shape}, "
+                    f"that of {name!r} is {other}: expected candidates whose outputs have one shape"
+                )
+        return mix(list(outputs.values()), weights)
 
     def pruned(self) -> list[str]:
         """Names of the submodules of this module that will never be evaluated again."""
@@ -83,7 +117,7 @@ class MixedLayer(Mixed):
     @property
     def active_candidates(self) -> list[nn.Module]:
         """The candidates that the next forward pass evaluates."""
-        return [module for module, _ in self._active()]
+        return [self[name] for name, _ in self._active()]
 
     def pruned(self) -> list[str]:
         possible = self.architecture.possible
@@ -92,14 +126,15 @@ class MixedLayer(Mixed):
     def unused(self) -> list[str]:
         return [str(name) for index, name in enumerate(self.names) if index != self.architecture.best_index]
 
-    def _active(self) -> list[tuple[nn.Module, Tensor | None]]:
-        active = [(self[self.names[index]], weight) for index, weight in self.architecture.active()]
-        adding = [pair for pair in active if not getattr(pair[0], "produces_zeros", False)]
+    def _active(self) -> list[tuple[Any, Tensor | None]]:
+        active = [(self.names[index], weight) for index, weight in self.architecture.active()]
+        adding = [(name, weight) for name, weight in active if not getattr(self[name], "produces_zeros", False)]
         return adding or active[:1]
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         active = self._active()
-        return mix([module(*args, **kwargs) for module, _ in active], [weight for _, weight in active])
+        outputs = {name: self[name](*args, **kwargs) for name, _ in active}
+        return self.mixed(outputs, [weight for _, weight in active])
 
 
 class MixedInput(Mixed):
@@ -113,7 +148,8 @@ class MixedInput(Mixed):
 
     def forward(self, candidate_inputs: Sequence[Any]) -> Any:
         active = self.architecture.active()
-        return mix([candidate_inputs[index] for index, _ in active], [weight for _, weight in active])
+        outputs = {f"input {index}": candidate_inputs[index] for index, _ in active}
+        return self.mixed(outputs, [weight for _, weight in active])
 
 
 def freeze_pruned(model: nn.Module) -> None:
