@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import timm
 import torch
 import torch.nn.functional as F
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
@@ -15,19 +12,12 @@ from torch import Tensor, nn
 
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.models.feature_cache import FeatureCache
-from nas_ctx.models.hrnet import fuse_bilinearly
-from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights, is_loading, read_weights
+from nas_ctx.models.timm_features import timm_features
+from nas_ctx.models.weights import fit_weights, is_loading, read_weights
 from nas_ctx.plugins import Registry, called_with, is_path, signature_of
 
 if TYPE_CHECKING:
     from typing import Self
-
-NOT_OF_WEIGHTS = ("out_indices", "feature_location", "feature_cls", "img_size", "dynamic_img_size")
-"""Options that change no weights, or (``img_size``) those that timm resamples when it loads them."""
-
-FINEST_STRIDE = 4
-"""Maps finer than this (the stems of residual networks) are left out unless ``out_indices`` asks for them."""
-
 
 MEASURED_ON = 128
 """Height and width in pixels of the image on which the strides of a custom backbone are measured."""
@@ -93,7 +83,9 @@ class Backbone(nn.Module):
         self.padded = True
         if isinstance(model, str) and not is_path(model) and model not in BACKBONES:
             self.padded = "hrnet" not in model or options.get("fusion") != "bilinear"
-            self.model, strides, channels, self.used = _timm(model, pretrained, self.weights, options)
+            self.model, strides, channels, self.used = timm_features(
+                model, pretrained, self.weights, options, BACKBONES.known()
+            )
         else:
             name = model if isinstance(model, str) else type(model).__name__
             self.model = _own(model, pretrained, options) if isinstance(model, str) else model
@@ -146,7 +138,16 @@ class Backbone(nn.Module):
         if self.padded:
             height, width = image.shape[2:]
             image = F.pad(image, (0, -width % self.coarsest_stride, 0, -height % self.coarsest_stride))
-        maps = _listed(self.model(image))
+        try:
+            maps = _listed(self.model(image))
+        except (AssertionError, RuntimeError) as error:
+            if not getattr(self.model, "pretrained_cfg", {}).get("fixed_input_size"):
+                raise
+            size = list(image.shape[2:])
+            raise InputError(
+                f"model.backbone: refuses images of {size} ({error}): set model.backbone_options.img_size to {size}, "
+                "if it has that option, or to a size that it accepts, and data.image_size too"
+            ) from error
         if self.channels_last_output:
             maps = [x.permute(0, 3, 1, 2) for x in maps]
         return [maps[index] for index in self.used]
@@ -188,58 +189,6 @@ def _restandardisation(facts: Mapping[str, Any]) -> tuple[Tensor | None, Tensor 
         torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD, *target)
     )
     return given_std / std, (given_mean - mean) / std
-
-
-def _timm(
-    name: str, pretrained: bool, weights: WeightsFile | None, arguments: dict[str, Any]
-) -> tuple[nn.Module, list[int], list[int], list[int]]:
-    """A timm model, the strides and channels of its maps, and which of these to use."""
-    if "hrnet" in name:  # the four maps of the last stage; timm's default ends in classification layers
-        arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
-        fusion = arguments.pop("fusion", "nearest")
-        if fusion not in ("nearest", "bilinear"):
-            raise InputError(f"model.backbone_options.fusion: {fusion!r}: expected nearest or bilinear")
-    elif "fusion" in arguments:
-        remedy = "set model.backbone_options too, to {} for none"
-        raise InputError(f"model.backbone_options.fusion: is for HRNets, and model.backbone is {name!r}: {remedy}")
-    try:
-        loading: dict[str, Any] = {"pretrained": pretrained}
-        if weights is not None:
-            loading = _loading(name, weights, arguments)
-        elif pretrained:
-            check_reachable(name)
-        with _without_remarks():
-            model = timm.create_model(name, features_only=True, **loading, **arguments)
-    except InputError:
-        raise
-    except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
-        meant = "" if timm.is_model(name) else suggestion(name, [*BACKBONES.known(), *timm.list_models()])
-        raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}{meant}") from error
-    if "hrnet" in name and fusion == "bilinear":
-        fuse_bilinearly(model)
-    strides = list(model.feature_info.reduction())
-    used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
-    return model, strides, list(model.feature_info.channels()), used
-
-
-@contextmanager
-def _without_remarks() -> Iterator[None]:
-    """Within it timm does not remark that weights of a whole model have layers which the features do not need."""
-    talkative = logging.getLogger("timm.models._builder")
-    level = talkative.level
-    talkative.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        talkative.setLevel(level)
-
-
-def _loading(name: str, weights: WeightsFile, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes timm load ``weights``. Their names are those of the whole model, from which it then cuts features."""
-    whole = timm.create_model(name, **{key: value for key, value in arguments.items() if key not in NOT_OF_WEIGHTS})
-    layers = whole.pretrained_cfg.get("classifier") or ()
-    state = fit_weights(weights, whole.state_dict(), [layers] if isinstance(layers, str) else list(layers))
-    return {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state, "custom_load": False}}
 
 
 def _own(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:

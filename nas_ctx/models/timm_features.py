@@ -1,0 +1,94 @@
+"""timm's models as backbones: which maps they give, of which images, with which weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import timm
+from torch import nn
+
+from nas_ctx.errors import InputError, suggestion
+from nas_ctx.models.hrnet import fuse_bilinearly
+from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights
+
+NOT_OF_WEIGHTS = ("out_indices", "feature_location", "feature_cls", "img_size", "dynamic_img_size")
+"""Options that change no weights, or (``img_size``) those that timm resamples when it loads them."""
+
+FINEST_STRIDE = 4
+"""Maps finer than this (the stems of residual networks) are left out unless ``out_indices`` asks for them."""
+
+SIZES = frozenset({"img_size", "dynamic_img_size", "strict_img_size"})
+"""Options of timm's transformers for images of other sizes than they were trained on."""
+
+
+def timm_features(
+    name: str, pretrained: bool, weights: WeightsFile | None, arguments: dict[str, Any], others: Iterable[str]
+) -> tuple[nn.Module, list[int], list[int], list[int]]:
+    """A timm model, the strides and channels of its maps, and which of these to use.
+
+    ``others`` are the names of backbones that are not timm's, for what a misspelt name may mean.
+    """
+    if "hrnet" in name:  # the four maps of the last stage; timm's default ends in classification layers
+        arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
+        fusion = arguments.pop("fusion", "nearest")
+        if fusion not in ("nearest", "bilinear"):
+            raise InputError(f"model.backbone_options.fusion: {fusion!r}: expected nearest or bilinear")
+    elif "fusion" in arguments:
+        remedy = "set model.backbone_options too, to {} for none"
+        raise InputError(f"model.backbone_options.fusion: is for HRNets, and model.backbone is {name!r}: {remedy}")
+    try:
+        loading: dict[str, Any] = {"pretrained": pretrained}
+        if weights is not None:
+            loading = _loading(name, weights, arguments)
+        elif pretrained:
+            check_reachable(name)
+        with _without_remarks():
+            model: Any = _created(name, loading, arguments)
+    except InputError:
+        raise
+    except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
+        meant = "" if timm.is_model(name) else suggestion(name, [*others, *timm.list_models()])
+        raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}{meant}") from error
+    if "hrnet" in name and fusion == "bilinear":
+        fuse_bilinearly(model)
+    strides = list(model.feature_info.reduction())
+    used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
+    return model, strides, list(model.feature_info.channels()), used
+
+
+def _created(name: str, loading: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:
+    """timm's model; one that is made for one size of images takes any size where it can."""
+    make = partial(timm.create_model, name, features_only=True, **loading, **arguments)
+    facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if facts is None or not facts.fixed_input_size or SIZES & arguments.keys():
+        return make()
+    try:
+        return make(dynamic_img_size=True)
+    except TypeError as error:
+        if "dynamic_img_size" not in str(error):
+            raise
+        return make()
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Within it timm does not remark that weights of a whole model have layers which the features do not need."""
+    talkative = logging.getLogger("timm.models._builder")
+    level = talkative.level
+    talkative.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        talkative.setLevel(level)
+
+
+def _loading(name: str, weights: WeightsFile, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes timm load ``weights``. Their names are those of the whole model, from which it then cuts features."""
+    whole = timm.create_model(name, **{key: value for key, value in arguments.items() if key not in NOT_OF_WEIGHTS})
+    layers = whole.pretrained_cfg.get("classifier") or ()
+    state = fit_weights(weights, whole.state_dict(), [layers] if isinstance(layers, str) else list(layers))
+    return {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state, "custom_load": False}}

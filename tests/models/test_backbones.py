@@ -1,0 +1,53 @@
+"""timm's families as backbones: images of any size, a dry run, or one line that says what to set."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nas_ctx.errors import InputError
+from nas_ctx.models import Backbone
+from nas_ctx.runs.preview.measure import multiply_adds, nothing_computed, without_content
+
+ANY_SIZE = [
+    "test_resnet", "test_efficientnet", "test_convnext", "test_vit", "test_mambaout", "test_nfnet",
+    "test_byobnet", "resnet18", "mobilenetv3_small_050", "mobilenetv4_conv_small_035", "efficientnet_lite0",
+    "regnetx_002", "densenet121", "convnextv2_atto", "vit_tiny_patch16_224", "deit_tiny_patch16_224",
+    "vit_small_patch14_dinov2", "vit_small_patch16_dinov3", "eva02_tiny_patch14_224",
+    "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "pvt_v2_b0", "mambaout_femto", "twins_svt_small",
+    "mvitv2_tiny", "nextvit_small", "tiny_vit_5m_224", "fastvit_t8", "repvit_m0_9", "edgenext_xx_small",
+    "davit_tiny", "focalnet_tiny_srf", "xcit_nano_12_p16_224", "ghostnet_050", "mnasnet_050", "lcnet_035",
+    "tinynet_e", "poolformer_s12", "starnet_s1", "hgnetv2_b0", "inception_next_atto", "crossvit_tiny_240",
+    "sequencer2d_s",
+]  # fmt: skip
+ONE_SIZE = [
+    "cait_xxs24_224", "maxvit_tiny_tf_224", "levit_128s", "gcvit_xxtiny", "efficientformerv2_s0", "volo_d1_224",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANY_SIZE)
+@pytest.mark.parametrize("size", [(64, 96), (75, 107)])
+def test_maps_cover_images_of_any_size(name: str, size: tuple[int, int]) -> None:
+    """As `forward` promises: a map of ceil(H / stride) x ceil(W / stride). Nothing is computed, as in a dry run."""
+    backbone = without_content(lambda: Backbone(name).train())
+    with nothing_computed():
+        features = backbone(torch.empty(2, 3, *size))
+        assert multiply_adds(lambda: backbone(torch.empty(1, 3, *size))) > 0
+    assert features.shape == (2, backbone.channels, -(-size[0] // backbone.stride), -(-size[1] // backbone.stride))
+
+
+@pytest.mark.parametrize("name", ["convnextv2_atto", "vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
+def test_gradients_reach_every_weight_that_a_map_needs(name: str) -> None:
+    backbone = Backbone(name)
+    backbone(torch.rand(2, 3, 70, 90)).square().mean().backward()
+    reached = [parameter.grad is not None for parameter in backbone.parameters()]
+    assert sum(reached) > 0.9 * len(reached)
+
+
+@pytest.mark.parametrize("name", ONE_SIZE)
+def test_models_of_one_size_say_what_to_set(name: str) -> None:
+    backbone = Backbone(name)
+    with pytest.raises(InputError, match=r"refuses images of \[\d+, \d+\] .*: set model.backbone_options.img_size"):
+        backbone(torch.zeros(1, 3, 64, 96))
+    given = Backbone("cait_xxs24_224", options={"img_size": [64, 96]})
+    assert given(torch.zeros(1, 3, 64, 96)).shape[2:] == (4, 6)
