@@ -9,7 +9,6 @@ so that a report can be made from the experiment's own record. Parameters must b
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -20,8 +19,9 @@ import nni
 
 from nas_ctx.cli.options import add_run_options, load_run_config
 from nas_ctx.config import Config
-from nas_ctx.errors import guarded
+from nas_ctx.errors import InputError, guarded
 from nas_ctx.experiment.parameters import VARIABLE, check_parameters
+from nas_ctx.files import read_json
 from nas_ctx.genotype import Genotype
 from nas_ctx.runs.folder import RunFolder
 
@@ -78,7 +78,9 @@ def run(kind: str, config: Config) -> dict[str, Any]:
         folder.check(config)  # refuses the run of another configuration
     result: dict[str, Any] = _with_default(folder.read_metrics())
     result["folder"] = str(folder.path.resolve())  # where a report on the same machine finds the history
-    facts = json.loads(folder.environment.read_text(encoding="utf-8"))
+    facts = read_json(folder.environment)
+    if not isinstance(facts, dict) or "python" not in facts or not isinstance(facts.get("versions"), dict):
+        raise InputError(f"{folder.environment}: expected an object with python and versions")
     result["versions"] = {"python": facts["python"], **facts["versions"]}  # a report elsewhere has but this record
     if kind == "search":
         genotype = Genotype.load(folder.genotype)

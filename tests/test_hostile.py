@@ -39,6 +39,8 @@ from tests.rooms import tiny, tiny_config
 from tests.runs.test_fuzz import within
 
 SEED = int(os.environ.get("NAS_CTX_SEED", "0"))
+SHARE, PARTS = 0.35, 6
+"""How many of all pairs of a key and a value are tried, and in how many parts."""
 CODE = ["subprocess:check_output", "os:system", "trap:Trap", "builtins:exec", "trap", "nas_ctx.files:write_text"]
 VALUES: list[Any] = [
     None, True, False, -1, 0, 1, 10**30, -(2**63), 2**64, 1e300, -1e-300, 0.5, "", " ", "\x1b[31m\u202e",
@@ -120,9 +122,9 @@ class Tally:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("share", [0.45])
-def test_configurations(rooms: Path, place: Path, share: float) -> None:
-    """Every key with every value, and pairs of them."""
+@pytest.mark.parametrize("part", range(PARTS))
+def test_configurations(rooms: Path, place: Path, part: int) -> None:
+    """Keys with values, and pairs of them: a share of all cases, in parts of some minutes each."""
     moments, tally = random.Random(SEED), Tally()
     keys = [key.name for key in keys_of(Config)] + [
         "tasks.depth.bins",
@@ -131,9 +133,9 @@ def test_configurations(rooms: Path, place: Path, share: float) -> None:
         "nothing",
         "a.b",
     ]
-    cases = [[(key, value)] for key in keys for value in VALUES if moments.random() < share]
-    cases += [[(moments.choice(keys), moments.choice(VALUES)) for _ in range(2)] for _ in range(int(200 * share))]
-    for changes in cases:
+    cases = [[(key, value)] for key in keys for value in VALUES if moments.random() < SHARE]
+    cases += [[(moments.choice(keys), moments.choice(VALUES)) for _ in range(2)] for _ in range(200)]
+    for changes in cases[part::PARTS]:
         content = tiny(rooms, None)
         with contextlib.suppress(InputError):
             for key, value in changes:
@@ -150,7 +152,7 @@ def test_configurations(rooms: Path, place: Path, share: float) -> None:
             shutil.rmtree(place)
             place.mkdir()
             os.chdir(place)
-    tally.done("configurations", int(1000 * share))
+    tally.done("configurations", 1000 // PARTS)
 
 
 def odd_entries(victim: Path) -> dict[str, Callable[[Path], None]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from nas_ctx.analysis.candidates import Given
 from nas_ctx.analysis.choice_table import ChoiceTable, table_of
 from nas_ctx.analysis.io.checks import as_run_set
+from nas_ctx.analysis.io.limits import check_pairs
 from nas_ctx.analysis.io.runs import Note, Run, RunSet
 from nas_ctx.analysis.reliability import Reliability, record_of
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE, Statistic, statistics_for
@@ -99,7 +100,9 @@ def _common_table(
     for name, runs in zip(names, sets, strict=True):
         if len(runs) < 2:
             raise InputError(f"set {name} has {len(runs)} run; agreement needs at least two")
-    both = table_of([*sets[0], *sets[1]], order, candidates)
+    everyone = [*sets[0], *sets[1]]
+    check_pairs(len(everyone), max(len(run.genotype) for run in everyone), "both sets")
+    both = table_of(everyone, order, candidates)
     if len(both.blocks) < 2:
         raise InputError(f"the two sets have only the block {both.blocks[0]!r} in common; a comparison needs two")
     return both

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,10 @@ PICTURES = ("JPEG", "PNG")
 """The formats that are read: each further one of Pillow is a parser more that a stranger's file can reach."""
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485
 """The largest picture and array: Pillow's own bound, 89 million pixels."""
+MOST_UNPACKED = 256_000_000
+"""The most bytes of a MATLAB file, packed and unpacked."""
+ZLIB_RATIO = 1032
+"""How many times zlib's data can be as large unpacked: a match of 258 bytes in two bits (RFC 1951)."""
 
 
 @contextmanager
@@ -83,13 +89,41 @@ def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -
     """``use`` applied to a variable of a MATLAB file; an error in either is reported as the file's."""
     from scipy.io import loadmat
 
-    if not path.exists():
-        raise InputError(f"{path}: file not found")
+    with _named(path):
+        content = read_bytes(path, MOST_UNPACKED)
+    if _unpacked(content) > MOST_UNPACKED:
+        raise InputError(f"{path}: unpacks to more than {MOST_UNPACKED} bytes, which is the most that is read")
+    file: Any = io.BytesIO(content)  # SciPy takes it; its stubs do not say so
     try:
-        return use(loadmat(str(path), variable_names=[variable])[variable])
+        return use(loadmat(file, variable_names=[variable])[variable])
     except Exception as error:  # damaged files make SciPy raise nearly anything, zlib.error and TypeError included
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise InputError(f"{path}: damaged or without the expected {variable} ({reason})") from None
+
+
+def _unpacked(content: bytes) -> int:
+    """The size of a MATLAB file's contents (version 5), unpacked up to just above the most that is read.
+
+    A file is a header of 128 bytes and elements, each a type, a size and data; type 15 is data packed by zlib
+    (MAT-File Level 5 File Format, The MathWorks, "Data Element Format").
+    """
+    total = len(content)
+    if total * ZLIB_RATIO <= MOST_UNPACKED:
+        return total
+    order: Literal["little", "big"] = "little" if content[126:128] == b"IM" else "big"
+    place = 128
+    while place + 8 <= len(content) and total <= MOST_UNPACKED:
+        kind, size = (int.from_bytes(content[start : start + 4], order) for start in (place, place + 4))
+        if kind == 15:
+            packed, unpacker = content[place + 8 : place + 8 + size], zlib.decompressobj()
+            while packed and total <= MOST_UNPACKED and not unpacker.eof:
+                try:
+                    total += len(unpacker.decompress(packed, 1 << 20))
+                except zlib.error:
+                    break  # the reader says so
+                packed = unpacker.unconsumed_tail
+        place += 8 + size
+    return total
 
 
 def read_lines(path: Path) -> list[str]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterable
 
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.evaluation.contrasts import DELTA
 from nas_ctx.evaluation.table_text import MISSING
-from nas_ctx.files import read_text
+from nas_ctx.files import read_csv
 
 
 def read_quoted(path: str | os.PathLike[str], tasks: Iterable[str]) -> list[dict[str, str]]:
@@ -21,10 +19,7 @@ def read_quoted(path: str | os.PathLike[str], tasks: Iterable[str]) -> list[dict
             neither a number nor empty.
     """
     known = ["network", *tasks, DELTA]
-    try:
-        head, *lines = list(csv.reader(io.StringIO(read_text(path), newline=""))) or [[]]
-    except csv.Error as error:
-        raise InputError(f"{path}: {error}") from None
+    head, *lines = read_csv(path) or [[]]
     if head[:1] != ["network"]:
         raise InputError(f"{path}: line 1: expected the columns network, {', '.join(known[1:])}, got {', '.join(head)}")
     for name in head:

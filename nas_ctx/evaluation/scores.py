@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from nas_ctx.errors import InputError
 from nas_ctx.evaluation.measures import Measure
+from nas_ctx.files import read_csv
 
 COLUMNS = ("run", "row", "metric", "value")
 DIRECTION = "higher_is_better"
@@ -69,11 +67,7 @@ def read_scores(path: str | os.PathLike[str]) -> list[ScoreRow]:
         InputError: an unreadable file, a missing column, a line of another length, a value that is no number, a run
             that has a metric twice, or a metric of unknown direction.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    head, *lines = list(csv.reader(io.StringIO(text))) or [[]]
+    head, *lines = read_csv(path) or [[]]
     missing = [name for name in COLUMNS if name not in head]
     if missing or len(set(head)) < len(head):
         raise InputError(f"{path}: line 1: expected the columns {', '.join(COLUMNS)}, got {', '.join(head)}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
+from typing import Any
 
+from nas_ctx.errors import InputError
 from nas_ctx.evaluation.results import Result, Row
+from nas_ctx.files import read_json
 from nas_ctx.runs.folder import RunFolder
 
 
@@ -22,9 +24,9 @@ def weights_of(rows: Iterable[object]) -> list[str]:
 def _recorded(result: Result) -> str | None:
     """What a run says; None where it read no file, as where timm loads its own weights."""
     try:
-        weights = json.loads(RunFolder(result.folder).environment.read_text(encoding="utf-8"))["weights"]
-        name, digest = weights["file"], weights["sha256"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        facts: Any = read_json(RunFolder(result.folder).environment)
+        name, digest = facts["weights"]["file"], facts["weights"]["sha256"]
+    except (InputError, LookupError, TypeError):
         return None
     if not isinstance(name, str) or not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
         return None

@@ -6,7 +6,6 @@ out is checked against the file, which only its owner writes.
 
 from __future__ import annotations
 
-import json
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from nas_ctx.config.nested import read_yaml
 from nas_ctx.errors import InputError, suggestion
+from nas_ctx.files import read_json
 
 CODE = ("plugins", "plugin_folder")
 """Keys that no trial may set, whatever the file lists."""
@@ -73,6 +73,6 @@ def search_space(experiment: Path) -> dict[str, Any]:
 def _read(path: Path) -> Any:
     """The content of a search space's own file: JSON, or else YAML, as NNI reads it."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(path)
+    except InputError:
         return read_yaml(path)  # says what is wrong

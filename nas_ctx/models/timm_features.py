@@ -21,6 +21,9 @@ NOT_OF_WEIGHTS = ("out_indices", "feature_location", "feature_cls", "img_size", 
 FINEST_STRIDE = 4
 """Maps finer than this (the stems of residual networks) are left out unless ``out_indices`` asks for them."""
 
+MOST_MAPS = 1000
+"""No model of timm has so many maps."""
+
 SIZES = frozenset({"img_size", "dynamic_img_size", "strict_img_size"})
 """Options of timm's transformers for images of other sizes than they were trained on."""
 
@@ -32,6 +35,8 @@ def timm_features(
 
     ``others`` are the names of backbones that are not timm's, for what a misspelt name may mean.
     """
+    if arguments.get("in_chans", 3) != 3:
+        raise InputError(f"model.backbone_options.in_chans: {arguments['in_chans']!r}: images have 3 channels")
     if "hrnet" in name:  # the four maps of the last stage; timm's default ends in classification layers
         arguments = {"feature_location": "", "out_indices": (1, 2, 3, 4), **arguments}
         fusion = arguments.pop("fusion", "nearest")
@@ -40,6 +45,7 @@ def timm_features(
     elif "fusion" in arguments:
         remedy = "set model.backbone_options too, to {} for none"
         raise InputError(f"model.backbone_options.fusion: is for HRNets, and model.backbone is {name!r}: {remedy}")
+    _check_indices(arguments.get("out_indices", (0,)))
     try:
         loading: dict[str, Any] = {"pretrained": pretrained}
         if weights is not None:
@@ -48,16 +54,29 @@ def timm_features(
             check_reachable(name)
         with _without_remarks():
             model: Any = _created(name, loading, arguments)
+        strides, channels = list(model.feature_info.reduction()), list(model.feature_info.channels())
     except InputError:
         raise
-    except (RuntimeError, TypeError, ValueError, OSError) as error:  # OSError: no network, no cache
+    except Exception as error:  # no network, no cache; or whatever a model raises for options that it was not made for
         meant = "" if timm.is_model(name) else suggestion(name, [*others, *timm.list_models()])
-        raise InputError(f"backbone {name!r} with options {arguments}: timm says: {error}{meant}") from error
+        says = f"{type(error).__name__}: {error}" if isinstance(error, (LookupError, AttributeError)) else error
+        raise InputError(f"backbone {name!r} with options {arguments}: timm says: {says}{meant}") from error
     if "hrnet" in name and fusion == "bilinear":
         fuse_bilinearly(model)
-    strides = list(model.feature_info.reduction())
     used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
-    return model, strides, list(model.feature_info.channels()), used
+    if not used:
+        raise InputError(f"backbone {name!r} with options {arguments}: gives no map of stride {FINEST_STRIDE} or more")
+    return model, strides, channels, used
+
+
+def _check_indices(indices: Any) -> None:
+    """Refuse what can be no ``out_indices`` of any model: timm allocates up to the largest, and names none twice."""
+    listed = indices if isinstance(indices, (list, tuple)) else [indices]
+    whole = all(type(index) is int and abs(index) < MOST_MAPS for index in listed)
+    if not listed or not whole or len(set(listed)) < len(listed):
+        raise InputError(
+            f"model.backbone_options.out_indices: {indices!r}: expected the numbers of some of the model's maps"
+        )
 
 
 def _created(name: str, loading: Mapping[str, Any], arguments: Mapping[str, Any]) -> nn.Module:

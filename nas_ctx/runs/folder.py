@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nas_ctx.config import Config, differences, read_config, to_yaml
 from nas_ctx.errors import InputError
-from nas_ctx.files import atomic_write, check_entry, read_json, read_text, sync, write_text
+from nas_ctx.files import atomic_write, check_entry, read_csv, read_json, sync, write_text
 from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.environment import environment
 from nas_ctx.runs.lock import NAME as LOCK
@@ -169,6 +168,9 @@ class RunFolder:
         """
         self.check_there()
         kept = [old for old in self.rows(name) if int(old["step"]) < int(row["step"])]
+        unknown = next((column for old in kept for column in old if column not in row), None)
+        if unknown is not None:
+            raise InputError(f"{self.path / name}: column {unknown!r}: expected only {', '.join(row)}")
         with atomic_write(self.path / name) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(row))
             writer.writeheader()
@@ -179,14 +181,12 @@ class RunFolder:
         path = self.path / name
         if not path.exists():
             return []
-        try:
-            rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
-        except csv.Error as error:
-            raise InputError(f"{path}: {error}") from None
+        head, *lines = read_csv(path) or [[]]
+        rows = [dict(zip(head, line, strict=False)) for line in lines if line]
         for number, row in enumerate(rows, start=2):
-            if not re.fullmatch(r"[0-9]{1,18}", row.get("step") or ""):
-                raise InputError(f"{path}: line {number}: step: {row.get('step')!r}: expected a whole number")
-        return [{key: value for key, value in row.items() if key is not None} for row in rows]
+            if not re.fullmatch(r"[0-9]{1,18}", row.get("step", "")):
+                raise InputError(f"{path}: row {number}: step: {row.get('step')!r}: expected a whole number")
+        return rows
 
 
 def _is_ours(entry: Path) -> bool:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from nas_ctx.files import atomic_write, naming, unlinked
+from nas_ctx.errors import InputError
+from nas_ctx.files import atomic_write, naming, read_csv, unlinked
 
 if TYPE_CHECKING:
     from nas_ctx.search.choice import Choices
 
+MAX_BYTES = 512_000_000
+"""The longest history that is read, in bytes: a long search of many blocks."""
 SCHEDULES = ("step", "temperature", "entropy_weight", "mean_entropy")
 
 
@@ -30,17 +34,25 @@ class StepRows:
         self._file: TextIO | None = None
 
     def open(self, steps_done: int) -> None:
-        """Start the file; of a run that is resumed keep the rows of the first ``steps_done`` steps."""
+        """Start the file; of a run that is resumed keep the rows of the first ``steps_done`` steps.
+
+        Raises:
+            InputError: the file of a resumed run is damaged.
+        """
         kept: list[list[str]] = []
         if steps_done and self.path.exists():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                rows = list(csv.reader(file))
+            rows = read_csv(self.path, MAX_BYTES)
             if rows and rows[0] == self.columns:
                 complete = [row for row in rows[1:] if len(row) == len(self.columns)]
-                kept = [row for row in complete if int(row[0]) <= steps_done]
+                kept = [row for row in complete if self._step(row) <= steps_done]
         with atomic_write(self.path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([self.columns, *kept])
         self._file = os.fdopen(unlinked(str(self.path), os.O_WRONLY | os.O_APPEND), "a", newline="", encoding="utf-8")
+
+    def _step(self, row: Sequence[str]) -> int:
+        if not re.fullmatch("[0-9]{1,18}", row[0]):
+            raise InputError(f"{self.path}: step: {row[0]!r}: expected a whole number; remove the file or this row")
+        return int(row[0])
 
     def add(self, step: int, numbers: Iterable[float]) -> None:
         """Add the row of one step."""

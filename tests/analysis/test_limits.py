@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas_ctx.analysis import STATISTICS, extrapolate_stability, load_runs, reliability, vote_stability
+from nas_ctx.analysis import STATISTICS, compare, extrapolate_stability, load_runs, reliability, vote_stability
+from nas_ctx.analysis.report.figures import canvas
+from nas_ctx.analysis.report.figures.runs import agreement_figure, choice_figure
 from nas_ctx.analysis.stats.catalogue import BRENNAN_PREDIGER, WITHIN
 from nas_ctx.analysis.stats.ratings import rating_matrix
 from nas_ctx.analysis.stats.weights import LeaveOneOut
@@ -47,6 +49,22 @@ def test_genotype_files_count_together(tmp_path: Path) -> None:
     (tmp_path / "more.json").write_text(json.dumps([{"a": "y", "b": i} for i in range(1500)]))
     with pytest.raises(InputError, match=r"more\.json and what was given before it: 3000 runs"):
         load_runs([tmp_path / "many.json", tmp_path / "more.json"])
+
+
+def test_two_sets_have_a_bound_of_their_own(tmp_path: Path) -> None:
+    """Each of the sets could be reported, and their pairs of runs would take hours."""
+    one, other = (load_runs(table(tmp_path / name, 1000, 50)) for name in ("a.csv", "b.csv"))
+    with pytest.raises(InputError, match="4950 pairs of 100 runs x 1000 blocks are 4950000, of which at most 4000000"):
+        compare(one, other)
+
+
+@pytest.mark.parametrize(("blocks", "runs"), [(600, 2), (6, 200)])
+def test_figures_measure_only_the_names_that_they_show(tmp_path: Path, blocks: int, runs: int) -> None:
+    """Matplotlib takes a millisecond a name: of 20 000 blocks whose names found no place these were 15 s."""
+    record = reliability(load_runs(table(tmp_path / "t.csv", blocks, runs)), draws=20)
+    canvas.width_of.cache_clear()
+    choice_figure(record), agreement_figure(record)
+    assert canvas.width_of.cache_info().misses < 40
 
 
 @pytest.mark.parametrize("statistic", [*STATISTICS, *WITHIN, BRENNAN_PREDIGER], ids=lambda s: s.key)

@@ -8,6 +8,8 @@ MAX_RUNS = 2_000
 MAX_BLOCKS = 20_000
 MAX_CHOICES = 1_000_000
 """Choices of all runs together."""
+MAX_PAIRED = 4_000_000
+"""Pairs of runs times blocks where two sets are compared."""
 MAX_LABELS = 1_000
 """Different choices over all blocks."""
 MAX_CELLS = 5_000_000
@@ -33,4 +35,19 @@ def check_size(n_runs: int, n_blocks: int, where: str) -> None:
         raise TooLarge(
             f"{where}: {n_runs} runs x {n_blocks} blocks are {n_runs * n_blocks} choices, "
             f"of which at most {MAX_CHOICES} are compared"
+        )
+
+
+def check_pairs(n_runs: int, n_blocks: int, where: str) -> None:
+    """Refuse to compare two sets of ``n_runs`` together that have too many pairs of runs.
+
+    >>> check_pairs(100, 1000, "both sets")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nas_ctx.analysis.io.limits.TooLarge: both sets: 4950 pairs of 100 runs x 1000 blocks are 4950000, ...
+    """
+    pairs = n_runs * (n_runs - 1) // 2
+    if pairs * n_blocks > MAX_PAIRED:
+        raise TooLarge(
+            f"{where}: {pairs} pairs of {n_runs} runs x {n_blocks} blocks are {pairs * n_blocks}, "
+            f"of which at most {MAX_PAIRED} are compared"
         )

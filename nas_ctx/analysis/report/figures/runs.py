@@ -30,14 +30,14 @@ def choice_figure(record: Reliability) -> Canvas:
     named = high >= 9
     side = min(190.0, widest([run.name for run in record.runs], 11.5) + 14) if named else 84.0
     size = min(11.0, wide * 0.85)
-    names = distinct(record.blocks, 162.0, size)
-    top = widest(names, size) + 10 if wide >= 7 else 20.0
+    names = distinct(record.blocks, 162.0, size) if wide >= 7 else []  # measured only where they are written
+    top = widest(names, size) + 10 if names else 20.0
     lettered = wide >= _LETTERED and high >= 13
     letters = abbreviations(texts)
     legend = Legend(record, max(blocks * wide, 230), letters=letters if lettered else None)
     width, bottom = max(side + blocks * wide + 2, side + 232), top + runs * high
     canvas = Canvas(width, bottom + 14 + legend.height, f"Choices of {runs} runs in {blocks} blocks")
-    if wide >= 7:
+    if names:
         for b, block in enumerate(record.blocks):
             x = side + (b + 0.5) * wide + size * 0.35
             canvas.text(x, top - 6, names[b], size=size, turned=True, tip=block)
@@ -76,7 +76,8 @@ def agreement_figure(record: Reliability) -> Canvas:
     """Each two runs: percentage agreement below the diagonal, Cohen's kappa above it."""
     n, names = len(record.runs), [run.name for run in record.runs]
     cell = 62.0 if n <= 6 else 54.0 if n <= 8 else 44.0 if n <= 14 else max(2.5, 620 / n)
-    named, longest = cell >= 9, widest(names, 11.5)
+    named = cell >= 9
+    longest = widest(names, 11.5) if named else 0.0
     upright = longest < cell - 4
     side = min(190.0, longest + 16) if named else 84.0
     top = 26.0 if upright or not named else min(150.0, longest + 14)

@@ -1,0 +1,90 @@
+"""Readers of single files: what a header claims is held against the file before anything is made of that size."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from nas_ctx.data import reading
+from nas_ctx.data.reading import read_array, read_grey, read_image, read_mat
+from nas_ctx.errors import InputError
+
+
+def npy(shape: tuple[int, ...], data: bytes, dtype: str = "<f4") -> bytes:
+    header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def archive() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, a=np.zeros((3, 4)))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (archive(), "magic"),
+        (npy((0, 0), b""), "0 x 0 values"),
+        (npy((10**12, 1), bytes(100)), "1000000000000 x 1 values, of which at most"),
+        (npy((10**6, 10), bytes(100)), "header says 40000000 bytes, it has 100"),
+        (npy((-3, 4), bytes(48)), "-3 x 4 values"),
+        (npy((3, 4), bytes(96), "|O"), "array of objects"),
+        (npy((3, 4), bytes(96), "<c8"), "expected H x W numbers"),
+        (b"\x93NUMPY\x01\x00" + struct.pack("<H", 9) + b"[" * 9, "header"),
+    ],
+)
+def test_arrays(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "x.npy").write_bytes(content)
+    with pytest.raises(InputError, match=rf"x\.npy: .*{told}"):
+        read_array(tmp_path / "x.npy")
+
+
+def test_a_picture_that_claims_to_be_huge(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (4, 3)).save(file, "PNG")
+    content = bytearray(file.getvalue())
+    content[16:24] = struct.pack(">II", 13_000, 13_000)
+    content[29:33] = struct.pack(">I", zlib.crc32(content[12:29]))
+    (tmp_path / "x.png").write_bytes(content)
+    for read in (read_image, read_grey):
+        with pytest.raises(InputError, match=r"x\.png: has more than 89478485 pixels"):
+            read(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PPM", "WEBP"])
+def test_only_two_formats_of_pictures_are_read(tmp_path: Path, kind: str) -> None:
+    Image.new("L", (4, 3)).save(tmp_path / "x.png", kind)
+    with pytest.raises(InputError, match=r"x\.png: damaged or not of the expected format"):
+        read_image(tmp_path / "x.png")
+
+
+def matlab(path: Path, values: Any, packed: bool) -> Path:
+    scipy.io.savemat(path, {"LabelMap": values}, do_compression=packed)
+    return path
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_matlab_files_are_bounded_by_what_they_unpack_to(tmp_path: Path, packed: bool, monkeypatch) -> None:
+    """Zeros, which zlib packs a thousandfold."""
+    path = matlab(tmp_path / "x.mat", np.zeros((500, 700)), packed)
+    monkeypatch.setattr(reading, "MOST_UNPACKED", 3_000_000)
+    assert read_mat(path, "LabelMap", np.shape) == (500, 700)
+    monkeypatch.setattr(reading, "MOST_UNPACKED", 2_000_000)
+    with pytest.raises(InputError, match=r"x\.mat: .*2000000"):
+        read_mat(path, "LabelMap", np.shape)
+
+
+def test_other_variables_of_a_matlab_file_count(tmp_path: Path, monkeypatch) -> None:
+    scipy.io.savemat(tmp_path / "x.mat", {"a": np.zeros(200_000), "LabelMap": np.eye(3)}, do_compression=True)
+    monkeypatch.setattr(reading, "MOST_UNPACKED", 1_000_000)
+    with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
+        read_mat(tmp_path / "x.mat", "LabelMap", np.shape)
