@@ -1,4 +1,4 @@
-"""The output of ``--dry-run``: the resolved configuration, the space, its cost, and why the run would be refused."""
+"""The output of ``--dry-run``: whether a run fits this device, its cost, its space, and why it would be refused."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from nas_ctx.runs.preview import Preview
 
 
-def dry_run(config: Config, command: str) -> None:
-    """Print what ``nas-ctx <command>`` would do.
+def dry_run(config: Config, command: str, verbose: bool = False) -> None:
+    """Print what ``nas-ctx <command>`` would do; with ``verbose`` the resolved configuration, too.
 
     Raises:
         InputError: the run would be refused, or its costs are unknown; what is known was printed.
@@ -22,14 +22,37 @@ def dry_run(config: Config, command: str) -> None:
     from nas_ctx.config import to_yaml
     from nas_ctx.runs.preview import preview
 
-    terminal.say(to_yaml(config))
     result = preview(config, command)
+    if result.step is not None:
+        terminal.say(answer(result.step.memory, *memory_of(config.training.accelerator)) + "\n")
     terminal.say(*(f"{heading:12s}{text}".rstrip() for heading, text in lines(result, config)))
+    if verbose:
+        terminal.say("", to_yaml(config).rstrip())
     print("\nNothing was run, and nothing was written.")
     if result.problems:
         raise InputError(f"the run would be refused: {'; '.join(result.problems)}")
     if result.untraceable is not None:
         raise InputError(f"the costs are unknown without running the network: {result.untraceable}")
+
+
+def answer(needed: int, device: str, there: int) -> str:
+    """Whether a step fits, in one line; torch and its allocator take something on top of the tensors.
+
+    >>> answer(3_200_000_000, "processor", 16_000_000_000)
+    'A step fits: it needs about 3.2 GB for tensors, and the processor has 16 GB.'
+    """
+    verdict = "fits" if needed < 0.8 * there else "may not fit" if needed < there else "does not fit"
+    return f"A step {verdict}: it needs about {scaled(needed)}B for tensors, and the {device} has {scaled(there)}B."
+
+
+def memory_of(accelerator: str) -> tuple[str, int]:
+    """The device that a run would use, and its memory in bytes."""
+    import psutil
+    import torch
+
+    if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available():
+        return torch.cuda.get_device_name(0), torch.cuda.get_device_properties(0).total_memory
+    return "processor", psutil.virtual_memory().total
 
 
 def lines(preview: Preview, config: Config) -> list[tuple[str, str]]:

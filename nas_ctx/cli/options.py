@@ -62,9 +62,10 @@ def add_run_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print the resolved configuration, the size of the space, and the parameters, multiply-adds and memory "
-        "required; run nothing and write nothing",
+        help="say whether a step fits into memory, the size of the space, parameters and multiply-adds, without data, "
+        "too; run nothing and write nothing",
     )
+    parser.add_argument("--verbose", action="store_true", help="with --dry-run: the resolved configuration as well")
 
 
 def load_run_config(options: argparse.Namespace, parameters: Mapping[str, Any] = MappingProxyType({})) -> Config:
@@ -89,7 +90,7 @@ def config_to_run(options: argparse.Namespace) -> Config | None:
     if options.dry_run:
         from nas_ctx.cli.dry_run import dry_run
 
-        dry_run(config, options.command)
+        dry_run(config, options.command, options.verbose)
         return None
 
     from nas_ctx.runs.admission import admit

@@ -111,15 +111,42 @@ def test_a_dry_search_says_what_it_costs_and_writes_nothing(
 ) -> None:
     config = written(tmp_path, tiny(rooms, tmp_path / "run"))
     before = everything_in(tmp_path) | everything_in(rooms)
-    assert main(["search", str(config), "--dry-run", "--set", "training.steps=40"]) == 0
+    words = ["search", str(config), "--dry-run", "--set", "training.steps=40"]
+    assert main([*words, "--verbose"]) == 0
+    long = capsys.readouterr().out
+    assert main(words) == 0
     said = capsys.readouterr().out
     assert everything_in(tmp_path) | everything_in(rooms) == before
-    assert yaml.safe_load(said.partition("\n\n")[0])["training"]["steps"] == 40
+    configuration = long.removeprefix(said.rpartition("\n\n")[0]).rpartition("\n\n")[0]
+    assert yaml.safe_load(configuration)["training"]["steps"] == 40
+    assert re.match(r"A step fits: it needs about \d\d\.\d MB for tensors, and the .* has [\d.]+ GB\.\n", said)
     assert "4 blocks: 5^2 x 4^2 = 400 genotypes" in said
     assert re.search(r"smallest .* 4 none\n", said)
     assert "12 training images, each seen 13.3 times; 4 to validate" in said
     assert f"{tmp_path / 'run'}: new" in said
-    assert max(map(len, said.partition("\n\n")[2].replace(str(tmp_path), "").splitlines())) <= 80
+    assert max(map(len, said.replace(str(tmp_path), "").splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["search", "train"])
+def test_without_data_a_dry_run_estimates_what_it_does_with_them(rooms: Path, tmp_path: Path, command: str) -> None:
+    tasks = {"semseg": {"classes": 9}, "depth": {}, "normals": {}, "edge": {}}
+    with_data, without = (
+        preview(tiny_config(rooms, None, data__root=root, tasks=tasks, model__blocks="s-label"), command)
+        for root in (str(rooms), str(tmp_path / "nowhere"))
+    )
+    assert with_data.step is not None
+    assert without.step == with_data.step
+    assert without.costs == with_data.costs
+    assert any("nowhere" in problem for problem in without.problems)
+
+
+def test_a_missing_codebook_is_answered_with_its_command(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "codebook.npy"
+    config = written(tmp_path, tiny(rooms, None, tasks={"normals": {"codebook": str(missing)}}))
+    assert main(["train", str(config), "--dry-run"]) == 2
+    assert f"`nas-ctx data codebook DATA --out {missing}` learns one" in capsys.readouterr().err
 
 
 def test_smallest_and_largest_bound_the_networks_of_the_space(rooms: Path, tmp_path: Path) -> None:

@@ -42,12 +42,12 @@ class Estimator:
     Args:
         config: of the run; no weights are loaded.
         tasks: its tasks.
-        sample: a training sample for the shapes of the labels; without one no step is estimated.
+        sample: a training sample, for the shapes of the labels.
     """
 
     config: Config
     tasks: Mapping[str, Task]
-    sample: Mapping[str, Any] | None
+    sample: Mapping[str, Any]
 
     def training(self, result: Preview) -> None:
         """The network of a training, and a step of it."""
@@ -56,7 +56,7 @@ class Estimator:
         with self._traced(), nothing_computed():
             result.step = self._step(network)
             self._cache(result, network)
-            if result.step is not None and getattr(network, "reads_labels", False):
+            if getattr(network, "reads_labels", False):
                 result.costs["network"] = Cost(parameters(network), self._each(result.step))
             else:
                 result.costs["network"] = self._cost(network)
@@ -75,12 +75,7 @@ class Estimator:
                 supernet(images)  # counts candidates one by one, where nothing is computed for several at once
                 result.step = self._step(supernet)
                 self._cache(result, supernet)
-                each = (
-                    multiply_adds(lambda: supernet(images)) // len(images)
-                    if result.step is None
-                    else self._each(result.step)
-                )
-                result.costs["supernet"] = Cost(parameters(supernet) - alphas, each)
+                result.costs["supernet"] = Cost(parameters(supernet) - alphas, self._each(result.step))
                 extremes = _extremes(supernet, result.choices, *(counter.costs() for counter in counters))
                 for name, candidates in extremes.items():
                     costs = [(self._cost(self._network(choices)), choices) for choices in candidates]
@@ -106,7 +101,7 @@ class Estimator:
         return Cost(parameters(network), multiply_adds(lambda: network(image)))
 
     def _cache(self, result: Preview, network: nn.Module) -> None:
-        if not self.config.training.cache_features or self.sample is None or result.images is None:
+        if not self.config.training.cache_features or result.images is None:
             return
         each = bytes_of_an_image(network, torch.empty(self.sample["image"].shape))
         with result.noted():
@@ -115,9 +110,7 @@ class Estimator:
     def _each(self, step: Step) -> int:
         return step.forward // self.config.data.batch_size
 
-    def _step(self, network: nn.Module) -> Step | None:
-        if self.sample is None:
-            return None
+    def _step(self, network: nn.Module) -> Step:
         size, training = self.config.data.batch_size, self.config.training
         batch = {
             key: torch.empty(size, *value.shape, dtype=value.dtype) if isinstance(value, Tensor) else [value] * size

@@ -20,7 +20,7 @@ class Preview:
         choices: block -> candidates, in a search.
         costs: "supernet", "smallest" and "largest" of a search; "network" of a training.
         chosen: what "smallest" and "largest" have in their blocks.
-        step: what an optimiser step costs; None where the data are missing.
+        step: what an optimiser step costs; None where it cannot be told.
         cached: what cached features take of the main memory, in words; None where none are, or the data are missing.
         images: how many there are to train with and to validate with; None where they are missing.
         begins: "new", or what it resumes from.

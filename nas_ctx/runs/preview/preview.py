@@ -1,7 +1,7 @@
 """What a run would be: what would refuse it, the data it would read, and what its networks cost.
 
 Nothing is written, fetched or computed: networks are traced on the meta device (:mod:`.estimate`), and one image is
-read for the shapes of the labels.
+read for the shapes of the labels; without data they follow from the tasks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,10 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
 
 from nas_ctx.config import Config
 from nas_ctx.data import DataModule
@@ -35,8 +39,8 @@ def preview(config: Config, command: str) -> Preview:
     tasks = make_tasks(config.tasks)
     result = Preview(problems=[str(error) for error in refusals(config, tasks).values()])
     _look_at_weights(result, config)
-    estimator = Estimator(config, tasks, _first_sample(result, config, tasks))
     try:
+        estimator = Estimator(config, tasks, _first_sample(result, config, tasks))
         (estimator.search if command == "search" else estimator.training)(result)
     except InputError:
         raise
@@ -46,14 +50,23 @@ def preview(config: Config, command: str) -> Preview:
     return result
 
 
-def _first_sample(result: Preview, config: Config, tasks: Mapping[str, Task]) -> dict[str, Any] | None:
-    """The first image of the training set with its labels, as training sees it; None where there is none."""
+def _first_sample(result: Preview, config: Config, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    """The first image of the training set with its labels, as training sees it; without data, one of that shape."""
     with result.noted():
         data = DataModule.from_config(config.data, tasks, config.seed)
         train = data.train_set()
         result.images = len(train), len(data.val_set())
         return dict(train[Draw(0, 0)])
-    return None
+    size = config.data.image_size
+    labels = {name: _empty_label(task, size) for name, task in tasks.items()}
+    return {"image": torch.empty(3, *size), "id": "", **labels}
+
+
+def _empty_label(task: Task, size: tuple[int, int]) -> Tensor:
+    """A label as in a batch, of a stored one that is 0 everywhere; how many channels that has, a prediction says."""
+    prediction = task.predict(torch.zeros(1, task.channels, 2, 2))
+    channels = prediction.shape[1:2] if prediction.ndim == 4 and prediction.shape[1] > 1 else ()
+    return task.to_tensor(task.mark_ignore(np.zeros((*size, *channels), np.float32)))
 
 
 def _look_at_weights(result: Preview, config: Config) -> None:

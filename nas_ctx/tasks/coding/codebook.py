@@ -73,6 +73,9 @@ def load_codebook(path: str | os.PathLike[str], count: int) -> Tensor:
     Raises:
         InputError: a missing or unreadable file, another shape, or vectors that are not of unit length.
     """
+    if not os.path.exists(path):
+        learn = f"`nas-ctx data codebook DATA --out {path}` learns one"
+        raise InputError(f"codebook {path}: not a readable .npy file (no such file; {learn})")
     try:
         codewords = read_npy(path, 3 * count)
     except (OSError, ValueError, EOFError) as error:
