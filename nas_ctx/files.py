@@ -134,8 +134,8 @@ def read_json(path: str | os.PathLike[str]) -> object:
     return parse_json(read_text(path), str(path))
 
 
-def parse_json(text: str, name: str) -> object:
-    """Decode the JSON ``text`` strictly; ``name`` says in errors where it came from.
+def parse_json(text: str, name: str, *, nan: bool = False) -> object:
+    """Decode the JSON ``text`` strictly; ``name`` says in errors where it came from. With ``nan``, NaN is ``None``.
 
     What readers disagree on (RFC 8259, sections 4, 6, 8.2 and 9) is refused: keys that appear twice, NaN and Infinity,
     integers of more than :data:`MAX_DIGITS` digits, other numbers beyond a double, halves of a character, and more than
@@ -155,7 +155,8 @@ def parse_json(text: str, name: str) -> object:
         return made
 
     def refuse(constant: str) -> None:
-        raise InputError(f"{name}: {constant} is not JSON")
+        if not nan:
+            raise InputError(f"{name}: {constant} is not JSON")
 
     def integer(digits: str) -> int:
         if len(digits) > MAX_DIGITS:

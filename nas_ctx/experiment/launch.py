@@ -31,12 +31,17 @@ from nas_ctx.experiment.manager import (
     environment_of,
     free_port,
     known_experiment,
+    logged_error,
 )
 from nas_ctx.files import write_text
 
 __all__ = ["Experiment", "LaunchError", "Trial", "config_of", "create", "environment_of", "free_port", "run"]
 
 FINISHED = {"DONE", "STOPPED", "ERROR", "VIEWED"}
+ENDED = {"SUCCEEDED", "FAILED", "USER_CANCELED", "SYS_CANCELED", "EARLY_STOPPED"}
+"""States of a trial that has no other one after it."""
+SETTLED = 5.0
+"""Seconds in which a tuner that had no more trials may still make one of the last results."""
 PATIENCE = 120.0
 """Seconds that a manager may take to answer."""
 
@@ -71,14 +76,14 @@ def run(
                 status = watch.look(experiment)
                 if follow is not None:
                     follow(experiment, watch.trials)
-                if status == "ERROR" and (watch.trials or not restarts):
+                if status == "ERROR" and (watch.trials or not restarts or _dispatcher_failed(experiment)):
                     raise _given_up(experiment)
                 if status == "ERROR":
                     # On a busy machine: NNI waits ten seconds for its tuner to connect, and gives up.
                     restarts -= 1
                     experiment.stop()
                     experiment = create(config, home, port)
-                elif status in FINISHED:
+                elif status in FINISHED or watch.exhausted(status):
                     return experiment, watch.trials
                 else:
                     time.sleep(interval)
@@ -92,6 +97,15 @@ class _Watch:
 
     trials: list[Trial] = field(default_factory=list)
     silent_since: float | None = None
+    idle_since: float | None = None
+
+    def exhausted(self, status: str) -> bool:
+        """Whether nothing can come any more: the tuner has no more trials, and all that it made have ended."""
+        if status != "TUNER_NO_MORE_TRIAL" or any(trial.status not in ENDED for trial in self.trials):
+            self.idle_since = None
+            return False
+        self.idle_since = self.idle_since or time.monotonic()
+        return time.monotonic() - self.idle_since > SETTLED
 
     def look(self, experiment: Experiment) -> str:
         """NNI's word for the state now, or "SILENT" while the manager does not answer.
@@ -106,7 +120,8 @@ class _Watch:
             self.silent_since = self.silent_since or time.monotonic()
             gone = experiment.pid is not None and not psutil.pid_exists(experiment.pid)
             if gone or time.monotonic() - self.silent_since > PATIENCE:
-                raise LaunchError(f"experiment {experiment.id}: its manager does not answer: {error}") from None
+                why = logged_error(experiment.folder) or error
+                raise LaunchError(f"experiment {experiment.id}: its manager does not answer: {why}") from None
             return "SILENT"
         self.silent_since = None
         return status
@@ -114,9 +129,15 @@ class _Watch:
 
 def _given_up(experiment: Experiment) -> LaunchError:
     """The error for an experiment that NNI ended itself."""
-    why = "; ".join(map(str, experiment.get("check-status").get("errors", [])))
+    told = "; ".join(map(str, experiment.get("check-status").get("errors", [])))
+    why = logged_error(experiment.folder) or told
     logs = experiment.folder / "log"
     return LaunchError(f"experiment {experiment.id}: NNI gave it up: {why or 'no reason'}; see {logs}")
+
+
+def _dispatcher_failed(experiment: Experiment) -> bool:
+    """Whether the tuner's process said what was wrong: then another start ends in the same way."""
+    return (logged_error(experiment.folder) or "").startswith("dispatcher.log")
 
 
 _NOTES = "launched.json"

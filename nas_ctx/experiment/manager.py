@@ -23,6 +23,7 @@ import psutil
 
 from nas_ctx.errors import InputError
 from nas_ctx.experiment import node
+from nas_ctx.experiment.checks import check_experiment
 from nas_ctx.experiment.credentials import USER, netrc_of, token_in
 from nas_ctx.experiment.parameters import VARIABLE
 from nas_ctx.files import umask_of
@@ -142,8 +143,9 @@ def create(config: Path, home: Path, port: int | None = None, tries: int = 10) -
     """
     if not config.is_file():
         raise InputError(f"{config}: no such file")
+    check_experiment(config)
     environment = environment_of(home, config)
-    output = ""
+    output, reasons = "", list[str]()
     for _ in range(tries):
         chosen = port or free_port()
         output = nnictl(["create", "--config", str(config), "--port", str(chosen)], environment, timeout=120)
@@ -155,7 +157,25 @@ def create(config: Path, home: Path, port: int | None = None, tries: int = 10) -
         if "Web portal URLs" in output and answers(experiment):
             return experiment
         experiment.stop()
-    raise LaunchError(f"{config}: nnictl could not start the experiment in {tries} tries; it said: {output[-500:]}")
+        reason = logged_error(experiment.folder)
+        if reason in reasons:  # another try would end like this one
+            break
+        reasons += filter(None, [reason])
+    why = reasons[-1] if reasons else output[-500:]
+    raise LaunchError(f"{config}: nnictl could not start the experiment; it said: {why}")
+
+
+def logged_error(folder: Path) -> str | None:
+    """The first error in the logs of an experiment: its dispatcher's, which runs the tuner, or else its manager's."""
+    for name in ("dispatcher.log", "nnimanager.log"):
+        try:
+            text = (folder / "log" / name).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        line = re.search(r"^\[[^\]]*\] ERROR \([^)]*\) *(.+)$", text, re.MULTILINE)
+        if line is not None:
+            return f"{name}: {line[1].strip()}"
+    return None
 
 
 def free_port() -> int:
@@ -248,7 +268,10 @@ def end(processes: list[psutil.Process], patience: float) -> None:
 
 
 def _decoded(data: Any) -> Any:
-    """A metric as NNI keeps it: JSON in JSON."""
+    """A metric as NNI keeps it: JSON in JSON. A trial may report anything; what is no JSON is text."""
     while isinstance(data, str):
-        data = json.loads(data)
+        try:
+            data = json.loads(data)
+        except (ValueError, RecursionError):
+            break
     return data

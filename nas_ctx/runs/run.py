@@ -31,7 +31,7 @@ def search(config: Config, *, report: Report | None = None, progress: bool = Tru
     """Search the contexts of the network that ``config`` describes, and leave a run folder behind.
 
     Args:
-        report: called after every validation with its scores, the mean entropy and the number of blocks decided.
+        report: called after every validation with its scores, the step, the mean entropy and the decided blocks.
         progress: whether to show a progress bar.
 
     Returns:

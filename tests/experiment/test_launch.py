@@ -118,7 +118,7 @@ def test_an_interrupted_launch_leaves_no_process(tmp_path: Path) -> None:
     assert process.stdout is not None
     try:
         for line in process.stdout:
-            if "| trial" in line:
+            if line.startswith("trial ") and "running" in line:
                 break
         assert any("wait.py" in " ".join(p.cmdline()) for p in processes_of(home))
         process.send_signal(signal.SIGINT)

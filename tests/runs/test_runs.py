@@ -127,6 +127,7 @@ def test_reports_come_after_every_validation(rooms: Path, tmp_path: Path) -> Non
     runs.search(tiny_config(rooms, tmp_path / "s"), report=told.append, progress=False)
     assert len(told) == 2
     assert {"loss", "mean_entropy", "blocks_decided", "depth/rmse"} <= set(told[0])
+    assert told[-1]["step"] == told[-1]["steps"] == 2 * told[0]["step"]
 
 
 def test_a_resumed_search_ends_like_one_that_was_never_stopped(rooms: Path, tmp_path: Path, searched: Path) -> None:

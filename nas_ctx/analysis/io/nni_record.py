@@ -226,9 +226,10 @@ def _final_result(data: object) -> dict[str, Any]:
     """The whole of a final result, which NNI stores as JSON within a JSON string; a number is the default metric."""
     if not isinstance(data, str):
         raise InputError(f"its final result is {'missing' if data is None else 'no text'}")
-    result = parse_json(data, "its final result")
+    # A score may be no number, and be written as NaN, which is no JSON: the genotype beside it counts all the same.
+    result = parse_json(data, "its final result", nan=True)
     if isinstance(result, str):
-        result = parse_json(result, "its final result")
+        result = parse_json(result, "its final result", nan=True)
     if isinstance(result, int | float) and not isinstance(result, bool):
         return {"default": result}
     if not isinstance(result, dict):

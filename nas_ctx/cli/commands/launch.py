@@ -17,16 +17,11 @@ examples:
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nas_ctx.cli import terminal
+from nas_ctx.cli.trial_progress import TrialProgress
 from nas_ctx.errors import InputError
-from nas_ctx.escaping import visible
-
-if TYPE_CHECKING:
-    from nas_ctx.experiment.launch import Experiment, Trial
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.experiment import launch
 
     try:
-        experiment, trials = launch.run(options.config, options.home, options.port, follow=ProgressLine())
+        experiment, trials = launch.run(options.config, options.home, options.port, follow=TrialProgress())
     except launch.LaunchError as error:
         raise SystemExit(f"nas-ctx launch: {error}") from None
     terminal.say(f"experiment {experiment.id}: {experiment.folder}")
@@ -50,33 +45,3 @@ def run(options: argparse.Namespace) -> None:
         terminal.say(f"trial {trial.number} ({trial.id}) {trial.status}: {trial.reason()}", error=True)
     if failed:
         raise InputError(f"{options.config}: {len(failed)} of {len(trials)} trials did not succeed")
-
-
-class ProgressLine:
-    """Shows the progress of an experiment: a line that is rewritten on a terminal, a line per change elsewhere."""
-
-    def __init__(self) -> None:
-        self._shown: str | None = None
-
-    def __call__(self, experiment: Experiment, trials: list[Trial]) -> None:
-        """Show the state of ``trials``."""
-        on_terminal = sys.stdout.isatty()
-        if self._shown is None:  # a log must not contain the token
-            page = experiment.page if on_terminal else f"{experiment.url}, password in {experiment.netrc}"
-            print(f"experiment {experiment.id} on {page} (this machine only)", flush=True)
-        done = sum(trial.status == "SUCCEEDED" for trial in trials)
-        running = [_state_of(trial) for trial in trials if trial.status == "RUNNING"]
-        line = visible("  " + " | ".join([f"{done} trials done", *running]))
-        if line != self._shown:
-            print(f"\r\x1b[K{line[:160]}" if on_terminal else line, end="" if on_terminal else "\n", flush=True)
-        self._shown = line
-
-
-def _state_of(trial: Trial) -> str:
-    parameters = ", ".join(f"{key.split('.')[-1]} {value}" for key, value in trial.parameters.items())
-    words = [f"trial {trial.number}", *([f"({parameters})"] if parameters else [])]
-    if "blocks_decided" in trial.latest:
-        words.append(f"{trial.latest['blocks_decided']:.0f} blocks decided")
-    if isinstance(trial.latest.get("default"), (int, float)):
-        words.append(f"loss {trial.latest['default']:.3g}")
-    return " ".join(words)

@@ -48,7 +48,7 @@ class Progress(Callback):
             row["blocks_decided"] = len(pl_module.choices.decisions())
         self.folder.put_row(NAME, {"step": trainer.global_step, **row})
         if self.report is not None:
-            self.report(row)
+            self.report({"step": trainer.global_step, "steps": trainer.max_steps, **row})
 
 
 class StepSeeds(Callback):
