@@ -46,8 +46,8 @@ def without_prose(value: Any) -> Any:
 BETTER = re.compile(
     r".*(random_policy\.(p|choices_known_from|\w+_95_percent)|chance_test|(differences|statistics)\[\d+\]\.interval)"
 )
-"""What is computed otherwise now: exactly, among blocks of equal candidates, over runs and blocks, without skewness, from
-other random numbers."""
+"""What is computed otherwise now: exactly, among blocks of equal candidates, over runs and blocks, without skewness,
+from other random numbers."""
 
 
 def assert_same(new: Any, old: Any, where: str = "") -> None:
