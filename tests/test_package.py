@@ -78,7 +78,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         assert "nas-ctx" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["serach"], ["search"], ["report", "--output", "x"]])
+@pytest.mark.parametrize("arguments", [["serach"], ["search"], ["report", "--output", "x"]])
 def test_wrong_words_end_with_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)

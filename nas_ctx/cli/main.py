@@ -38,7 +38,7 @@ WORKFLOW = """typical workflow:
   nas-ctx report work/seed-* --out work/report  measure their agreement
   nas-ctx train my.yaml --set model.blocks=work/report/consensus.json
 
-`nas-ctx COMMAND --help` explains a command and gives examples.
+`nas-ctx help COMMAND` explains a command and gives examples.
 """
 
 
@@ -66,6 +66,8 @@ def _main(arguments: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"nas-ctx {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    if arguments[:1] == ["help"]:  # of a command, or of all
+        arguments = [*arguments[1:2], "--help"]
     completing = "_ARGCOMPLETE" in os.environ  # set by a shell that asks for completions
     requested = next((word for word in arguments if not word.startswith("-")), None)
     if requested is not None and requested not in COMMANDS and not completing:
@@ -81,7 +83,7 @@ def _main(arguments: list[str]) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser)
-    options, unknown = parser.parse_known_args(arguments)
+    options, unknown = parser.parse_known_args(arguments or ["--help"])
     if unknown:
         subparser = subparsers.choices[options.command]
         hint = suggestion(unknown[0], subparser._option_string_actions)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,7 @@ def config_to_run(options: argparse.Namespace) -> Config | None:
 
 def add_analysis_options(parser: argparse.ArgumentParser) -> None:
     """The options of commands that analyse sets of runs."""
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder to write to")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write to; required")
     parser.add_argument("--title", help="heading of the page")
     parser.add_argument(
         "--ties",
@@ -126,6 +127,24 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the Monte Carlo draws (default: %(default)s)")
     parser.add_argument("--no-figures", action="store_true", help="write no figure files (the page has its own)")
+
+
+def out_folder(options: argparse.Namespace, mark: str, paths: Iterable[str]) -> Path:
+    """The folder that ``--out`` names; a path that is missing is told before a missing ``--out``.
+
+    Raises:
+        InputError: there is no ``--out``, or the folder holds other things than an earlier result, known by ``mark``.
+    """
+    from nas_ctx.errors import InputError
+    from nas_ctx.files import check_folder
+
+    if options.out is None:
+        for path in paths:
+            if set(path) & set("./") and not os.path.exists(path):  # else it may be the id of an experiment
+                raise InputError(f"{path}: no such file or folder")
+        raise InputError("--out: missing: expected the folder to write to")
+    check_folder(options.out, mark)
+    return Path(options.out)
 
 
 class ListFormats(argparse.Action):

@@ -44,7 +44,7 @@ def checked(section: type[S], content: Mapping[str, Any], where: Callable[[str],
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
         raise UnknownKey(f"{where(key)}{key}: unknown key; {_known(section, path)}")
-    raise InputError(f"{where(key)}{key}{': ' if key else ''}{_message(first)}")
+    raise InputError(f"{where(key)}{key}{': ' if key else ''}{_message(first, _form(section, path))}")
 
 
 def _path(problem: ErrorDetails, content: Any) -> list[str]:
@@ -63,7 +63,19 @@ def _is_short(problem: ErrorDetails) -> bool:
     return problem["type"] == "missing" and isinstance(problem["loc"][-1], int)
 
 
-def _message(problem: ErrorDetails) -> str:
+def _form(section: type[Section], path: Sequence[str]) -> str:
+    """How the values of a key that takes several are written, such as "[height, width]"."""
+    if len(path) == 1:
+        field = section.model_fields.get(path[0])
+        extra = field.json_schema_extra if field is not None else None
+        return str(extra.get("form", "a list of two values")) if isinstance(extra, dict) else "a list of two values"
+    inner = section_in(section, path[0]) if path else None
+    return "a list of two values" if inner is None else _form(inner, path[1:])
+
+
+def _message(problem: ErrorDetails, form: str) -> str:
+    if problem["type"] == "tuple_type":
+        return f"{problem['input']!r}: expected {form}"
     if _is_short(problem):
         return f"{problem['input']!r}: expected more values than {len(problem['input'])}"
     if problem["type"] == "missing":

@@ -18,7 +18,7 @@ class DataConfig(Section):
     """Folder of the data set."""
     name: str = "nyud"
     """Layout of the data set, a name in ``nas_ctx.data.DATASETS``: ``nyud``, ``pascal``, or a custom one."""
-    image_size: Pair[Pixels] = (425, 560)
+    image_size: Pair[Pixels] = Field((425, 560), json_schema_extra={"form": "[height, width]"})
     """Height and width in pixels of the crop in training, and of the padding in evaluation."""
     batch_size: Positive = 8
     """Images per step."""

@@ -61,6 +61,41 @@ def test_help_teaches_with_examples_that_fit_a_terminal(
     assert examples, page
 
 
+@pytest.mark.parametrize(("words", "same"), [([], []), (["help"], []), (["help", "report"], ["report"])], ids=str)
+def test_help_is_given_without_an_option_too(
+    words: list[str], same: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    pages = []
+    for asked in (words, [*same, "--help"]):
+        with pytest.raises(SystemExit) as caught:
+            main(asked)
+        assert caught.value.code == 0
+        pages.append(capsys.readouterr().out)
+    assert pages[0] == pages[1] != ""
+
+
+@pytest.mark.parametrize("words", [["report", "nowhere/a.json"], ["compare", "b.csv", "--with", "nowhere/a.json"]])
+def test_a_missing_path_is_told_before_a_missing_out(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("b.csv").write_text("block,run-0\na,none\n")
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"nas-ctx {words[0]}: nowhere/a.json: no such file or folder\n"
+    Path("nowhere").mkdir()
+    Path("nowhere/a.json").write_text("{}")
+    assert main(words) == 2
+    assert "--out: missing: expected the folder to write to" in capsys.readouterr().err
+
+
+def test_one_number_for_the_size_of_images_is_answered_with_its_form(
+    rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = written(tmp_path, tiny(rooms, None))
+    assert main(["train", str(config), "--set", "data.image_size=64"]) == 2
+    assert "--set data.image_size: 64: expected [height, width]\n" in capsys.readouterr().err
+
+
 def test_a_misspelt_command_is_answered_with_what_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["serach", "x.yaml"])

@@ -257,7 +257,7 @@ def test_a_space_without_choices_is_refused() -> None:
     [
         ({"arch_lr": 0.0}, "arch_lr: 0.0: input should be greater than 0"),
         ({"temperature": (1.0, 0.0)}, "temperature"),
-        ({"temperature": 1.0}, "temperature: 1.0: input should be a valid tuple"),
+        ({"temperature": 1.0}, "temperature: 1.0: expected a list of two values"),
         ({"evaluate": "some"}, "evaluate: 'some': input should be 'all' or 'sparse'"),
         ({"stop_on": "alpha"}, "stop_on"),
         ({"sparse_threshold": 1.5}, "sparse_threshold"),

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings
+from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings, out_folder
 from nas_ctx.errors import InputError
 
 
@@ -26,9 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.analysis import compare, comparison_verdict, load_runs, write_comparison
-    from nas_ctx.files import check_folder
 
-    check_folder(options.out, "comparison.json")
+    out = out_folder(options, "comparison.json", [*options.paths, *options.others])
     names = [word.strip() for word in options.names.split(",")]
     if len(names) != 2 or len({*names, ""}) != 3:
         raise InputError(f"--names must be two different words with a comma between them, got {options.names!r}")
@@ -39,5 +38,5 @@ def run(options: argparse.Namespace) -> None:
         names=(names[0], names[1]),
         **analysis_settings(options, f"{names[0]} and {names[1]} compared"),
     )
-    page = write_comparison(comparison, options.out, figures=not options.no_figures)
+    page = write_comparison(comparison, out, figures=not options.no_figures)
     terminal.say(*comparison_verdict(comparison), f"report: {page}")

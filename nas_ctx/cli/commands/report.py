@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings
+from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings, out_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,9 +47,8 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.analysis import load_runs, reliability, verdict, write_report
     from nas_ctx.analysis.report.export import consensus_as_given
     from nas_ctx.errors import InputError
-    from nas_ctx.files import check_folder
 
-    check_folder(options.out, "report.json")
+    out = out_folder(options, "report.json", [*options.paths, *options.random])
     reading = {name: getattr(options, name) for name in READING}
     record = reliability(
         load_runs(options.paths, **reading),
@@ -57,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
         random_runs=load_runs(options.random, **reading) if options.random else None,
         **analysis_settings(options, "Reliability of repeated searches"),
     )
-    page = write_report(record, options.out, figures=not options.no_figures, export=options.export)
+    page = write_report(record, out, figures=not options.no_figures, export=options.export)
     for note in record.notes:
         terminal.say(f"{note.kind}: {note.text}")
     try:
