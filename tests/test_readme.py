@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,14 +15,22 @@ MARKED = re.compile(r"<!-- test: ([\w-]+) -->\n```python\n(.*?)```", re.DOTALL)
 EXAMPLES = dict(MARKED.findall(README.read_text(encoding="utf-8")))
 
 
-def run(code: str, folder: Path) -> str:
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
+def run(code: str, folder: Path, home: Path | None = None) -> str:
+    environment = os.environ | ({} if home is None else {"HOME": str(home)})
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def test_the_search_example(tmp_path: Path) -> None:
-    assert re.search(r"\[\{'layer': '(wide|skip)'\}\]", run(EXAMPLES["readme-search"], tmp_path))
+    """It prints its result and nothing else, and leaves nothing in the home folder but matplotlib's cache."""
+    (tmp_path / "home").mkdir()
+    said = run(EXAMPLES["readme-search"], tmp_path, tmp_path / "home")
+    assert re.fullmatch(r"\[\{'layer': '(wide|skip)'\}\]\n", said)
+    assert {path.name for path in (tmp_path / "home").iterdir()} <= {".cache", ".config"}
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_the_report_example(tmp_path: Path) -> None:

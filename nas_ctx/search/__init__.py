@@ -16,6 +16,7 @@ from nas_ctx.search.history import HistoryWriter
 
 if TYPE_CHECKING:
     from nas_ctx.search.nni.module import GumbelSearchModule
+    from nas_ctx.search.nni.quiet import quiet
     from nas_ctx.search.nni.space import Unsearchable
     from nas_ctx.search.nni.strategy import GumbelSearch
 
@@ -29,9 +30,10 @@ __all__ = [
     "HistoryWriter",
     "SearchSettings",
     "Unsearchable",
+    "quiet",
 ]
 
-_OF_NNI = {"GumbelSearch": "strategy", "GumbelSearchModule": "module", "Unsearchable": "space"}
+_OF_NNI = {"GumbelSearch": "strategy", "GumbelSearchModule": "module", "Unsearchable": "space", "quiet": "quiet"}
 _former_name = former_names(__name__, {"History": "HistoryWriter"})
 
 
