@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -145,3 +146,17 @@ def test_a_genotype_keeps_its_names(tmp_path: Path) -> None:
     genotype = Genotype({"a\u202e/b": "x\x1b"})
     genotype.save(tmp_path / "g.json")
     assert dict(Genotype.load(tmp_path / "g.json")) == {"a\u202e/b": "x\x1b"}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_terminal_can_show_the_output(encoding: str, tmp_path: Path) -> None:
+    """Also one that has neither a minus sign nor the letters of a file's name, or where the name is no text."""
+    table = tmp_path / "\u05d0\udcff.csv"
+    table.write_text("block,r1,r2\n\u05d0,x,y\nb,y,x\n")
+    shown = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    out = tmp_path / "out\u05d0\udcff"
+    with contextlib.redirect_stdout(shown):
+        assert main(["report", str(table), "--out", str(out), "--no-figures", "--draws", "20"]) == 0
+    shown.flush()
+    written = shown.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    assert "\\udcff/report.html" in written

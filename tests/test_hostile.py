@@ -233,10 +233,12 @@ def test_checkpoints(rooms: Path, place: Path, cases: int, monkeypatch: pytest.M
     tally.done("checkpoints", cases)
 
 
-@pytest.mark.parametrize("cases", [10, pytest.param(250, marks=pytest.mark.long)])
-def test_labels(place: Path, cases: int) -> None:
+@pytest.mark.parametrize(
+    ("cases", "part"), [(10, 0), *(pytest.param(50, part, marks=pytest.mark.long) for part in range(1, 6))]
+)
+def test_labels(place: Path, cases: int, part: int) -> None:
     """Labels, choices, names of files and tags, in genotypes and tables, through `report` and `show`."""
-    moments, tally = random.Random(SEED), Tally()
+    moments, tally = random.Random(SEED + 1000 * part), Tally()
     for number in range(cases):
         files = []
         blocks = [moments.choice(NAMES) + moments.choice(["", "/"]) + moments.choice(NAMES) for _ in range(4)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -72,6 +72,9 @@ def check_config(content: Mapping[str, Any], name: str, origins: Mapping[str, st
         return f"{name}: " if origin is None else f"{origin} "
 
     config = checked(Config, content, where)
+    for key, value in flattened(config).items():
+        if any("\x00" in text for text in _texts(value)):  # no name of a file, of code or of a component has one
+            raise InputError(f"{where(key)}{key}: {value!r}: holds a null character")
     if config.output is not None:
         others = {key: value for key, value in flattened(config).items() if key != "output"}
         try:
@@ -79,6 +82,15 @@ def check_config(content: Mapping[str, Any], name: str, origins: Mapping[str, st
         except InputError as error:
             raise InputError(f"{where('output')}output: {config.output!r}: {error}") from None
     return config
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts in a value, those of keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for part in (*value, *(value.values() if isinstance(value, dict) else ())):
+            yield from _texts(part)
 
 
 def _nested(first: str, second: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,17 @@ from nas_ctx.config.nested import parse_override, set_dotted
 from nas_ctx.errors import InputError
 
 MINIMAL = {"data": {"root": "d"}, "tasks": {"depth": {}}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"plugin_folder": "a\x00"}, {"plugins": ["\x00"]}, {"model": {"backbone_options": {"x": [{"\x00": 1}]}}}],
+)
+def test_null_characters_are_refused_by_key(tmp_path: Path, change: dict) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(json.dumps({**MINIMAL, **change}))
+    with pytest.raises(InputError, match=rf"x\.yaml: {next(iter(change))}.*: holds a null character"):
+        load_config(path)
 
 
 def test_defaults_are_the_papers() -> None:
