@@ -7,6 +7,7 @@ already; see :meth:`nas_ctx.plugins.registry.Registry.resolve`.
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -39,6 +40,10 @@ def load_plugins(config: NamesPlugins) -> None:
     Raises:
         InputError: a module that is not found, that cannot be imported, or that another one of its name hides.
     """
+    folder = config.plugin_folder
+    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
+        # Python would take it for an archive, and would read a device for ever.
+        raise InputError(f"plugin_folder: {folder!r}: is no folder")
     for folder in (config.plugin_folder, str(Path.cwd())):
         if folder is not None and folder not in sys.path:
             sys.path.append(folder)  # at the end: no module of a user replaces an installed one

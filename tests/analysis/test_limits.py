@@ -67,6 +67,18 @@ def test_figures_measure_only_the_names_that_they_show(tmp_path: Path, blocks: i
     assert canvas.width_of.cache_info().misses < 40
 
 
+@pytest.mark.parametrize("words", ["x" * 3000, "a b " * 800, "ab", "", "W" * 30])
+@pytest.mark.parametrize("width", [3.0, 60.0, 150.0])
+def test_long_names_are_cut_by_few_measurements(words: str, width: float) -> None:
+    """As many letters as find room: one more would not. A letter at a time was measured, which took minutes."""
+    canvas.width_of.cache_clear()
+    fit = canvas.fitted(words, width)
+    assert canvas.width_of.cache_info().misses < 20
+    assert fit in (words.strip(), "…") or canvas.width_of(fit) <= width
+    if words == "x" * 3000 and fit != "…":
+        assert canvas.width_of(f"x{fit}") > width
+
+
 @pytest.mark.parametrize("statistic", [*STATISTICS, *WITHIN, BRENNAN_PREDIGER], ids=lambda s: s.key)
 def test_leaving_out_blocks_needs_no_matrix(statistic) -> None:
     """Each statistic without each block, as the matrix of weights gives it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -352,3 +353,16 @@ def test_a_wrong_path_is_one_line_and_exit_code_2(rooms, folder, write, capsys, 
     assert words in said
     assert said.count("\n") == 1
     assert not (folder / "s" / "genotype.json").exists()
+
+
+@pytest.mark.parametrize("plugins", [[], ["anything"]])
+def test_a_folder_of_plugins_that_is_none(plugins: list[str], tmp_path: Path) -> None:
+    """Python would look into a file as an archive, and would never come to the end of a device."""
+    (tmp_path / "x.yaml").write_text(
+        f"plugin_folder: archive\nplugins: {plugins}\ndata: {{root: d}}\ntasks: {{depth: {{}}}}\n"
+    )
+    (tmp_path / "archive").write_bytes(b"PK\x05\x06" + bytes(18))
+    before = list(sys.path)
+    with pytest.raises(InputError, match=r"plugin_folder: '.*archive': is no folder"):
+        load_plugins(load_config(tmp_path / "x.yaml"))
+    assert sys.path == before

@@ -6,9 +6,11 @@ narrower or equally wide, so nothing is cut off. Labels that come from files are
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -198,11 +200,14 @@ def widest(lines: Sequence[str], size: float = 12, bold: bool = False) -> float:
 def fitted(words: str, width: float, size: float = 12, bold: bool = False) -> str:
     """``words`` at most ``width`` wide, with an ellipsis in their middle: names often end in what differs."""
     words = printable(words)
-    kept, fit = len(words), words
-    while kept and width_of(fit, size, bold) > width:
-        kept -= 1
-        fit = f"{words[: kept - kept // 2].rstrip()}…{words[len(words) - kept // 2 :].lstrip()}"
-    return fit
+    if width_of(words, size, bold) <= width:
+        return words
+
+    def cut(kept: int) -> str:
+        return f"{words[: kept - kept // 2].rstrip()}…{words[len(words) - kept // 2 :].lstrip()}"
+
+    too_many = bisect_left(range(1, len(words)), True, key=lambda kept: width_of(cut(kept), size, bold) > width)
+    return cut(too_many)
 
 
 def distinct(names: Sequence[str], width: float, size: float = 12, bold: bool = False) -> list[str]:
@@ -217,10 +222,9 @@ def distinct(names: Sequence[str], width: float, size: float = 12, bold: bool = 
 
 def _beginning(names: Sequence[str]) -> str:
     """The parts, up to a separator, with which all of ``names`` begin."""
-    shared = min(names, key=len)
-    while not all(name.startswith(shared) for name in names):
-        shared = shared[:-1]
-    return _SEPARATED.sub("", shared)
+    first, last = min(names), max(names)  # what these two share all share
+    shared = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    return _SEPARATED.sub("", "".join(letter for letter, _ in shared))
 
 
 def wrapped(words: str, width: float, size: float) -> list[str]:
