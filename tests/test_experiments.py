@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from nni.experiment.config import ExperimentConfig
 
 from nas_ctx.cli import main
 from nas_ctx.config import load_config
@@ -75,6 +76,9 @@ def test_every_experiment_starts_valid_configurations_and_ends(path: Path) -> No
     assert len(points) == content["maxTrialNumber"]
     assert [PROJECT / text for word, text in words if word == "--experiment"] == [path]
     assert all(check_parameters(dict(point), path) for point in points)
+    settings = ExperimentConfig.load(path)
+    settings.validate()  # by NNI: the next trial takes the next free GPU
+    assert settings.trial_gpu_number == settings.training_service.max_trial_number_per_gpu == 1
     assert outputs == {None} or len(outputs) == len(points)  # no two trials in one folder
 
 

@@ -121,12 +121,10 @@ axis.spines[:].set_visible(False)
 #         - {host: one, user: me, sshKeyFile: ~/.ssh/id, pythonPath: /opt/nas_ctx/bin}
 #         - {host: two, user: me, sshKeyFile: ~/.ssh/id, pythonPath: /opt/nas_ctx/bin}
 #
-# **A cluster with a queue** needs no manager: a job array is a grid over seeds, and
+# **A cluster with a queue** needs no manager: an array job is a grid over seeds, and
 # folders on a shared file system replace the record::
 #
-#     #SBATCH --array=0-4 --requeue --signal=B:TERM@60
-#     exec srun nas-ctx search search.yaml \
-#         --set seed=$SLURM_ARRAY_TASK_ID --out /shared/$SLURM_ARRAY_TASK_ID
+#     sbatch experiments/cluster/search.sbatch search.yaml /shared/study
 #
 # The same command resumes a search that was stopped or killed, on any machine that sees
 # its folder. :doc:`/cluster` describes requirements and access control, and
