@@ -53,10 +53,10 @@ for split, count in (("train", 40), ("val", 8)):
 # **The data set.** It locates the images and the lists of ids, and has a reader for each
 # label. A reader returns the array as stored, (H, W) or (H, W, 3); the task does the
 # rest.
-from nas_ctx.data import DATASETS, DenseDataset
+from nas_ctx.data import DenseDataset, register_dataset
 
 
-@DATASETS.register("coins")
+@register_dataset("coins")
 class Coins(DenseDataset):
     name = "coins"
     image_folder = "pictures"

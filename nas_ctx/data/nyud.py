@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.data.base import DATASETS, DenseDataset, finite
+from nas_ctx.data.base import DenseDataset, finite, register_dataset
 from nas_ctx.data.reading import read_array, read_grey
 
 _FOLDERS = {"semseg": "segmentation", "depth": "depth", "normals": "normals", "edge": "edge"}
 
 
-@DATASETS.register("nyud")
+@register_dataset("nyud")
 class NYUD(DenseDataset):
     """``images/ID.jpg``, ``segmentation/ID.png``, ``depth/ID.npy``, ``normals/ID.npy``, ``edge/ID.npy``.
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.data.base import DATASETS, DenseDataset
+from nas_ctx.data.base import DenseDataset, register_dataset
 from nas_ctx.data.context_classes import HAVE_NORMALS, HUMAN_PARTS, PERSON
 from nas_ctx.data.reading import read_grey, read_image, read_mat
 from nas_ctx.errors import InputError
@@ -19,7 +19,7 @@ _LABEL_MAPS = "pascal-context/trainval"
 _SEMSEG = ("semseg/VOC12", "semseg/pascal-context")
 
 
-@DATASETS.register("pascal")
+@register_dataset("pascal")
 class PASCAL(DenseDataset):
     """``JPEGImages/ID.jpg`` and labels in the folders and formats that ``docs/data.md`` lists.
 
