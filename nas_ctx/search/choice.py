@@ -184,9 +184,7 @@ class Choices:
 
         >>> choices = Choices({"layer": Choice("layer", ["conv", "skip"])}, seed=0)
         >>> decision = choices["layer"].decide(1, step=7)
-        >>> for row in choices.table():
-        ...     print(row)
-        Candidate(label='layer', value='conv', probability=0.5, decided_at=None)
+        >>> choices.table()[1]
         Candidate(label='layer', value='skip', probability=0.5, decided_at=7)
         """
         return [
@@ -198,7 +196,7 @@ class Choices:
     def most_probable(self, count: int) -> list[dict[str, Any]]:
         """The ``count`` most probable samples, label -> value as NNI has it, the best first.
 
-        A sample's probability is the product of softmax(alpha) over the choices; a decided choice has one value.
+        A sample's probability is the product of softmax(alpha), of decided choices as it was when they were decided.
 
         >>> choices = Choices({label: Choice(label, ["conv", "skip"]) for label in "ab"}, seed=0)
         >>> with torch.no_grad():
@@ -210,7 +208,9 @@ class Choices:
         best: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
         for choice, row in zip(self, rows, strict=True):
             # The best samples begin with the best beginnings: no more of these are needed.
-            longer = [(score + row[index], (*taken, index)) for score, taken in best for index in choice.possible]
+            row[choice.best_index] = max(row)  # whatever was decided
+            indices = sorted(range(len(choice.values)), key=lambda index: index != choice.best_index)
+            longer = [(score + row[index], (*taken, index)) for score, taken in best for index in indices]
             best = sorted(longer, key=lambda entry: -entry[0])[:count]
         return [
             {choice.label: choice.sampled(index) for choice, index in zip(self, taken, strict=True)}
