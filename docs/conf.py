@@ -54,7 +54,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!nas_ctx\.|search_spaces\.).*"),
     ("py:.*", r".*\.[A-Z]|.*\._\w+|nas_ctx\.contexts\.sharing\.Shared"),  # internal
-    ("py:.*", r"nas_ctx\.(data\.loading|config\.section)\..*"),
+    ("py:.*", r"nas_ctx\.(data\.loading|config\.section)\..*|nas_ctx\.search\.history\.StepRows"),
     ("py:mod", r".*"),  # which docstrings name for readers of the source
 ]
 

@@ -35,6 +35,29 @@ def dry_run(config: Config, command: str, verbose: bool = False) -> None:
         raise InputError(f"the costs are unknown without running the network: {result.untraceable}")
 
 
+def time_run(config: Config, command: str, steps: int) -> None:
+    """Print what ``steps`` real steps of ``nas-ctx <command>`` took, and what that makes of a run and of five.
+
+    Raises:
+        InputError: a number of steps below 1, or the run would be refused.
+    """
+    if steps < 1:
+        raise InputError(f"--time {steps}: expected at least 1 step")
+    from nas_ctx.runs.callbacks.log import duration
+    from nas_ctx.runs.timing import time_steps
+
+    timing = time_steps(config, command, steps)
+    whole = timing.seconds * config.training.steps
+    terminal.say(
+        f"a step      {timing.seconds:.3g} s on the {timing.device}, with the loading of its images",
+        f"a run       {duration(whole)} for {grouped(config.training.steps)} steps, and validation",
+        f"five        {duration(5 * whole)}, one after the other",
+    )
+    if timing.memory is not None:
+        terminal.say(f"memory      {scaled(timing.memory)}B of the device at most")
+    print("\nNothing was written.")
+
+
 def answer(needed: int, device: str, there: int) -> str:
     """Whether a step fits, in one line; torch and its allocator take something on top of the tensors.
 

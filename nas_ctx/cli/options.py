@@ -66,6 +66,9 @@ def add_run_command(parser: argparse.ArgumentParser) -> None:
         help="say whether a step fits into memory, the size of the space, parameters and multiply-adds, without data, "
         "too; run nothing and write nothing",
     )
+    parser.add_argument(
+        "--time", type=int, metavar="N", help="do N steps and say how long a run would take here; write nothing"
+    )
     parser.add_argument("--verbose", action="store_true", help="with --dry-run: the resolved configuration as well")
 
 
@@ -92,6 +95,12 @@ def config_to_run(options: argparse.Namespace) -> Config | None:
         from nas_ctx.cli.dry_run import dry_run
 
         dry_run(config, options.command, options.verbose)
+        return None
+
+    if options.time is not None:
+        from nas_ctx.cli.dry_run import time_run
+
+        time_run(config, options.command, options.time)
         return None
 
     from nas_ctx.runs.admission import admit

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -173,6 +175,25 @@ def test_without_data_a_dry_run_estimates_what_it_does_with_them(rooms: Path, tm
     assert without.step == with_data.step
     assert without.costs == with_data.costs
     assert any("nowhere" in problem for problem in without.problems)
+
+
+@pytest.mark.parametrize("command", ["search", "train"])
+def test_steps_are_timed_and_nothing_is_written(
+    rooms: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a clock that goes on by a second whenever it is read, once per step."""
+    monkeypatch.chdir(tmp_path)
+    config = written(tmp_path, tiny(rooms, tmp_path / "run", training__steps=7_200))
+    ticks = itertools.count()
+    monkeypatch.setattr("nas_ctx.runs.timing.time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+    assert main([command, str(config), "--time", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "1 s on the" in said
+    assert "2 h 0 min for 7 200 steps" in said
+    assert "10 h 0 min, one after the other" in said
+    assert everything_in(tmp_path) == {config}
+    assert main([command, str(config), "--time", "0"]) == 2
+    assert main([command, str(config), "--time", "3", "--set", "data.root=nowhere"]) == 2
 
 
 def test_a_missing_codebook_is_answered_with_its_command(
