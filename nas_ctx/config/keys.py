@@ -25,7 +25,7 @@ def keys_of(section: type[Section], prefix: str = "") -> list[Key]:
 
     >>> from nas_ctx.config import Config
     >>> next(key for key in keys_of(Config) if key.name == "training.lr").values
-    'number > 0'
+    'number > 0, <= 1000000000'
     """
     properties = section.model_json_schema()["properties"]
     keys: list[Key] = []
@@ -65,5 +65,5 @@ def _values(schema: dict[str, Any]) -> str:
     if schema.get("type") == "array":
         pair = schema.get("prefixItems")
         return f"[{', '.join(map(_values, pair))}]" if pair else f"list of {_values(schema['items'])}"
-    bounds = [f"{sign} {schema[bound]:g}" for bound, sign in _BOUNDS.items() if bound in schema]
+    bounds = [f"{sign} {schema[bound]:.10g}" for bound, sign in _BOUNDS.items() if bound in schema]
     return " ".join([_NAMES[schema["type"]], ", ".join(bounds)]).strip()

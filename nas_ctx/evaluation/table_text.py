@@ -128,15 +128,15 @@ def as_csv(table: ResultTable, layout: Layout) -> str:
     writer.writerow(CSV_COLUMNS)
     for row in table.rows:
         for metric, cell in table.cells[row.name].items():
-            _write(writer, ["", row.name, metric, cell.runs, cell.mean, cell.deviation, *cell.interval])
+            _write(writer, [row.name, metric, "", cell.runs, cell.mean, cell.deviation, *cell.interval])
     for kind, differences in (("primary", table.primary), ("exploratory", table.exploratory)):
         for d in differences:
-            line = [kind, d.row, d.metric, d.runs[0], d.difference, math.nan, d.low, d.high, d.against, d.runs[1]]
+            line = [d.row, d.metric, kind, d.runs[0], d.difference, math.nan, d.low, d.high, d.against, d.runs[1]]
             _write(writer, [*line, d.better, d.detectable, d.method, d.correlation])
     return text.getvalue()
 
 
-CSV_COLUMNS = ["contrast", "network", "metric", "runs", "mean", "deviation", "low", "high", "against", "against_runs",
+CSV_COLUMNS = ["network", "metric", "contrast", "runs", "mean", "deviation", "low", "high", "against", "against_runs",
                "probability_of_improvement", "detectable", "method", "correlation"]  # fmt: skip
 """``mean`` of a contrast is the difference of the means."""
 

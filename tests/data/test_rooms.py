@@ -231,7 +231,7 @@ def test_the_same_rooms_are_reused_and_others_refused(rooms, tmp_path):
     with pytest.raises(InputError, match=r"not empty and holds no rooms\.json"):
         write_rooms(tmp_path, train=1, val=1)
     (tmp_path / "rooms.json").write_text("{")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="not JSON"):
         write_rooms(tmp_path, train=1, val=1)
     assert before == {path: path.stat().st_mtime_ns for path in rooms.rglob("*")}
 
