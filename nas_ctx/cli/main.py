@@ -86,6 +86,8 @@ def _main(arguments: list[str]) -> int:
         import argcomplete
 
         argcomplete.autocomplete(parser)
+    if any("\x00" in word for word in arguments):
+        parser.error("a null character is no part of an option or of the name of a file")
     options, unknown = parser.parse_known_args(arguments or ["--help"])
     if unknown:
         subparser = subparsers.choices[options.command]

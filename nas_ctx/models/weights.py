@@ -82,6 +82,8 @@ def read_weights(source: str) -> WeightsFile:
         InputError: no such file or package, or no state dictionary in it.
     """
     path = _in_package(source.removeprefix(PACKAGE)) if source.startswith(PACKAGE) else Path(source)
+    if path.exists() and not path.is_file():  # the end of a device or a pipe may never come
+        raise InputError(f"model.weights: {source}: is no file; expected a file, or {PACKAGE}NAME")
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:

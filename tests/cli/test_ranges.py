@@ -38,3 +38,11 @@ def test_of_levels(level: str, tmp_path: Path, capsys: pytest.CaptureFixture[str
     (tmp_path / "t.csv").write_text(RATINGS)
     assert main(["report", str(tmp_path / "t.csv"), "--level", level, "--out", str(tmp_path / "out")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [["report", "\x00", "--out", "x"], ["search", "a\x00b"], ["show", "\x00"]])
+def test_of_characters(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+    assert "null character" in capsys.readouterr().err

@@ -196,3 +196,10 @@ def test_a_report_names_the_weights_of_its_searches(rooms: Path, tmp_path: Path)
     # Searches of one step may leave the same record.
     assert main(["report", *folders, "--keep-copies", "--out", str(tmp_path / "report")]) == 0
     assert hashlib.sha256(path.read_bytes()).hexdigest() in (tmp_path / "report/report.html").read_text()
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "/dev/null", "/"])
+def test_what_is_no_file_is_not_read(source: str) -> None:
+    """A device has no end."""
+    with pytest.raises(InputError, match=rf"model\.weights: {source}: is no file"):
+        read_weights(source)
