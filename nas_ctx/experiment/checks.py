@@ -54,7 +54,7 @@ def _check_algorithm(config: Path, role: str, settings: Mapping[str, Any]) -> No
         _check_folder(config, f"{role}: codeDirectory", settings["codedirectory"])
     if not isinstance(name, str) or name == "_none_":
         return
-    from nni.tools.package_utils.config_manager import get_algo_meta, get_all_algo_meta
+    from nni.tools.package_utils import get_algo_meta, get_all_algo_meta
 
     if get_algo_meta(name) is None:
         known = sorted(algorithm.name for algorithm in get_all_algo_meta() if algorithm.algo_type == role)
