@@ -54,7 +54,8 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!nas_ctx\.|search_spaces\.).*"),
     ("py:.*", r".*\.[A-Z]|.*\._\w+|nas_ctx\.contexts\.sharing\.Shared"),  # internal
-    ("py:.*", r"nas_ctx\.(data\.loading|config\.section)\..*|nas_ctx\.search\.history\.StepRows"),
+    ("py:.*", r"nas_ctx\.(data\.loading|config\.section|search\.nni\.evaluator|analysis\.stats\.weights)\..*"),
+    ("py:.*", r"nas_ctx\.(search\.history\.StepRows|evaluation\.table\.TableRow)"),
     ("py:mod", r".*"),  # which docstrings name for readers of the source
 ]
 

@@ -20,7 +20,7 @@ LOWER = frozenset({"rmse", "mae", "abs_rel", "sq_rel", "mean_angle", "median_ang
 
 @dataclass
 class ScoreRow:
-    """Runs of one network, see :class:`nas_ctx.evaluation.table.TableRow`. ``single task`` is the single-task row."""
+    """Runs of one network. The row named ``single task`` is the single-task row."""
 
     name: str
     scores: dict[str, dict[int, float]] = field(default_factory=dict)
