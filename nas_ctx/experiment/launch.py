@@ -170,7 +170,8 @@ def _notes(home: Path) -> dict[str, Any]:
         notes = json.loads((home / _NOTES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return notes if isinstance(notes, dict) else {}
+    known = notes.items() if isinstance(notes, dict) else []
+    return {path: note for path, note in known if isinstance(note, dict)}
 
 
 def _still_running(config: Path, home: Path) -> Experiment | None:

@@ -233,8 +233,8 @@ def known_experiment(identity: str, port: int, home: Path, environment: dict[str
     """The experiment as NNI's registry knows it."""
     root = home.resolve() / "nni-experiments"
     entry: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError):
-        entry = json.loads((root / ".experiment").read_text(encoding="utf-8")).get(identity, {})
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+        entry = dict(json.loads((root / ".experiment").read_text(encoding="utf-8")).get(identity, {}))
     folder = Path(entry.get("logDir") or root) / identity
     return Experiment(identity, port, folder, environment, entry.get("pid"))
 

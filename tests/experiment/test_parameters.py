@@ -105,6 +105,18 @@ def test_a_search_space_in_a_file_of_its_own(name: str, tmp_path: Path) -> None:
         check_parameters({"model.backbone": "os:system"}, path)
 
 
+@pytest.mark.parametrize("text", ["[]", '{"a": 1}', '{"a": []}', "{", "", '"x"'])
+def test_damaged_notes_are_no_notes(tmp_path: Path, text: str) -> None:
+    from nas_ctx.experiment.launch import _notes
+    from nas_ctx.experiment.manager import known_experiment
+
+    (tmp_path / "launched.json").write_text(text)
+    assert _notes(tmp_path) == {}
+    (tmp_path / "nni-experiments").mkdir()
+    (tmp_path / "nni-experiments" / ".experiment").write_text(text)
+    assert known_experiment("a", 8080, tmp_path, {}).pid is None
+
+
 def test_what_the_launcher_notes_is_for_its_user_only(tmp_path: Path) -> None:
     """It repeats the experiment's file, whose mode may be 0600."""
     from nas_ctx.experiment import launch
