@@ -203,10 +203,10 @@ def attempt(material: Path, name: str, pick: int, change: Callable[[bytes], byte
 def _no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fuzzed configurations are checked up to the network and the data; what they then learn is not the question."""
 
-    def prepare(config: Any, run: Any, *_: Any) -> Genotype:
+    def prepare(run: Any, *_: Any) -> Genotype:
         from nas_ctx.training.networks import build_network
 
-        build_network(config.model, run.tasks)
+        build_network(run.config.model, run.tasks)
         run.data.train_set(), run.data.val_set()
         return Genotype({"a/a": "none"}, {"decided_at": {}, "steps": 0})
 
