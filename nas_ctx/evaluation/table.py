@@ -104,6 +104,31 @@ def make_table(
     if against is not None and against not in names:
         raise unknown_name("row", against, names)
     values = {row.name: {metric: row.by_seed(metric) for metric in row.metrics()} for row in rows}
+    cells = _cells(rows, values, tasks)
+    if len(rows) == 1:
+        return ResultTable(rows, tasks, columns, cells, None)
+    reference = against or next((name for name in names if name == "multi-task baseline"), names[0])
+    compared = _comparisons(reference, values, [DELTA, *columns])
+    if contrasts is None:
+        primary = [contrast for contrast in compared if contrast.metric == DELTA]
+    else:
+        primary = resolved(contrasts, reference, names, [*columns, DELTA], place)
+    others = [contrast for contrast in compared if contrast.metric != DELTA and contrast not in primary]
+    if paired:
+        _check_pairs([*primary, *others], {row.name: row for row in rows})
+    better = {column: task.higher_is_better for column, task in zip(columns, tasks.values(), strict=True)}
+    estimates = partial(estimate, values=values, higher_is_better={**better, DELTA: True}, paired=paired)
+    return ResultTable(
+        rows, tasks, columns, cells, reference, estimates(primary), estimates(others, simultaneous=False)
+    )
+
+
+Values = dict[str, dict[str, dict[int, float]]]
+"""Row -> metric -> seed -> value."""
+
+
+def _cells(rows: Sequence[TableRow], values: Values, tasks: Mapping[str, Measure]) -> dict[str, dict[str, Cell]]:
+    """The cells of every row; delta_m, which needs a single-task row, is added to ``values``, too."""
     cells = {
         name: {metric: cell(list(by_seed.values())) for metric, by_seed in metrics.items()}
         for name, metrics in values.items()
@@ -112,27 +137,17 @@ def make_table(
         single = next((other for other in rows if other.single and _comparable(row, other)), None)
         if single is not None:
             values[row.name][DELTA], cells[row.name][DELTA] = _deltas(row, cells[row.name], cells[single.name], tasks)
-    if len(rows) == 1:
-        return ResultTable(rows, tasks, columns, cells, None)
-    reference = against or next((name for name in names if name == "multi-task baseline"), names[0])
-    directions = {column: task.higher_is_better for column, task in zip(columns, tasks.values(), strict=True)}
-    compared = [
+    return cells
+
+
+def _comparisons(reference: str, values: Values, metrics: Sequence[str]) -> list[Contrast]:
+    """Every row against the reference row, in every metric that both have."""
+    return [
         Contrast(row=row, against=reference, metric=metric)
-        for row in names
-        for metric in (DELTA, *columns)
+        for row in values
+        for metric in metrics
         if row != reference and all(values[name].get(metric) for name in (row, reference))
     ]
-    if contrasts is None:
-        primary = [contrast for contrast in compared if contrast.metric == DELTA]
-    else:
-        primary = resolved(contrasts, reference, names, [*columns, DELTA], place)
-    others = [contrast for contrast in compared if contrast.metric != DELTA and contrast not in primary]
-    if paired:
-        _check_pairs([*primary, *others], {row.name: row for row in rows})
-    estimates = partial(estimate, values=values, higher_is_better={**directions, DELTA: True}, paired=paired)
-    return ResultTable(
-        rows, tasks, columns, cells, reference, estimates(primary), estimates(others, simultaneous=False)
-    )
 
 
 def cell(values: Sequence[float]) -> Cell:
