@@ -157,7 +157,7 @@ def test_batches_train_all_five_tasks(root, tasks):
     ("place", "task", "content", "message"),
     [
         ("pascal-context/trainval/val_00000.mat", "edge", b"MATLAB 5.0 no", "without the expected LabelMap"),
-        ("pascal-context/trainval/val_00000.mat", "normals", None, "file not found"),
+        ("pascal-context/trainval/val_00000.mat", "normals", None, "no such file"),
         ("human_parts/val_00000.mat", "human_parts", b"", "without the expected anno"),
         ("semseg/VOC12/val_00000.png", "semseg", None, r"VOC12/val_00000\.png: file not found"),
         ("ImageSets/Parts/val.txt", "human_parts", b"[1", "not JSON at line 1"),
