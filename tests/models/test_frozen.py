@@ -137,7 +137,8 @@ def test_features_that_do_not_fit_into_memory_are_refused_before(
     (tmp_path / "c.yaml").write_text(to_yaml(config))
     assert main(["train", str(tmp_path / "c.yaml"), "--dry-run"]) == 0
     assert "cached      the features of 16 images, about" in capsys.readouterr().out
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: type("Memory", (), {"available": 10_000, "total": 8 * 10**9})())
+    memory = type("Memory", (), {"available": 10_000, "total": 8 * 10**9})
+    monkeypatch.setattr(psutil, "virtual_memory", memory)
     line = r"training.cache_features: true: the features of 16 images, about \d+ MB of main memory; 0 MB are free"
     with pytest.raises(InputError, match=line):
         runs.train(config)
