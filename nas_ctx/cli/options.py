@@ -144,7 +144,6 @@ def out_folder(options: argparse.Namespace, mark: str, paths: Iterable[str]) -> 
     Raises:
         InputError: there is no ``--out``, or the folder holds other things than an earlier result, known by ``mark``.
     """
-    from nas_ctx.errors import InputError
     from nas_ctx.files import check_folder
 
     if options.out is None:

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, PrivateAttr
 
 from nas_ctx.config.search_settings import SearchSettings
-from nas_ctx.config.section import Options, Pair, Pixels, Positive, Processes, Rate, Section, Seed, Share, Weight, Whole
+from nas_ctx.config.section import (
+    OneOrMore,
+    Options,
+    Pair,
+    Pixels,
+    Positive,
+    Processes,
+    Rate,
+    Section,
+    Seed,
+    Share,
+    Weight,
+    Whole,
+)
 from nas_ctx.context_types import CONTEXT_NAMES
 
 
@@ -106,7 +119,7 @@ class TrainingConfig(Section):
     """Steps between checkpoints; ``null`` writes one at the end only."""
     log_every: Positive = 50
     """Steps between two records of the losses."""
-    threads: Annotated[int, Field(ge=1, le=1_024)] | None = None
+    threads: OneOrMore | None = None
     """Processor threads of torch; ``null`` leaves it to torch. The last digit of a sum depends on it."""
     recompute: bool = False
     """Keep less of the grid of contexts for the backward pass and compute it again: for large images."""
@@ -119,7 +132,7 @@ class TrainingConfig(Section):
     """Batch norms of several processes, on GPUs, take their statistics over all of them."""
     accelerator: str = "auto"
     """Lightning's: ``cpu``, ``gpu``, ..."""
-    devices: Annotated[int, Field(ge=1, le=1_024)] = 1
+    devices: OneOrMore = 1
     """Processes, each on a device of its own."""
     strategy: str = "auto"
     """Lightning's, for several processes; ``auto`` then means ``ddp_find_unused_parameters_true``, since blocks that

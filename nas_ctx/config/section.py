@@ -12,6 +12,8 @@ Whole = Annotated[int, Field(ge=0, le=MOST)]
 Positive = Annotated[int, Field(ge=1, le=MOST)]
 Pixels = Annotated[int, Field(ge=1, le=16_384)]
 Processes = Annotated[int, Field(ge=0, le=1_024)]
+OneOrMore = Annotated[int, Field(ge=1, le=1_024)]
+"""Threads or processes, at least one."""
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """NumPy's global generator takes no larger one."""
 Rate = Annotated[float, Field(gt=0, le=MOST)]

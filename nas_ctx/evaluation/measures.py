@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,23 @@ def measures(config: Config, folder: Path) -> dict[str, Measure]:
             task = make_tasks({name: options})[name]
             by_task[name] = Measure(task.metric_name, task.higher_is_better, share=task.higher_is_better)
     return by_task
+
+
+def merged(parts: Iterable[tuple[object, Mapping[str, Measure]]]) -> dict[str, Measure]:
+    """Task -> how it is measured, of several (place, measures).
+
+    Raises:
+        InputError: two parts measure a task by different metrics; it begins with the place.
+    """
+    result: dict[str, Measure] = {}
+    for place, by_task in parts:
+        for name, measure in by_task.items():
+            other = result.setdefault(name, measure).metric_name
+            if other != measure.metric_name:
+                raise InputError(
+                    f"{place}: tasks.{name} is measured by {measure.metric_name}, in other runs by {other}"
+                )
+    return result
 
 
 def _recorded(folder: Path, name: str) -> Measure:

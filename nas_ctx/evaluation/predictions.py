@@ -17,7 +17,7 @@ from nas_ctx.errors import InputError, unknown_name
 from nas_ctx.files import atomic_write, check_folder, write_text
 from nas_ctx.runs.network import Network
 
-PICTURES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+PICTURES = (".jpeg", ".jpg", ".png")
 """Endings of the files that are taken from a folder of pictures."""
 MARK = "predictions.json"
 FORMATS = ("png", "npy")
@@ -34,12 +34,12 @@ def pictures_in(paths: Iterable[str | os.PathLike[str]]) -> list[Picture]:
     """
     files: dict[str, Path] = {}
     for path in map(Path, paths):
-        found = [path]
+        listed = [path]
         if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)
-            if not found:
+            listed = sorted(file for file in path.iterdir() if file.suffix.lower() in PICTURES)
+            if not listed:
                 raise InputError(f"{path}: expected a run folder, or pictures ({', '.join(PICTURES)}) in it")
-        for file in found:
+        for file in listed:
             if not file.is_file():
                 raise InputError(f"{file}: no such picture or folder")
             if file.stem in files:

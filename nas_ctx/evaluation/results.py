@@ -13,7 +13,7 @@ from typing import Any
 from nas_ctx.config import PLACES, Config, flattened, read_config
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.errors import InputError
-from nas_ctx.evaluation.measures import Measure, measures
+from nas_ctx.evaluation.measures import Measure, measures, merged
 from nas_ctx.genotype import Genotype
 from nas_ctx.models import NETWORKS
 from nas_ctx.runs.folder import RunFolder
@@ -102,22 +102,15 @@ class Row:
         Raises:
             InputError: runs that measure a task by different metrics.
         """
-        result: dict[str, Measure] = {}
-        for run in self.results:
-            for task, measure in measures(run.config, run.folder).items():
-                if result.setdefault(task, measure) != measure:
-                    raise InputError(
-                        f"{run.folder}: tasks.{task} is measured by {measure.metric_name}, in other runs by "
-                        f"{result[task].metric_name}"
-                    )
-        return result
+        return merged((run.folder, measures(run.config, run.folder)) for run in self.results)
 
     def setting(self) -> tuple[str, ...]:
         return self.results[0].setting()
 
     def order(self) -> tuple[object, ...]:
         """What two runs of one seed must share to see the training images in one order."""
-        return (self.results[0].config.data,)
+        data = self.results[0].config.data
+        return data.name, data.root, data.batch_size, data.limit_train, data.holdout
 
     def metrics(self) -> list[str]:
         return list(dict.fromkeys(name for result in self.results for name in result.scores if "/" in name))

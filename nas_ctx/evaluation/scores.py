@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from nas_ctx.errors import InputError
 from nas_ctx.evaluation.measures import Measure
@@ -20,11 +21,16 @@ LOWER = frozenset({"rmse", "mae", "abs_rel", "sq_rel", "mean_angle", "median_ang
 
 @dataclass
 class ScoreRow:
-    """Runs of one network. The row named ``single task`` is the single-task row."""
+    """Runs of one network. The row named ``single task`` is the single-task row.
+
+    Attributes:
+        scores: metric -> seed -> value.
+        known: how each metric is measured, over all rows of the file.
+    """
 
     name: str
-    scores: dict[str, dict[int, float]] = field(default_factory=dict)
-    directions: dict[str, bool] = field(default_factory=dict)
+    scores: dict[str, dict[int, float]]
+    known: Mapping[str, Measure]
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -42,13 +48,7 @@ class ScoreRow:
 
     def measures(self) -> dict[str, Measure]:
         """The first metric of each task is the one that it is measured by."""
-        result: dict[str, Measure] = {}
-        for metric, runs in self.scores.items():
-            task, name = metric.split("/")
-            higher = self.directions[metric]
-            share = higher and all(abs(value) <= 1 for value in runs.values() if math.isfinite(value))
-            result.setdefault(task, Measure(name, higher, share))
-        return result
+        return {metric.split("/")[0]: self.known[metric] for metric in reversed(self.scores)}
 
     def setting(self) -> tuple[str, ...]:
         return ()
@@ -71,7 +71,8 @@ def read_scores(path: str | os.PathLike[str]) -> list[ScoreRow]:
     missing = [name for name in COLUMNS if name not in head]
     if missing or len(set(head)) < len(head):
         raise InputError(f"{path}: line 1: expected the columns {', '.join(COLUMNS)}, got {', '.join(head)}")
-    rows: dict[str, ScoreRow] = {}
+    scores: dict[str, dict[str, dict[int, float]]] = {}
+    directions: dict[str, bool] = {}
     runs: dict[str, int] = defaultdict(lambda: len(runs))
     for number, line in enumerate(lines, 2):
         if not any(line):
@@ -80,19 +81,34 @@ def read_scores(path: str | os.PathLike[str]) -> list[ScoreRow]:
         if len(line) != len(head):
             raise InputError(f"{place}: expected {len(head)} cells, got {len(line)}")
         cells = dict(zip(head, map(str.strip, line), strict=True))
-        row, metric = rows.setdefault(cells["row"], ScoreRow(cells["row"])), cells["metric"]
+        metric = cells["metric"]
         if metric.count("/") != 1 or not all(metric.split("/")):
             raise InputError(f"{place}: metric: {metric!r}: expected TASK/METRIC, such as depth/rmse")
         direction = _direction(cells, metric, place)
-        if row.directions.setdefault(metric, direction) != direction:
+        if directions.setdefault(metric, direction) != direction:
             raise InputError(f"{place}: {DIRECTION}: {cells[DIRECTION]!r}: another line of {metric} says otherwise")
-        values = row.scores.setdefault(metric, {})
+        values = scores.setdefault(cells["row"], {}).setdefault(metric, {})
         if runs[cells["run"]] in values:
             raise InputError(f"{place}: run {cells['run']!r} of row {cells['row']!r} has {metric} twice")
         values[runs[cells["run"]]] = _value(cells["value"], place)
-    if not rows:
+    if not scores:
         raise InputError(f"{path}: has no scores")
-    return sorted(rows.values(), key=lambda row: not row.single)
+    return score_rows(scores, directions)
+
+
+def score_rows(
+    scores: Mapping[str, dict[str, dict[int, float]]], higher_is_better: Mapping[str, bool]
+) -> list[ScoreRow]:
+    """The rows of ``scores`` (row -> metric -> seed -> value), the single-task row first.
+
+    Where higher is better and no value of any row is above 1, values are shares, which tables show in percent.
+    """
+    known = {}
+    for metric, higher in higher_is_better.items():
+        values = [value for row in scores.values() for value in row.get(metric, {}).values()]
+        share = higher and all(abs(value) <= 1 for value in values if math.isfinite(value))
+        known[metric] = Measure(metric.split("/")[1], higher, share)
+    return sorted((ScoreRow(name, row, known) for name, row in scores.items()), key=lambda row: not row.single)
 
 
 def _direction(cells: dict[str, str], metric: str, place: str) -> bool:

@@ -14,7 +14,7 @@ from scipy import stats
 from nas_ctx.errors import InputError, unknown_name
 from nas_ctx.evaluation.contrasts import DELTA, Contrast, resolved
 from nas_ctx.evaluation.differences import LEVEL, Difference, estimate
-from nas_ctx.evaluation.measures import Measure
+from nas_ctx.evaluation.measures import Measure, merged
 from nas_ctx.metrics import delta_m
 
 
@@ -72,6 +72,11 @@ class ResultTable:
     exploratory: list[Difference] = field(default_factory=list)
     quoted: list[dict[str, str]] = field(default_factory=list)
     weights: list[str] = field(default_factory=list)
+
+    @property
+    def scales(self) -> dict[str, float]:
+        """What to multiply each column by where it is shown."""
+        return {column: task.scale for column, task in zip(self.columns, self.tasks.values(), strict=True)}
 
 
 def make_table(
@@ -162,14 +167,7 @@ def cell(values: Sequence[float]) -> Cell:
 
 def _tasks_of(rows: Sequence[TableRow]) -> dict[str, Measure]:
     """The tasks of all rows, in the order of the network with most tasks."""
-    tasks: dict[str, Measure] = {}
-    for row in rows:
-        for name, task in row.measures().items():
-            metric = tasks.setdefault(name, task).metric_name
-            if metric != task.metric_name:
-                raise InputError(
-                    f"{row.name}: tasks.{name} is measured by {task.metric_name}, in other runs by {metric}"
-                )
+    tasks = merged((row.name, row.measures()) for row in rows)
     order = max(rows, key=lambda row: (len(row.tasks), not row.single)).tasks
     return {name: tasks[name] for name in dict.fromkeys([*order, *tasks])}
 

@@ -54,12 +54,11 @@ def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
 
 def _draw_contrasts(figure: SubFigure, table: ResultTable) -> None:
     """A panel per metric of the primary contrasts: differences as dots, simultaneous intervals as bars."""
-    scales = {column: task.scale for column, task in zip(table.columns, table.tasks.values(), strict=True)}
     metrics = list(dict.fromkeys(difference.metric for difference in table.primary))
     panels = figure.subplots(1, len(metrics), squeeze=False)[0]
     for panel, metric in zip(panels, metrics, strict=True):
         shown = [difference for difference in table.primary if difference.metric == metric]
-        scale = scales.get(metric, 1.0)
+        scale = table.scales.get(metric, 1.0)
         for place, each in enumerate(shown):
             ends = [[each.difference - each.low], [each.high - each.difference]]
             bars = np.nan_to_num(ends) * scale

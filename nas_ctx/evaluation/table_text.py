@@ -48,18 +48,13 @@ def result_lines(table: ResultTable, layout: Layout) -> Lines:
         cells = table.cells[row.name]
         counts = sorted({cells[column].runs for column in table.columns if column in cells})
         line = [row.name, *(["–".join(map(str, [*counts[:1], *counts[1:][-1:]]))] if layout.runs else [])]
-        for column, scale in _scales(table).items():
+        for column, scale in table.scales.items():
             mean, deviation = shown(cells.get(column), scale)
             line += [mean, deviation] if layout.deviation else [mean]
         if layout.delta:
             line.append(shown_delta(cells.get(DELTA)))
         lines.append(line)
     return lines
-
-
-def _scales(table: ResultTable) -> dict[str, float]:
-    """What to multiply each column by."""
-    return {column: task.scale for column, task in zip(table.columns, table.tasks.values(), strict=True)}
 
 
 def shown(cell: Cell | None, scale: float) -> tuple[str, str]:
@@ -85,7 +80,7 @@ def shown_delta(cell: Cell | None) -> str:
 
 def difference_lines(table: ResultTable, differences: Sequence[Difference]) -> Lines:
     """Differences with their intervals, in the units of the results."""
-    scales = _scales(table)
+    scales = table.scales
     several = len({difference.against for difference in differences}) > 1
     paired = any(math.isfinite(difference.correlation) for difference in differences)
     head = ["network", *(["against"] if several else []), "metric", "runs", "difference", "95 % interval"]
@@ -212,7 +207,12 @@ def _page(
     def page(table: ResultTable, layout: Layout) -> str:
         parts = [draw(result_lines(table, layout))]
         for heading, differences in _sections(table):
-            parts += ["", comment + heading, *([] if comment else [""]), draw(difference_lines(table, differences))]
+            parts += [
+                "",
+                comment + escape(heading),
+                *([] if comment else [""]),
+                draw(difference_lines(table, differences)),
+            ]
         if table.primary or table.exploratory:
             parts += ["", comment + LEGEND]
         for line in table.weights:

@@ -17,8 +17,8 @@ def weights_of(rows: Iterable[object]) -> list[str]:
 
     Rows that were not read from run folders tell of none.
     """
-    found = (_recorded(result) for row in rows if isinstance(row, Row) for result in row.results)
-    return list(dict.fromkeys(line for line in found if line is not None))
+    lines = (_recorded(result) for row in rows if isinstance(row, Row) for result in row.results)
+    return list(dict.fromkeys(line for line in lines if line is not None))
 
 
 def _recorded(result: Result) -> str | None:

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from nas_ctx.errors import InputError
-from nas_ctx.files import atomic_write, naming, read_csv, unlinked
+from nas_ctx.files import MAX_HISTORY, atomic_write, naming, read_csv, unlinked
 
 if TYPE_CHECKING:
     from nas_ctx.search.choice import Choices
 
-MAX_BYTES = 512_000_000
-"""The longest history that is read, in bytes: a long search of many blocks."""
 SCHEDULES = ("step", "temperature", "entropy_weight", "mean_entropy")
 
 
@@ -41,7 +39,7 @@ class StepRows:
         """
         kept: list[list[str]] = []
         if steps_done and self.path.exists():
-            rows = read_csv(self.path, MAX_BYTES)
+            rows = read_csv(self.path, MAX_HISTORY)
             if rows and rows[0] == self.columns:
                 complete = [row for row in rows[1:] if len(row) == len(self.columns)]
                 kept = [row for row in complete if self._step(row) <= steps_done]

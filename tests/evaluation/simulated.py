@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas_ctx.evaluation.scores import ScoreRow
+from nas_ctx.evaluation.scores import score_rows
 from nas_ctx.evaluation.table import ResultTable, make_table
 
 METRICS = {
@@ -20,9 +20,10 @@ DEVIATION = 0.02
 def simulated_table(runs: int, seed: int) -> tuple[ResultTable, float]:
     """Single-task runs and runs of one network, and the true delta_m in percent."""
     rng = np.random.default_rng([runs, seed])
-    rows = []
-    for place, name in enumerate(("single task", "network"), 1):
-        scores = {m: dict(enumerate(rng.normal(s[place], DEVIATION * s[place], runs))) for m, s in METRICS.items()}
-        rows.append(ScoreRow(name, scores, {metric: setting[0] for metric, setting in METRICS.items()}))
+    scores = {
+        name: {m: dict(enumerate(rng.normal(s[place], DEVIATION * s[place], runs))) for m, s in METRICS.items()}
+        for place, name in enumerate(("single task", "network"), 1)
+    }
     changes = [(1 if higher else -1) * (multi - single) / single for higher, single, multi in METRICS.values()]
+    rows = score_rows(scores, {metric: setting[0] for metric, setting in METRICS.items()})
     return make_table(rows), 100 * float(np.mean(changes))

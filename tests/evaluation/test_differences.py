@@ -120,6 +120,23 @@ def test_scores_of_another_tracker(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["table", str(path), "--figure", str(tmp_path / "f.png")]) == 0
 
 
+def test_scores_are_shares_or_percent_for_all_rows_of_a_file_alike(tmp_path: Path) -> None:
+    path = write_scores(tmp_path / "s.csv", {"weak": [0.5, 0.9], "strong": [40.0, 41.0]}, "semseg/miou")
+    assert make_table(read_scores(path)).scales == {"semseg/miou": 1.0}
+    path = write_scores(tmp_path / "t.csv", {"weak": [0.3, 0.4], "strong": [0.40, 0.41]}, "semseg/miou")
+    assert make_table(read_scores(path)).scales == {"semseg/miou": 100.0}
+
+
+def test_a_row_named_like_markup_is_text_in_the_headings_of_markdown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_scores(tmp_path / "s.csv", {"<img src=x>": [1.0, 1.2], "b": [0.5, 0.6]})
+    assert main(["table", str(path), "--format", "markdown"]) == 0
+    out = capsys.readouterr().out
+    assert "exploratory against" in out
+    assert "<img" not in out
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -220,6 +220,23 @@ def test_scores_on_held_out_images_are_told_and_no_reference_of_others(tmp_path:
     ]
 
 
+def test_pairs_need_the_same_order_of_images_and_no_more(tmp_path: Path) -> None:
+    for number, changes in enumerate(({}, {"workers": 0}, {"batch_size": 2})):
+        for seed in range(2):
+            folder = tmp_path / str(number) / str(seed)
+            write_run(folder, {"depth/rmse": 1.0 + seed}, {"depth": {}, "edge": {}}, seed, freeze=["x"] * number)
+            text = (folder / "config.yaml").read_text()
+            for key, value in changes.items():
+                text = re.sub(rf"^(  {key}:) .*$", rf"\1 {value}", text, flags=re.MULTILINE)
+            (folder / "config.yaml").write_text(text)
+    rows = [gather(read_results([tmp_path / str(number)])[0])[0] for number in range(3)]
+    for number, row in enumerate(rows):
+        row.name = str(number)
+    assert make_table(rows[:2], paired=True).exploratory[0].method in ("paired", "")
+    with pytest.raises(InputError, match="--paired: runs of '2' and '0' share no more than the number of the seed"):
+        make_table([rows[0], rows[2]], paired=True)
+
+
 def test_classification_stands_beside_regression(tmp_path: Path) -> None:
     """Figure D-1: one command over the single-task runs of both kinds."""
     for task in ("semseg", "depth", "normals"):

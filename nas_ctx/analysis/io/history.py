@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from nas_ctx.analysis.stats.ratings import Floats, Integers
 from nas_ctx.errors import InputError
+from nas_ctx.files import MAX_HISTORY
 
 _FIRST_COLUMNS = ("step", "temperature", "entropy_weight", "mean_entropy")
 _EQUAL = 1e-7  # probabilities that differ by less are the same: they are written with nine digits
-MAX_BYTES = 512_000_000
-"""The largest history that is read: 40 000 steps of 81 blocks with 9 digits a number are 200 MB."""
 _ONE_HOT = 1 - 1e-6  # a probability from here on is that of a decided block
 
 
@@ -109,8 +108,8 @@ def _read(path: Path) -> tuple[list[str], Floats]:
     header: list[str] = []
     rows: list[Floats] = []
     try:
-        if os.path.getsize(path) > MAX_BYTES:
-            raise InputError(f"{path}: has {os.path.getsize(path)} bytes, of which at most {MAX_BYTES} are read")
+        if os.path.getsize(path) > MAX_HISTORY:
+            raise InputError(f"{path}: has {os.path.getsize(path)} bytes, of which at most {MAX_HISTORY} are read")
         with path.open(encoding="utf-8-sig", newline="") as file:
             for row in csv.reader(file):
                 if not header:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import os
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 from nas_ctx.analysis.report.figures.canvas import printable, settings
 from nas_ctx.analysis.report.palette import line_colour
 from nas_ctx.errors import InputError
-from nas_ctx.files import atomic_write
+from nas_ctx.files import atomic_write, read_csv
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,9 +70,11 @@ def _curves(path: Path) -> Curves:
     if not path.exists():
         return {}
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        head, *lines = read_csv(path) or [[]]
+        rows = [dict(zip(head, map(float, line), strict=True)) for line in lines if line]
         steps = [row.pop("step") for row in rows]
         return {name: (steps, [row[name] for row in rows]) for name in (rows[0] if rows else ())}
-    except (ValueError, TypeError, KeyError, csv.Error) as error:
+    except InputError:
+        raise
+    except (ValueError, KeyError) as error:
         raise InputError(f"{path}: expected a column step and numbers in every row ({error})") from None
