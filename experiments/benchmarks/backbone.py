@@ -62,14 +62,8 @@ def main() -> None:
         result["first_compiled_step"] = time.process_time() - before
     seconds = measure.in_turn(steps, options.device, options.repeats)
     result = {name: value / seconds["plain"] for name, value in seconds.items() if name != "plain"} | result
-    result |= {
-        "plain_seconds": seconds["plain"],
-        "size": list(options.size),
-        "batch": options.batch,
-        "backbone": options.backbone,
-        "measured_on": measure.device_name(options.device),
-    }
-    measure.show(result, options.json)
+    result["plain_seconds"] = seconds["plain"]
+    measure.show(result | measure.facts(options), options.json)
 
 
 if __name__ == "__main__":

@@ -80,13 +80,7 @@ def main() -> None:
             **{f"{form}_seconds": seconds[form] for form in FORMS},
             **{f"{form}_speedup": seconds["learning"] / seconds[form] for form in FORMS[1:]},
         }
-    result |= {
-        "size": list(options.size),
-        "batch": options.batch,
-        "backbone": options.backbone,
-        "measured_on": measure.device_name(options.device),
-    }
-    measure.show(result, options.json)
+    measure.show(result | measure.facts(options), options.json)
 
 
 if __name__ == "__main__":

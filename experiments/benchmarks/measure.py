@@ -114,6 +114,16 @@ def device_name(device: str) -> str:
     return f"{', '.join(sorted(names)) or 'CPU'}, {torch.get_num_threads()} thread(s)"
 
 
+def facts(options: argparse.Namespace) -> dict[str, Any]:
+    """What was measured, and on what, of benchmarks of a network."""
+    return {
+        "size": list(options.size),
+        "batch": options.batch,
+        "backbone": options.backbone,
+        "measured_on": device_name(options.device),
+    }
+
+
 def rounded(value: Any) -> Any:
     """Numbers to four significant digits, for people."""
     if isinstance(value, float):

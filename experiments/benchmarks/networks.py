@@ -76,13 +76,7 @@ def main() -> None:
         }
         for name in networks
     }
-    result |= {
-        "size": list(options.size),
-        "batch": options.batch,
-        "backbone": options.backbone,
-        "measured_on": measure.device_name(options.device),
-    }
-    measure.show(result, options.json)
+    measure.show(result | measure.facts(options), options.json)
 
 
 if __name__ == "__main__":

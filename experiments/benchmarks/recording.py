@@ -47,12 +47,8 @@ def main() -> None:
     result = {
         "recording_ratio": seconds["record"] / seconds["step"],
         "seconds": seconds,
-        "size": list(options.size),
-        "batch": options.batch,
-        "backbone": options.backbone,
-        "measured_on": measure.device_name(options.device),
     }
-    measure.show(result, options.json)
+    measure.show(result | measure.facts(options), options.json)
 
 
 if __name__ == "__main__":

@@ -171,12 +171,8 @@ def main() -> None:
         "grid_seconds": grid,
         "grid_megabytes": megabytes,
         "network_seconds": network,
-        "size": list(size),
-        "batch": options.batch,
-        "backbone": options.backbone,
-        "measured_on": measure.device_name(device),
     }
-    measure.show(result, options.json)
+    measure.show(result | measure.facts(options), options.json)
 
 
 if __name__ == "__main__":

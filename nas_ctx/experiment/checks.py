@@ -69,9 +69,9 @@ def _check_folder(config: Path, key: str, folder: object) -> None:
 def _check_gpus(config: Path, wanted: object) -> None:
     if not isinstance(wanted, int) or wanted < 1:
         return
-    found = gpus()
-    if found < wanted:
-        raise InputError(f"{config}: trialGpuNumber: {wanted}: nvidia-smi finds {found or 'no'} GPU on this machine")
+    present = gpus()
+    if present < wanted:
+        raise InputError(f"{config}: trialGpuNumber: {wanted}: nvidia-smi finds {present or 'no'} GPU on this machine")
 
 
 def gpus() -> int:

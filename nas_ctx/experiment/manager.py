@@ -202,8 +202,8 @@ def environment_of(home: Path, config: Path | None = None) -> dict[str, str]:
     # `python` and `nnictl` are those of the environment that this runs in, whether it was activated or not.
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     if environment.get(node.VARIABLE):
-        found = [node.package_with(Path(environment[node.VARIABLE]), home), environment.get("PYTHONPATH")]
-        environment["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, found)))
+        folders = [node.package_with(Path(environment[node.VARIABLE]), home), environment.get("PYTHONPATH")]
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, filter(None, folders)))
     preloads = [json.dumps(str(resources.files("nas_ctx.experiment") / name)) for name in ("loopback.js", "guard.js")]
     words = [environment.get("NODE_OPTIONS", ""), *(f"--require {preload}" for preload in preloads)]
     environment["NODE_OPTIONS"] = " ".join(words).strip()

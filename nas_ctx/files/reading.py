@@ -92,12 +92,12 @@ def parse_json(text: str, name: str, *, nan: bool = False) -> object:
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
+        entries = dict(pairs)
+        if len(entries) < len(pairs):
             keys = [key for key, _ in pairs]
             repeated = next(key for number, key in enumerate(keys) if key in keys[:number])
             raise InputError(f"{name}: key {repeated!r} appears twice")
-        return made
+        return entries
 
     def refuse(constant: str) -> None:
         if not nan:

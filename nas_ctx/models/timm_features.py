@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 import timm
 from torch import nn
 
+from nas_ctx.compat.loggers import errors_only
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.models.hrnet import fuse_bilinearly
 from nas_ctx.models.weights import WeightsFile, check_reachable, fit_weights
@@ -52,7 +51,7 @@ def timm_features(
             loading = _loading(name, weights, arguments)
         elif pretrained:
             check_reachable(name)
-        with _without_remarks():
+        with errors_only("timm.models._builder"):  # it remarks on layers of whole models that no map needs
             model: Any = _created(name, loading, arguments)
         strides, channels = list(model.feature_info.reduction()), list(model.feature_info.channels())
     except InputError:
@@ -91,18 +90,6 @@ def _created(name: str, loading: Mapping[str, Any], arguments: Mapping[str, Any]
         if "dynamic_img_size" not in str(error):
             raise
         return make()
-
-
-@contextmanager
-def _without_remarks() -> Iterator[None]:
-    """Within it timm does not remark that weights of a whole model have layers which the features do not need."""
-    talkative = logging.getLogger("timm.models._builder")
-    level = talkative.level
-    talkative.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        talkative.setLevel(level)
 
 
 def _loading(name: str, weights: WeightsFile, arguments: Mapping[str, Any]) -> dict[str, Any]:

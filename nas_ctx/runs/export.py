@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,12 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nas_ctx.compat.loggers import errors_only
 from nas_ctx.errors import InputError, unknown_name
 from nas_ctx.files import atomic_write
 from nas_ctx.runs.network import Network
 
 TOLERANCE = 1e-4
 """Largest difference of a number, relative to the largest of its task; of classes, the share of pixels that differ."""
+
+EXPORTERS = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")
+"""Loggers of what writes the files."""
 
 Predictions = Mapping[str, Tensor]
 
@@ -50,7 +52,8 @@ def export_network(
     image = torch.rand(1, 3, *(size or network.config.data.image_size), generator=torch.Generator().manual_seed(0))
     with atomic_write(path) as temporary:
         try:
-            with _quiet():
+            with errors_only(*EXPORTERS), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 write(network, image, temporary)
                 distance = _distance(network(image), run(network, image, temporary))
         except (InputError, OSError):
@@ -129,19 +132,3 @@ def _apart(expected: Tensor, got: Tensor) -> float:
     if not expected.is_floating_point():
         return float((expected != got).float().mean())
     return float((expected - got).abs().max() / expected.abs().max().clamp(min=1))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave out what the exporters say about themselves."""
-    talkative = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in talkative]
-    for logger in talkative:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(talkative, levels, strict=True):
-            logger.setLevel(level)

@@ -60,6 +60,26 @@ class StartedRun(Generic[Network]):
     progress: bool
 
 
+def admitted(config: Config) -> tuple[dict[str, Task], DataModule]:
+    """The tasks and the data of a run that nothing refuses but, perhaps, its folder; threads and seeds are set.
+
+    Raises:
+        InputError: an unknown component or device, or data that are missing or fewer than a batch.
+    """
+    load_plugins(config)
+    tasks = make_tasks(config.tasks)
+    for key, error in refusals(config, tasks).items():
+        if key != "output":  # looked at again, once it is locked
+            raise error
+    data = DataModule.from_config(config.data, tasks, config.seed)
+    data.train_set()  # which must be larger than a batch
+    check_devices(config.training)
+    if config.training.threads is not None:
+        torch.set_num_threads(config.training.threads)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+    return tasks, data
+
+
 @contextmanager
 def started(
     config: Config, command: str, make: Callable[[Mapping[str, Task]], Network], report: Report | None, progress: bool
@@ -68,18 +88,8 @@ def started(
 
     The folder comes last, so that a run that is refused leaves none behind, and a taken folder hides no mistake.
     """
-    load_plugins(config)
-    tasks = make_tasks(config.tasks)
-    for key, error in refusals(config, tasks).items():
-        if key != "output":  # looked at again, once it is locked
-            raise error
+    tasks, data = admitted(config)
     folder = RunFolder.of(config)
-    data = DataModule.from_config(config.data, tasks, config.seed)
-    data.train_set()  # which must be larger than a batch
-    check_devices(config.training)
-    if config.training.threads is not None:
-        torch.set_num_threads(config.training.threads)
-    pl.seed_everything(config.seed, workers=True, verbose=False)
     with stop_on_signals() as stop, ExitStack() as stack:
         network = make(tasks)
         if config.model.start_from is not None:

@@ -12,11 +12,9 @@ from nni.nas.evaluator.pytorch import Lightning, Trainer
 from pytorch_lightning import Callback, LightningModule
 
 from nas_ctx.config import Config
-from nas_ctx.data import DataModule
-from nas_ctx.plugins import load_plugins
-from nas_ctx.runs.devices import check_devices, devices_of, silence_lightning
+from nas_ctx.runs.devices import devices_of, silence_lightning
+from nas_ctx.runs.started import admitted
 from nas_ctx.search import GumbelSearch
-from nas_ctx.tasks import make_tasks
 from nas_ctx.training import MultiTaskModule
 from nas_ctx.training.networks import block_choices, make_search_space, network_of
 
@@ -45,15 +43,8 @@ def time_steps(config: Config, command: str, steps: int) -> Timing:
     Raises:
         InputError: the data are missing, or a component or device is refused.
     """
-    load_plugins(config)
-    tasks = make_tasks(config.tasks)
-    data = DataModule.from_config(config.data, tasks, config.seed)
-    data.train_set()  # which must be larger than a batch
-    check_devices(config.training)
+    tasks, data = admitted(config)
     silence_lightning()
-    if config.training.threads is not None:
-        torch.set_num_threads(config.training.threads)
-    pl.seed_everything(config.seed, workers=True, verbose=False)
     module, watch = MultiTaskModule(tasks, config.training), _Stopwatch(steps)
     trainer = Trainer(
         **devices_of(config.training),

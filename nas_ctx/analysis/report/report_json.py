@@ -90,9 +90,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        found = value.astype(object)
-        found[~np.isfinite(value)] = None
-        return found.tolist()
+        finite = value.astype(object)
+        finite[~np.isfinite(value)] = None
+        return finite.tolist()
     if isinstance(value, list | tuple | np.ndarray):
         return [plain(item) for item in value]
     if isinstance(value, np.generic):

@@ -125,8 +125,8 @@ def _cannot_mix(
         return "must follow from the choice of kernel_size"
     if argument == "groups":
         for channels in ("in_channels", "out_channels"):
-            of = arguments.get(channels)
-            if not isinstance(of, MutableExpression) or len(set((of / value).grid())) > 1:
+            total = arguments.get(channels)
+            if not isinstance(total, MutableExpression) or len(set((total / value).grid())) > 1:
                 return f"must stay in one proportion to {channels}"
     return None
 

@@ -18,7 +18,7 @@ from nas_ctx.analysis.cells import choices_of, edge_candidates
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.literals import Call, parse_literal
-from nas_ctx.analysis.io.formats.texts import Place, record_of, runs_of_text
+from nas_ctx.analysis.io.formats.texts import Place, run_of_record, runs_of_text
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.config.safe_yaml import YAMLRefused, parse_yaml
 from nas_ctx.errors import InputError
@@ -153,9 +153,10 @@ def _from_json(document: Document) -> list[Run]:
     for number, item in enumerate(document.items):
         label = document.item_name(number)
         value, key = _of_item(item) or (item, "")
-        name, settings, scores = record_of(item, [key]) if key and isinstance(item, dict) else ("", {}, {})
-        run = genotype_run(value, label, source=label, settings=settings, metrics=scores)
-        runs.append(run.called(name) if name else run)
+        if key and isinstance(item, dict):
+            runs.append(run_of_record(item, key, label, label, genotype_run))
+        else:
+            runs.append(genotype_run(value, label, source=label))
     return runs
 
 
@@ -165,10 +166,8 @@ def _from_table(document: Document, column: str) -> list[Run]:
     runs = []
     for row, line in zip(table.rows, table.lines, strict=True):
         item = dict(zip(table.head, row, strict=True))
-        name, settings, scores = record_of(item, [column])
-        place = f"{document.name}, line {line}"
-        run = genotype_run(item[column], place, source=document.name, settings=settings, metrics=scores)
-        runs.append(run.called(name or f"line {line}"))
+        run = run_of_record(item, column, f"{document.name}, line {line}", document.name, genotype_run)
+        runs.append(run if run.own_name else run.called(f"line {line}"))
     return runs
 
 

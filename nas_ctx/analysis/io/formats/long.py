@@ -73,21 +73,21 @@ class LongTables(Importer):
 
 def _columns(table: Table) -> dict[str, list[str]] | None:
     """Role -> columns, where a table has a column for each."""
-    found = _recognised(table)
-    return found if len(found) == len(_WORDS) else None
+    columns = _recognised(table)
+    return columns if len(columns) == len(_WORDS) else None
 
 
 def _recognised(table: Table) -> dict[str, list[str]]:
     """Role -> columns, by their names; the first of the names for a role counts."""
     by_word = {name.lower(): name for name in table.head}
-    found: dict[str, list[str]] = {}
+    columns: dict[str, list[str]] = {}
     for role, words in _WORDS.items():
         known = [by_word[word] for word in words if word in by_word]
         if role == "block" and not known and {"target", "source"} <= set(by_word):
-            found[role] = [by_word["target"], by_word["source"]]
+            columns[role] = [by_word["target"], by_word["source"]]
         elif known:
-            found[role] = known[:1]
-    return found
+            columns[role] = known[:1]
+    return columns
 
 
 def _named(table: Table, given: str) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from typing import Any
 from nas_ctx.analysis.cells import choices_of
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
-from nas_ctx.analysis.io.formats.texts import Place, record_of, runs_of_text
+from nas_ctx.analysis.io.formats.texts import Place, run_of_record, runs_of_text
 from nas_ctx.analysis.io.runs import Run
 from nas_ctx.errors import InputError
 
@@ -68,9 +68,7 @@ def _from_item(item: Any, place: str, source: str) -> Run:
         raise InputError(f"{place}: expected an architecture like |nor_conv_3x3~0|+|none~0|none~1|, got {item!r:.60}")
     if key == "":
         return architecture_run(item, place, source=source)
-    name, settings, scores = record_of(item, [key])
-    run = architecture_run(item[key], place, source=source, settings=settings, metrics=scores)
-    return run.called(name) if name else run
+    return run_of_record(item, key, place, source, architecture_run)
 
 
 def _from_text(document: Document, options: ReadOptions) -> Runs:

@@ -96,16 +96,14 @@ def parameters_run(parameters: Mapping[str, Any], where: str, source: str, score
 def cells_as_edges(runs: Sequence[Run]) -> Runs:
     """``runs`` with the slots of their cells as edges, unless some of these runs have histories, which are by slot."""
     edges = [with_edges(run.genotype) for run in runs]
-    slotted = [run for run, found in zip(runs, edges, strict=True) if found != dict(run.genotype)]
+    slotted = [run for run, own in zip(runs, edges, strict=True) if own != dict(run.genotype)]
     if any(run.history is not None for run in slotted):
         text = (
             "The cells of these runs are compared slot by slot, as their histories are, so that the same edge in the "
             "other slot of its node counts as another choice. To compare edges, give genotype.json of each run."
         )
         return list(runs), [Note("cells", text)]
-    return [
-        _of_edges(run, found) if found != dict(run.genotype) else run for run, found in zip(runs, edges, strict=True)
-    ], []
+    return [_of_edges(run, own) if own != dict(run.genotype) else run for run, own in zip(runs, edges, strict=True)], []
 
 
 def _of_edges(run: Run, choices: dict[str, Choice]) -> Run:
@@ -114,8 +112,8 @@ def _of_edges(run: Run, choices: dict[str, Choice]) -> Run:
     if edges_of(list(choices)) is not None:
         recorded = run.settings.get("candidates")
         slots = recorded if isinstance(recorded, Mapping) else {}
-        lists = [found for label, found in slots.items() if (slot := _SLOT.fullmatch(label)) and slot["kind"] == "op"]
-        operations = [str(choice) for found in lists if isinstance(found, list | tuple) for choice in found]
+        lists = [values for label, values in slots.items() if (slot := _SLOT.fullmatch(label)) and slot["kind"] == "op"]
+        operations = [str(choice) for values in lists if isinstance(values, list | tuple) for choice in values]
         texts = {block: str(choice) for block, choice in choices.items()}
         settings["candidates"] = edge_candidates(texts, operations)
         source = source if operations else "the operations that occur"

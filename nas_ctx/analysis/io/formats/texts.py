@@ -108,6 +108,13 @@ def record_of(item: Mapping[str, Any], used: Iterable[str]) -> tuple[str, dict[s
     return name, settings, scores
 
 
+def run_of_record(item: Mapping[str, Any], key: str, place: str, source: str, read: Callable[..., Run]) -> Run:
+    """The run whose choices ``item`` has under ``key``, by ``read``, under the name that the item gives it."""
+    name, settings, scores = record_of(item, [key])
+    run = read(item[key], place, source=source, settings=settings, metrics=scores)
+    return run.called(name) if name else run
+
+
 def number_of(value: object) -> float | None:
     """A number, also one written as text; None where it is none, or not finite.
 
