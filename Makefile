@@ -19,8 +19,8 @@ ifdef LOCKED
 # processors or for CUDA, is the machine's matter, and so are the packages that only a build for CUDA brings.
 $(VENV)/.base: requirements/lock.txt requirements/torch.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/torch.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/lock.txt
+	$(INSTALL) -r requirements/torch.txt
+	$(INSTALL) --require-hashes --no-deps -r requirements/lock.txt
 	$(PIP) . --no-deps --no-build-isolation
 	@touch $@
 

@@ -137,18 +137,8 @@ def show(work: Path, wanted: Iterable[str]) -> None:
     run(("table", work / "runs", "--format", "csv", "--out", work / "table.csv"))
     classes = [work / "runs" / kind / task for kind in ("single", "single-classes") for task in CLASSES]
     if {"single/depth", "single-classes/depth"} <= set(wanted):
-        run(
-            (
-                "table",
-                *classes,
-                "--layout",
-                "B-1",
-                "--out",
-                work / "figure-D-1.txt",
-                "--figure",
-                work / "figure-D-1.png",
-            )
-        )
+        text, figure = work / "figure-D-1.txt", work / "figure-D-1.png"
+        run(("table", *classes, "--layout", "B-1", "--out", text, "--figure", figure))
     run(("table", work / "runs", "--figure", work / "table.png"))
 
 
