@@ -3,10 +3,10 @@
     python experiments/rooms/study.py
     python experiments/rooms/study.py --rows baseline everywhere atrc random --seeds 10
 
-Writes the data, warms up a supernet, searches five times, votes, trains all rows from scratch, two at a time, three
-seeds each (ten drawn networks), and makes the tables, their figures and the importance of the blocks. Every step is a
-`nas-ctx` command, printed before it runs; what is finished is not run again, so an interrupted study goes on where it
-was.
+Writes the data, searches five times, votes, trains all rows, two at a time, and makes the tables, their figures and the
+importance of the blocks. Rows that contrasts.yaml names have five seeds (drawn networks ten), the others three. Every
+step is a `nas-ctx` command, printed before it runs; what is finished is not run again, so an interrupted study goes on
+where it was.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PROGRAM = Path(sys.executable).parent / "nas-ctx"
 HERE = Path("experiments/rooms")
 CONSENSUS = "report/consensus.json"
 CONTEXTS = ("global", "local", "t-label", "s-label")
-DRAWN = 10
-"""Networks of the row `random`, at least: each seed is another one."""
+SEEDS = {"random": 10} | dict.fromkeys(("baseline", "everywhere", "atrc", "true-t-label", "true-s-label"), 5)
+"""Trainings of the rows in contrasts.yaml; each seed of `random` is another network."""
+OTHERS = 3
+"""Trainings of the other rows."""
 DISTILLATIONS = ("cross-stitch", "nddr", "pad-net", "attentive", "pattern-affinity")
 STARTING = threading.RLock()
 STOPPED = threading.Event()
-WARM_UP = {"model.start_from": "null", "training.steps": 240, "training.lr": 0.03, "search.warmup_steps": 240,
-           "search.stop_margin": "null"}  # fmt: skip
 CLASSES = {"depth": "{mode: classification}", "normals": "{mode: classification}"}
 TASKS = {"semseg": "{classes: 14}", "depth": "{}", "normals": "{}", "edge": "{positive_weight: 0.8}"}
 
@@ -64,11 +64,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("work/rooms/study"), help="folder (default: %(default)s)")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="train only these, with what they need (default: all)")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of a row (default: %(default)s)")
+    parser.add_argument(
+        "--seeds", type=int, help="trainings of every row (default: 3; 5 or 10 where rows are compared)"
+    )
     parser.add_argument("--searches", type=int, default=5, help="searches to vote (default: %(default)s)")
     parser.add_argument("--together", type=int, default=2, help="runs side by side (default: %(default)s)")
-    parser.add_argument("--train", type=int, default=400, help="training rooms (default: %(default)s)")
-    parser.add_argument("--val", type=int, default=100, help="validation rooms (default: %(default)s)")
+    parser.add_argument("--train", type=int, default=1000, help="training rooms (default: %(default)s)")
+    parser.add_argument("--val", type=int, default=200, help="validation rooms (default: %(default)s)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="for searches and trainings alike"
     )
@@ -91,17 +93,12 @@ def main() -> None:
 
 
 def vote(work: Path, common: Sequence[str], searches: int, together: int) -> None:
-    """Search several times from one warmed-up supernet; the report has the voted genotype."""
-    warm_up = work / "warm-up"
-    if not (warm_up / "metrics.json").exists():
-        settings = [*(f"{key}={value}" for key, value in WARM_UP.items()), *common]
-        run(("search", HERE / "study-search.yaml", "--quiet", "--out", warm_up, *changes(settings)))
-    searching = [f"model.start_from={warm_up}", *common]
+    """Search several times; the report has the voted genotype."""
     folders = [work / "search" / f"seed-{seed}" for seed in range(searches)]
     side_by_side(
         together,
         (
-            ("search", HERE / "study-search.yaml", "--quiet", "--out", folder, *changes([*searching, f"seed={seed}"]))
+            ("search", HERE / "study-search.yaml", "--quiet", "--out", folder, *changes([*common, f"seed={seed}"]))
             for seed, folder in enumerate(folders)
             if not (folder / "metrics.json").exists()
         ),
@@ -109,12 +106,16 @@ def vote(work: Path, common: Sequence[str], searches: int, together: int) -> Non
     run(("report", *folders, "--ties", "probability", "--out", work / "report", "--title", "Rooms: the study"))
 
 
-def train(work: Path, wanted: Mapping[str, Sequence[str]], common: Sequence[str], seeds: int, together: int) -> None:
-    """Train every row that is wanted with every seed."""
+def train(
+    work: Path, wanted: Mapping[str, Sequence[str]], common: Sequence[str], seeds: int | None, together: int
+) -> None:
+    """Train every row that is wanted with every seed; ``seeds`` of None: as SEEDS says."""
+    counts = {row: seeds or SEEDS.get(row.partition("/")[0], OTHERS) for row in wanted}
     trainings = [
         (work / "runs" / row / f"seed-{seed}", [*common, *of, f"seed={seed}"])
+        for seed in range(max(counts.values()))  # a seed after the other: an interrupted study has rows to compare
         for row, of in wanted.items()
-        for seed in range(max(seeds, DRAWN) if row == "random" else seeds)
+        if seed < counts[row]
     ]
     side_by_side(
         together,
@@ -132,14 +133,16 @@ def show(work: Path, wanted: Iterable[str]) -> None:
     if "atrc" in wanted:
         run(("importance", voted, "--out", work / "importance"))
         run(("predict", voted, "--out", work / "predictions.png"))
+    asked = ("--contrasts", HERE / "contrasts.yaml") if set(wanted) == set(rows(work)) else ()
     for layout in ("B-1", "E-1", "G-1"):
-        run(("table", work / "runs", "--layout", layout, "--format", "markdown", "--out", work / f"table-{layout}.md"))
-    run(("table", work / "runs", "--format", "csv", "--out", work / "table.csv"))
+        out = work / f"table-{layout}.md"
+        run(("table", work / "runs", *asked, "--layout", layout, "--format", "markdown", "--out", out))
+    run(("table", work / "runs", *asked, "--format", "csv", "--out", work / "table.csv"))
     classes = [work / "runs" / kind / task for kind in ("single", "single-classes") for task in CLASSES]
     if {"single/depth", "single-classes/depth"} <= set(wanted):
         text, figure = work / "figure-D-1.txt", work / "figure-D-1.png"
         run(("table", *classes, "--layout", "B-1", "--out", text, "--figure", figure))
-    run(("table", work / "runs", "--figure", work / "table.png"))
+    run(("table", work / "runs", *asked, "--figure", work / "table.png"))
 
 
 def changes(of: Iterable[str]) -> list[str]:
