@@ -46,8 +46,8 @@ class Moments(NamedTuple):
         x = upcast(x)
         count = x.shape[0] * x.shape[3]
         mean = x.sum((0, 3)) / count
-        second = (x @ x.mT).sum(0) / count
-        return cls(mean, second - mean.unsqueeze(2) * mean.unsqueeze(1))
+        x = x - mean.unsqueeze(2)  # first: a difference of squares loses the digits that large means have in common
+        return cls(mean, (x @ x.mT).sum(0) / count)
 
 
 class Layer(NamedTuple):
