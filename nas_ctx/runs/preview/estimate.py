@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -76,12 +76,9 @@ class Estimator:
                 result.step = self._step(supernet)
                 self._cache(result, supernet)
                 result.costs["supernet"] = Cost(parameters(supernet) - alphas, self._each(result.step))
-                extremes = _extremes(supernet, result.choices, *(counter.costs() for counter in counters))
-                for name, candidates in extremes.items():
-                    costs = [(self._cost(self._network(choices)), choices) for choices in candidates]
-                    result.costs[name], result.chosen[name] = max(
-                        costs, key=lambda pair: (pair[0].multiply_adds, pair[0].parameters)
-                    )
+                computed, stored = (counter.costs() for counter in counters)
+                for name, candidates in _extremes(supernet, result.choices, computed, stored).items():
+                    result.costs[name], result.chosen[name] = self._costliest(candidates, result.choices, stored)
 
     @contextmanager
     def _traced(self) -> Iterator[None]:
@@ -95,10 +92,31 @@ class Estimator:
         with torch.device("cpu"):
             return without_content(lambda: network_of(self.config.model, self.tasks, choices))
 
+    @torch.no_grad()
     def _cost(self, network: nn.Module) -> Cost:
         network.eval()
         image = torch.empty(1, 3, *self.config.data.image_size)
         return Cost(parameters(network), multiply_adds(lambda: network(image)))
+
+    def _costliest(
+        self, candidates: Sequence[dict[str, Any]], values: Mapping[str, list[Any]], stored: Mapping[str, list[float]]
+    ) -> tuple[Cost, dict[str, Any]]:
+        """The cost of the most expensive network of ``candidates``, and its choices.
+
+        The blocks of the first are the most expensive ones. What another may need besides, such as an auxiliary head,
+        shows in its parameters outside the blocks: those that have no more there are not traced.
+        """
+        networks = [self._network(choices) for choices in candidates]
+        outside = [
+            parameters(network) - sum(stored[label][values[label].index(value)] for label, value in choices.items())
+            for network, choices in zip(networks, candidates, strict=True)
+        ]
+        costs = [
+            (self._cost(network), choices)
+            for network, choices, there in zip(networks, candidates, outside, strict=True)
+            if network is networks[0] or there > outside[0]
+        ]
+        return max(costs, key=lambda pair: (pair[0].multiply_adds, pair[0].parameters))
 
     def _cache(self, result: Preview, network: nn.Module) -> None:
         if not self.config.training.cache_features or result.images is None:

@@ -1,7 +1,7 @@
 """What a network costs, without computing it: tensors on the meta device have shapes and no content.
 
-Multiply-adds are counted by torch's own counter (half of its floating-point operations), of matrix products and
-convolutions, as is usual. Memory is that of all tensors alive at once, in 32 bits: weights, gradients, momentum, a
+Multiply-adds are half of the floating-point operations by torch's own formulas, of matrix products and convolutions, as
+is usual. Memory is that of all tensors alive at once, in 32 bits: weights, gradients, momentum, a
 batch, and what the backward pass needs. What torch, its allocator and CUDA take for themselves comes on top.
 """
 
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import flop_registry
 
 from nas_ctx.contexts.kernels import local_attention
 
@@ -114,10 +114,9 @@ def multiply_adds(run: Callable[[], object]) -> int:
     ...     multiply_adds(lambda: nn.Conv2d(3, 8, 3, padding=1)(torch.rand(1, 3, 10, 10)))
     21600
     """
-    counter = FlopCounterMode(display=False)
-    with counter:
+    with _Tally() as tally:
         run()
-    return counter.get_total_flops() // 2
+    return tally.operations // 2
 
 
 def one_step(
@@ -138,27 +137,27 @@ def one_step(
         for parameter in group["params"]:
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     kept = [*network.parameters(), *network.buffers(), *tree_leaves((optimizer.state_dict()["state"], dict(batch)))]
-    memory = _Memory(tensor for tensor in kept if isinstance(tensor, Tensor))
-
-    counter = FlopCounterMode(display=False)
-    with counter, memory:
+    with _Tally(tensor for tensor in kept if isinstance(tensor, Tensor)) as tally:
         total = loss()
-        forward = counter.get_total_flops()
+        forward = tally.operations
         total.backward()
         optimizer.step()
         optimizer.zero_grad()
-    return Step(forward // 2, counter.get_total_flops() // 2, memory.peak)
+    return Step(forward // 2, tally.operations // 2, tally.peak)
 
 
-class _Memory(TorchDispatchMode):
-    """Adds up the storages that are alive: those of ``tensors``, and those of every result within it.
+class _Tally(TorchDispatchMode):
+    """Counts floating-point operations, and adds up the storages that are alive: those of ``tensors``, and those of every
+    result within it. (Torch's own counter first looks for a decomposition of each operation, which takes longer.)
 
     Attributes:
+        operations: floating-point operations so far.
         peak: the largest sum so far, in bytes.
     """
 
-    def __init__(self, tensors: Iterable[Tensor]) -> None:
+    def __init__(self, tensors: Iterable[Tensor] = ()) -> None:
         super().__init__()
+        self.operations = 0
         self._alive: dict[int, int] = {}
         self._now = self.peak = 0
         for tensor in tensors:
@@ -166,6 +165,9 @@ class _Memory(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         results = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(getattr(func, "overloadpacket", func))
+        if formula is not None:
+            self.operations += formula(*args, **(kwargs or {}), out_val=results)
         for result in tree_leaves(results):
             if isinstance(result, Tensor):
                 self._add(result)
