@@ -10,7 +10,7 @@ import importlib
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from nas_ctx.compat import moved, torchvision
+from nas_ctx.compat import moved, torchvision, typeguard
 
 if TYPE_CHECKING:
     from nas_ctx.runs.network import load_network as load_network
@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 moved.install()
 torchvision.declare_on_import()
+typeguard.check_on_import()
 # NNI 3.0 wraps the layers of torch.nn and warns of names that torch added after it. They are no layers.
 warnings.filterwarnings("ignore", ".*is found to be not a nn.Module", RuntimeWarning)
 

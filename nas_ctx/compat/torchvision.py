@@ -36,7 +36,8 @@ class _DeclareBeforeTorchvision(MetaPathFinder):
 def _compiled_operators_load(init_file: Path) -> bool:
     import torch
 
-    for library in sorted(init_file.parent.glob("_C.*")):
+    # `_C.so`, since torchvision 0.29 `_C_stable.so`. To declare what they declare ends the process.
+    for library in sorted(init_file.parent.glob("_C*")):
         try:
             torch.ops.load_library(str(library))
         except OSError:

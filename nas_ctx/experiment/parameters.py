@@ -70,6 +70,20 @@ def search_space(experiment: Path) -> dict[str, Any]:
     return dict(space)
 
 
+def seeds_in(space: Mapping[str, Any]) -> tuple[str, list[int]]:
+    """The one parameter of a search space whose trials differ in their seed alone, and its values.
+
+    >>> seeds_in({"seed": {"_type": "choice", "_value": [0, 1]}})
+    ('seed', [0, 1])
+    """
+    if len(space) == 1:
+        ((name, entry),) = space.items()
+        seeds = entry["_value"] if entry["_type"] == "choice" else []
+        if seeds and all(isinstance(seed, int) and not isinstance(seed, bool) for seed in seeds):
+            return name, list(seeds)
+    raise InputError(f"searchSpace: {', '.join(space)}: expected the seed alone, as a choice of whole numbers")
+
+
 def _read(path: Path) -> Any:
     """The content of a search space's own file: JSON, or else YAML, as NNI reads it."""
     try:
