@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FrameType
 from typing import Any
 
+from nas_ctx.compat.typeguard import UnusableTypeguard
 from nas_ctx.escaping import visible
 
 
@@ -103,7 +104,7 @@ def guarded(name: str, command: Callable[[], object]) -> int:
     try:
         with held_warnings():
             command()
-    except InputError as error:
+    except (InputError, UnusableTypeguard) as error:
         print(f"{name}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from nas_ctx.errors import InputError
+from nas_ctx.compat.typeguard import UnusableTypeguard
 
 MINIMUM_DISK = 2.0  # GB: checkpoints and NNI's logs
 IMPORTED = ("torch", "nni")  # installed is not enough: compiled parts have to load; Lightning has none, and takes 2 s
@@ -47,7 +47,7 @@ def examine(folder: Path) -> list[Finding]:
     for name, check in checks.items():
         try:
             findings.append(check())
-        except InputError as error:  # says what to do
+        except UnusableTypeguard as error:  # says what to do
             text, _, remedy = str(error).partition(": ")
             findings.append(Finding(name, "fault", text, remedy))
         except Exception as error:  # whatever is broken in an installation, the other checks still run

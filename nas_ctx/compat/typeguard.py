@@ -12,7 +12,10 @@ from importlib import metadata
 from importlib.abc import MetaPathFinder
 from types import ModuleType
 
-from nas_ctx.errors import InputError
+
+class UnusableTypeguard(ImportError):
+    """The message says what to install."""
+
 
 REMEDY = "pip install --no-deps 'typeguard>=4.6'"
 
@@ -29,10 +32,10 @@ def check(version: str) -> None:
     """Refuse a typeguard that does not load on Python 3.14.
 
     Raises:
-        InputError: with the command that helps.
+        UnusableTypeguard: with the command that helps.
     """
     if tuple(map(int, version.split(".")[:2])) < (4, 2):
-        raise InputError(f"NNI needs another typeguard than {version} on Python 3.14: {REMEDY}")
+        raise UnusableTypeguard(f"NNI needs another typeguard than {version} on Python 3.14: {REMEDY}")
 
 
 def check_on_import() -> None:
