@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nas_ctx.analysis.candidates import KnownCandidates, read_candidates
 from nas_ctx.analysis.choice_table import ChoiceTable
 from nas_ctx.analysis.comparison import RunSetComparison, compare
+from nas_ctx.analysis.early_vote import EarlyVote, Rule
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
 from nas_ctx.analysis.io.history import SearchHistory
 from nas_ctx.analysis.io.loading import load_runs
@@ -45,6 +46,7 @@ from nas_ctx.analysis.stats.catalogue import (
     Statistic,
     landis_koch,
 )
+from nas_ctx.analysis.stats.forecast import BlockForecast, forecast
 from nas_ctx.analysis.stats.intervals import Interval, block_interval, jackknife_interval
 from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test
 from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
@@ -58,16 +60,16 @@ from nas_ctx.analysis.wording import comparison_verdict, verdict
 
 __all__ = [
     "BRENNAN_PREDIGER", "CONGER", "FLEISS", "FLEISS_WITHIN", "GWET", "GWET_WITHIN", "KRIPPENDORFF", "LIGHT",
-    "LIGHT_WITHIN", "PERCENTAGE", "STATISTICS", "BlockVote", "Candidates", "ChanceTest", "ChoiceTable", "Difference",
-    "Grid", "Interval", "KnownCandidates", "Note", "Parts", "RandomPolicy", "RankCorrelation", "RatingMatrix",
-    "Reliability", "Run", "RunScores", "RunSet", "RunSetComparison", "RunsTest", "SearchHistory", "Standing",
-    "Statistic", "StatisticResult", "TaskAgreement", "Trajectory", "VoteStability", "agreement_with_others",
-    "block_interval", "brennan_prediger", "chance_test", "cohens_kappa", "compare", "comparison_verdict",
-    "congers_kappa", "extrapolate_stability", "fleiss_kappa", "fleiss_kappa_within", "grid_of", "gwets_ac1",
-    "jackknife_interval", "krippendorff_alpha", "landis_koch", "lights_kappa", "lights_kappa_within", "load_runs",
-    "percentage_agreement", "plurality_probability", "random_policy", "rank_correlation", "read_candidates",
-    "reliability", "set_difference", "task_agreements", "verdict", "vote", "vote_stability", "write_comparison",
-    "write_report",
+    "LIGHT_WITHIN", "PERCENTAGE", "STATISTICS", "BlockForecast", "BlockVote", "Candidates", "ChanceTest",
+    "ChoiceTable", "Difference", "EarlyVote", "Grid", "Interval", "KnownCandidates", "Note", "Parts", "RandomPolicy",
+    "RankCorrelation", "RatingMatrix", "Reliability", "Rule", "Run", "RunScores", "RunSet", "RunSetComparison",
+    "RunsTest", "SearchHistory", "Standing", "Statistic", "StatisticResult", "TaskAgreement", "Trajectory",
+    "VoteStability", "agreement_with_others", "block_interval", "brennan_prediger", "chance_test", "cohens_kappa",
+    "compare", "comparison_verdict", "congers_kappa", "extrapolate_stability", "fleiss_kappa", "fleiss_kappa_within",
+    "forecast", "grid_of", "gwets_ac1", "jackknife_interval", "krippendorff_alpha", "landis_koch", "lights_kappa",
+    "lights_kappa_within", "load_runs", "percentage_agreement", "plurality_probability", "random_policy",
+    "rank_correlation", "read_candidates", "reliability", "set_difference", "task_agreements", "verdict", "vote",
+    "vote_stability", "write_comparison", "write_report",
 ]  # fmt: skip
 
 

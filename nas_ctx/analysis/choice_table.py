@@ -57,6 +57,13 @@ class ChoiceTable:
         known = self.candidates
         return len({known.family(block) for block in self.blocks}) < 2 if known.by_block else True
 
+    @cached_property
+    def unchosen(self) -> tuple[str, ...]:
+        """The words for candidates of the ``blocks`` that no run chose, as far as the candidates are known."""
+        offered = {key_of(label): label for block in self.blocks for label in self.candidates.by_block.get(block, ())}
+        chosen = set(map(key_of, self.common.labels))
+        return tuple(_texts([label for key, label in offered.items() if key not in chosen]))
+
     def choice(self, label: Label) -> Choice:
         """The choice that stands behind a label, as a genotype holds it."""
         return None if label is NULL else label  # type: ignore[return-value]

@@ -64,10 +64,10 @@ class Drawing:
 def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
     """The whole report of ``record`` with its figures."""
     kappa = record.leading
-    numbers = (len(record.runs), len(record.blocks), len(record.table.texts))
-    facts = " · ".join(
-        f"{n} {noun}{'s' * (n != 1)}" for n, noun in zip(numbers, ("run", "block", "choice"), strict=True)
-    )
+    chosen, unchosen = len(record.table.texts), len(record.table.unchosen)
+    counts = {"run": len(record.runs), "block": len(record.blocks), "choice": chosen + unchosen}
+    facts = " · ".join(f"{n} {noun}{'s' * (n != 1)}" for noun, n in counts.items())
+    facts += f", {chosen} of them made" if unchosen else ""
     shown = record.results if len(record.blocks) > 1 else record.results[:1]  # a kappa needs two blocks
     return _render(
         "report", "Reliability report", record.title, facts, figures,

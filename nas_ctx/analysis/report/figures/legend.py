@@ -9,6 +9,7 @@ from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, width_of, wra
 from nas_ctx.analysis.report.palette import EDGE, INK, MUTED, colours, ink_on
 
 _MOST = 80  # choices that a legend names
+_FEW = 12  # candidates that it names though nobody chose them
 
 
 def palette_of(record: Reliability) -> dict[str, str]:
@@ -34,7 +35,7 @@ class Legend:
             self.rows[-1].append((text, x))
             x += needed
         more = len(record.table.texts) - _MOST
-        remarks = [f"and {more} more choices"] * (more > 0) + list(notes)
+        remarks = [f"and {more} more choices"] * (more > 0) + _never_chosen(record) + list(notes)
         self.notes = wrapped("; ".join(remarks), width, 11.5) if remarks else []
         self.height = 20.0 * len(self.rows) + 18 * len(self.notes) + 8
 
@@ -52,3 +53,11 @@ class Legend:
         for line in self.notes:
             canvas.text(left, top + 12, line, size=11.5, colour=MUTED)
             top += 18
+
+
+def _never_chosen(record: Reliability) -> list[str]:
+    """What the blocks could have chosen besides."""
+    names = record.table.unchosen
+    listed = ", ".join(fitted(name, 170) for name in names[:_FEW])
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    return [f"offered and never chosen: {listed}{more}"] if names else []
