@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.contexts import CONTEXTS, ContextInput, candidates
 from nas_ctx.models import Backbone, MakeHead, TaskShape
-from nas_ctx.models.grid import active
 from nas_ctx.models.heads import task_head
 from nas_ctx.models.relational import layer_choice
 from search_spaces.blocks import GridSpace
@@ -50,16 +49,11 @@ class SeveralBlocks(GridSpace):
 
 
 class Sum(nn.Module):
-    """The sum of several blocks. It lists their active candidates for the grid."""
+    """The sum of several blocks."""
 
     def __init__(self, blocks: Sequence[nn.Module]) -> None:
         super().__init__()
         self.blocks = nn.ModuleList(blocks)
-
-    @property
-    def active_candidates(self) -> list[nn.Module]:
-        """The contexts of all blocks that the next forward pass evaluates."""
-        return [context for block in self.blocks for context in active(block)]
 
     @property
     def produces_zeros(self) -> bool:

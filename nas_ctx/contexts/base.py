@@ -44,7 +44,7 @@ class ContextInput(NamedTuple):
     shared: Shared | None = None
 
     def project(self, stack: nn.Module, features: Tensor) -> Tensor:
-        """``stack(features)``; if the grid has computed it together with other blocks', that result."""
+        """``stack(features)``; within a grid, of a stack of 1x1 layers, in less memory."""
         return stack(features) if self.shared is None else self.shared.project(stack, features)
 
     def region_features(self, regions: Tensor, source: Tensor) -> Tensor:
@@ -83,12 +83,12 @@ class AttentionContext(nn.Module, ABC):
 
     def forward(self, inputs: ContextInput) -> Tensor:
         """The context features of the pair: (B, channels, h, w)."""
-        return self.attend(*(inputs.project(stack, features) for stack, features in self.projections(inputs)))
-
-    def projections(self, inputs: ContextInput) -> list[tuple[nn.Module, Tensor]]:
-        """Query, key and value stack, each with the feature map it will be applied to."""
         memory = self.memory(inputs)
-        return [(self.query, inputs.target), (self.key, memory), (self.value, memory)]
+        return self.attend(
+            inputs.project(self.query, inputs.target),
+            inputs.project(self.key, memory),
+            inputs.project(self.value, memory),
+        )
 
 
 class PixelContext(AttentionContext):

@@ -26,9 +26,13 @@ def conv_norm(
     return nn.Sequential(parts)
 
 
+class Projection(nn.Sequential):
+    """A stack of 1x1 layers of :func:`conv_norm`."""
+
+
 def projection(
     in_channels: int, channels: int, *, layers: int, affine: bool = True, activation: type[Activation] = nn.ReLU
-) -> nn.Sequential:
+) -> Projection:
     """A stack of 1x1 Conv-BN-ReLU layers; ``affine`` and ``activation`` concern the last of them.
 
     >>> [layer.conv.in_channels for layer in projection(8, 4, layers=3)]
@@ -36,4 +40,4 @@ def projection(
     """
     widths = [in_channels] + [channels] * layers
     stack = [conv_norm(i, o, activation=nn.ReLU) for i, o in pairwise(widths[:-1])]
-    return nn.Sequential(*stack, conv_norm(*widths[-2:], affine=affine, activation=activation))
+    return Projection(*stack, conv_norm(*widths[-2:], affine=affine, activation=activation))

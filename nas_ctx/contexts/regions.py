@@ -26,13 +26,5 @@ class LearntRegionsContext(AttentionContext):
     def memory(self, inputs: ContextInput) -> Tensor:
         return inputs.region_features(region_map(self.regions(inputs.source)), inputs.source)
 
-    def projections(self, inputs: ContextInput) -> list[tuple[nn.Module, Tensor]]:
-        """The query alone: the input of the others is used by no other block."""
-        return [(self.query, inputs.target)]
-
     def attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return region_attention(query, key, value)
-
-    def forward(self, inputs: ContextInput) -> Tensor:
-        memory = self.memory(inputs)
-        return self.attend(inputs.project(self.query, inputs.target), self.key(memory), self.value(memory))

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from nas_ctx.contexts import AttentionContext, ContextInput
-from nas_ctx.contexts.sharing import Shared, watched
+from nas_ctx.contexts import ContextInput
+from nas_ctx.contexts.sharing import Shared
 from nas_ctx.models.heads import Fusion
 
 MakeBlock = Callable[[str, str, int, int], nn.Module]
@@ -84,26 +84,14 @@ class ContextGrid(nn.Module):
     ) -> Tensor:
         """The fused features of one target.
 
-        Projections are computed together within a row, not over the whole grid: what a row keeps for its backward pass
-        is freed, and the gradients of its projections exist, before the next row's turn comes.
+        A block with hooks, such as a counter of operations, shares nothing, so that a hook sees all that it computes.
         """
-        blocks = {source: self.blocks[label(target, source)] for source in self.tasks}
-        inputs = {
-            source: ContextInput(features[target], features[source], regions[target], regions[source], shared)
-            for source in self.tasks
-        }
-        requests: list[tuple[nn.Module, Tensor]] = []
-        for source, block in blocks.items():
-            contexts = active(block)
-            if any(watched(context) for context in contexts):
-                inputs[source] = inputs[source]._replace(shared=None)
-                continue
-            for context in contexts:
-                if isinstance(context, AttentionContext):
-                    requests += context.projections(inputs[source])
-        shared.prepare(requests)
-        contexts_found = [block(inputs[source]) for source, block in blocks.items()]
-        return self.fusions[target](features[target], contexts_found)
+        contexts = []
+        for source in self.tasks:
+            block = self.blocks[label(target, source)]
+            maps = features[target], features[source], regions[target], regions[source]
+            contexts.append(block(ContextInput(*maps, None if _watched(block) else shared)))
+        return self.fusions[target](features[target], contexts)
 
 
 def label(target: str, source: str) -> str:
@@ -151,9 +139,5 @@ def _whole_image(features: Tensor) -> Tensor:
     return features.new_full((1,), 1 / (height * width)).expand(len(features), 1, height, width)
 
 
-def active(block: nn.Module) -> list[nn.Module]:
-    """The contexts that the block will run in this forward pass.
-
-    A layer that mixes candidates says so by an attribute ``active_candidates``, a list of modules.
-    """
-    return list(getattr(block, "active_candidates", [block]))
+def _watched(block: nn.Module) -> bool:
+    return any(part._forward_hooks or part._forward_pre_hooks for part in block.modules())

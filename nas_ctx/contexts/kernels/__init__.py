@@ -1,1 +1,1 @@
-"""Functions with a backward pass of their own: attention to windows, and stacks of projections computed together."""
+"""Functions with a backward pass of their own: attention to windows, and stacks of projections."""
