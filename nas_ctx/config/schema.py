@@ -119,6 +119,9 @@ class TrainingConfig(Section):
     """Steps between checkpoints; ``null`` writes one at the end only."""
     log_every: Positive = 50
     """Steps between two records of the losses."""
+    logger: Literal["csv", "tensorboard", "none"] = "csv"
+    """Where the losses are recorded: in ``losses.csv``; there and, with the scores of the validations, for TensorBoard;
+    or nowhere."""
     threads: OneOrMore | None = None
     """Processor threads of torch; ``null`` leaves it to torch. The last digit of a sum depends on it."""
     recompute: bool = False

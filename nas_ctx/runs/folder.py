@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WRITTEN = (
     LOCK, "checkpoints", "config.yaml", "details.json", "environment.json", "genotype.json", "history.csv",
-    "losses.csv", "metrics.json", "run.log", "validation.csv",
+    "losses.csv", "metrics.json", "run.log", "tensorboard", "validation.csv",
 )  # fmt: skip
 """What a run writes into its folder."""
 

@@ -12,6 +12,7 @@ from nas_ctx.config import check_config, differences
 from nas_ctx.config.safe_yaml import parse_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.escaping import visible
+from nas_ctx.runs.callbacks.events import Events
 from nas_ctx.runs.callbacks.log import RunLog, log
 from nas_ctx.runs.callbacks.losses import LossRows
 from nas_ctx.runs.callbacks.progress import Progress, StepSeeds
@@ -53,8 +54,15 @@ def _callbacks(run: StartedRun[Any]) -> list[pl.Callback]:
         SaveCheckpoints(run.config, run.folder, run.stop),
     ]
     if is_first_process():  # losses before checkpoints, which come with the rows of their steps
-        callbacks = [LossRows(run.folder, run.config.training.log_every), *callbacks, RunLog()]
+        callbacks = [*_loggers(run), *callbacks, RunLog()]
     return [*callbacks, *([StepBar()] if run.progress else [])]
+
+
+def _loggers(run: StartedRun[Any]) -> list[pl.Callback]:
+    """What records the losses, as ``training.logger`` says."""
+    training = run.config.training
+    loggers = {"none": [], "csv": [LossRows], "tensorboard": [LossRows, Events]}
+    return [logger(run.folder, training.log_every) for logger in loggers[training.logger]]
 
 
 def resume_from(run: StartedRun[Any]) -> str | None:

@@ -15,6 +15,7 @@ from nas_ctx import runs
 from nas_ctx.analysis.report.learning import learning_curves
 from nas_ctx.cli import main
 from nas_ctx.data.rooms import ROOMS_CLASSES
+from nas_ctx.files.events import EventFile
 from nas_ctx.training.module import outputs_of
 from tests.rooms import tiny_config
 
@@ -45,6 +46,44 @@ def test_losses_are_those_of_the_steps(rooms: Path, tmp_path: Path, monkeypatch:
         assert row["semseg"] == pytest.approx(semseg, rel=1e-5)
         assert row["depth"] == pytest.approx(depth, rel=1e-5)
         assert row["total"] == pytest.approx(semseg + depth, rel=1e-5)
+
+
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Name -> (step, value), as TensorBoard reads them."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator").EventAccumulator
+    events = accumulator(str(folder))
+    events.Reload()
+    return {name: [(e.step, e.value) for e in events.Scalars(name)] for name in events.Tags()["scalars"]}
+
+
+def test_tensorboard_shows_what_the_csv_files_have(rooms: Path, tmp_path: Path) -> None:
+    run = tmp_path / "t"
+    config = tiny_config(rooms, run, training__steps=4, training__validate_every=2, training__logger="tensorboard")
+    runs.train(config, progress=False)
+    expected = {
+        f"{kind}/{name}": [(row["step"], pytest.approx(row[name], rel=1e-6)) for row in rows(run / f"{file}.csv")]
+        for kind, file in (("losses", "losses"), ("validation", "validation"))
+        for name in rows(run / f"{file}.csv")[0]
+        if name != "step"
+    }
+    assert {"losses/total", "losses/depth", "validation/semseg/miou"} <= set(expected)
+    assert scalars(run / "tensorboard") == expected
+
+
+def test_a_resumed_run_takes_back_what_it_repeats(tmp_path: Path) -> None:
+    for start, value, steps in ((0, 1.0, range(1, 6)), (3, -1.0, range(4, 7))):
+        file = EventFile(tmp_path / f"events.out.tfevents.{start:012d}", start + 1)
+        for step in steps:
+            file.add(step, {"losses/ä": value})
+        file.close()
+    assert scalars(tmp_path) == {"losses/ä": [(1, 1.0), (2, 1.0), (3, 1.0), (4, -1.0), (5, -1.0), (6, -1.0)]}
+
+
+def test_no_logger_records_no_losses(rooms: Path, tmp_path: Path) -> None:
+    runs.train(tiny_config(rooms, tmp_path / "t", training__steps=2, training__logger="none"), progress=False)
+    names = {path.name for path in (tmp_path / "t").iterdir()}
+    assert "validation.csv" in names
+    assert not names & {"losses.csv", "tensorboard"}
 
 
 def test_details_are_counted_from_the_predictions(rooms: Path, tmp_path: Path) -> None:

@@ -42,10 +42,7 @@ class Progress(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
-        row: dict[str, Any] = dict(scores_of(pl_module))
-        if isinstance(pl_module, GumbelSearchModule):
-            row["mean_entropy"] = float(pl_module.choices.mean_entropy().detach())
-            row["blocks_decided"] = len(pl_module.choices.decisions())
+        row = validation_row(pl_module)
         self.folder.put_row(NAME, {"step": trainer.global_step, **row})
         if self.report is not None:
             self.report({"step": trainer.global_step, "steps": trainer.max_steps, **row})
@@ -67,6 +64,15 @@ class StepSeeds(Callback):
         torch.manual_seed(number)
         np.random.seed(number)  # noqa: NPY002 (for code that draws from the global generator)
         random.seed(number)
+
+
+def validation_row(module: LightningModule) -> dict[str, float]:
+    """The scores of the last validation, and in a search the mean entropy and the number of blocks decided."""
+    row = dict(scores_of(module))
+    if isinstance(module, GumbelSearchModule):
+        row["mean_entropy"] = float(module.choices.mean_entropy().detach())
+        row["blocks_decided"] = len(module.choices.decisions())
+    return row
 
 
 def scores_of(module: LightningModule) -> dict[str, float]:
