@@ -69,7 +69,7 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
     facts = " · ".join(f"{n} {noun}{'s' * (n != 1)}" for noun, n in counts.items())
     facts += f", {chosen} of them made" if unchosen else ""
     shown = record.results if len(record.blocks) > 1 else record.results[:1]  # a kappa needs two blocks
-    return _render(
+    return render(
         "report", "Reliability report", record.title, facts, figures,
         record=record, percentage=record.result(PERCENTAGE), kappa=kappa, kappa_value=kappa_of(kappa),
         chance_name=chance_name(kappa), shown=shown,
@@ -90,7 +90,7 @@ def comparison_page(comparison: RunSetComparison, figures: Mapping[str, Canvas])
     facts = Markup("{}: {} runs · {}: {} runs · {} blocks").format(
         isolated(a), len(first.runs), isolated(b), len(second.runs), len(first.blocks)
     )
-    return _render(
+    return render(
         "comparison", "Comparison of two sets of searches", comparison.title, facts, figures,
         comparison=comparison, kappa=comparison.difference(comparison.first.leading.statistic),
         percentage=comparison.difference(PERCENTAGE), deciding=comparison.deciding,
@@ -98,9 +98,10 @@ def comparison_page(comparison: RunSetComparison, figures: Mapping[str, Canvas])
     )  # fmt: skip
 
 
-def _render(
+def render(
     kind: str, kind_name: str, title: str, facts: str, figures: Mapping[str, Canvas], **content: object
 ) -> str:  # fmt: skip
+    """The template of ``kind`` with ``figures`` and ``content``, all of it escaped."""
     environment = Environment(
         loader=PackageLoader("nas_ctx.analysis.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_visible,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-from nas_ctx.analysis.reliability import Reliability
+from nas_ctx.analysis.choice_table import ChoiceTable
+from nas_ctx.analysis.grid import Grid
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, width_of, wrapped
 from nas_ctx.analysis.report.palette import EDGE, INK, MUTED, colours, ink_on
 
@@ -12,7 +14,20 @@ _MOST = 80  # choices that a legend names
 _FEW = 12  # candidates that it names though nobody chose them
 
 
-def palette_of(record: Reliability) -> dict[str, str]:
+class Chosen(Protocol):
+    """What runs chose, as far as drawings need it: the record of a report, or one search."""
+
+    @property
+    def table(self) -> ChoiceTable: ...
+
+    @property
+    def blocks(self) -> tuple[str, ...]: ...
+
+    @property
+    def grid(self) -> Grid | None: ...
+
+
+def palette_of(record: Chosen) -> dict[str, str]:
     """The colour of each choice by its text."""
     return dict(zip(record.table.texts, colours(record.table.texts), strict=True))
 
@@ -21,7 +36,7 @@ class Legend:
     """The choices of ``record`` in rows of at most ``width``, with ``notes`` below; its ``height`` is known at once."""
 
     def __init__(
-        self, record: Reliability, width: float, notes: Sequence[str] = (), letters: Mapping[str, str] | None = None
+        self, record: Chosen, width: float, notes: Sequence[str] = (), letters: Mapping[str, str] | None = None
     ) -> None:
         self.fills = palette_of(record)
         self.letters = letters
@@ -55,7 +70,7 @@ class Legend:
             top += 18
 
 
-def _never_chosen(record: Reliability) -> list[str]:
+def _never_chosen(record: Chosen) -> list[str]:
     """What the blocks could have chosen besides."""
     names = record.table.unchosen
     listed = ", ".join(fitted(name, 170) for name in names[:_FEW])

@@ -7,7 +7,7 @@ import numpy as np
 from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas, fitted
 from nas_ctx.analysis.report.figures.charts import Curve, curves, stacked
-from nas_ctx.analysis.report.figures.legend import Legend, palette_of
+from nas_ctx.analysis.report.figures.legend import Chosen, Legend, palette_of
 from nas_ctx.analysis.report.palette import INK, line_colour
 from nas_ctx.analysis.trajectory import Trajectory
 
@@ -29,11 +29,11 @@ def trajectory_figures(record: Reliability, trajectory: Trajectory) -> dict[str,
     return {
         "course": curves("Agreement over the steps", shares, ("step", "share"), width=480, percent=True),
         "entropy": curves("Mean entropy over the steps", entropies, ("step", "nats"), width=480),
-        "probabilities": _probabilities(record, trajectory),
+        "probabilities": probabilities_figure(record, trajectory),
     }
 
 
-def _probabilities(record: Reliability, trajectory: Trajectory) -> Canvas:
+def probabilities_figure(record: Chosen, trajectory: Trajectory) -> Canvas:
     """Small multiples: the mean probability of each choice over the steps, block by block."""
     places, columns = _places(record, trajectory)
     rows = 1 + max(row for row, _ in places.values())
@@ -60,7 +60,7 @@ def _probabilities(record: Reliability, trajectory: Trajectory) -> Canvas:
     return canvas
 
 
-def _places(record: Reliability, trajectory: Trajectory) -> tuple[dict[str, tuple[int, int]], int]:
+def _places(record: Chosen, trajectory: Trajectory) -> tuple[dict[str, tuple[int, int]], int]:
     """(row, column) of each logged block, as in the grid if there is one, and the number of columns; of many the
     first."""
     grid = record.grid
