@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
+import yaml
 
+from nas_ctx.config import check_config
 from nas_ctx.errors import InputError
 from nas_ctx.models import Backbone
 from nas_ctx.runs.preview.measure import multiply_adds, nothing_computed, without_content
@@ -51,3 +56,27 @@ def test_models_of_one_size_say_what_to_set(name: str) -> None:
         backbone(torch.zeros(1, 3, 64, 96))
     given = Backbone("cait_xxs24_224", options={"img_size": [64, 96]})
     assert given(torch.zeros(1, 3, 64, 96)).shape[2:] == (4, 6)
+
+
+def test_examples_of_the_quick_start() -> None:
+    """Every example is a valid configuration, and has the channels, stride and cost that the table says."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "quick-start.md").read_text()
+    section = page.partition("### Another backbone")[2]
+    examples = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)][:3]
+    base = {"data": {"root": "."}, "tasks": {"depth": {}}}
+    models = [
+        check_config({**base, **example, "data": {**base["data"], **example.get("data", {})}}, "docs").model
+        for example in examples
+    ]
+    table = {
+        row[0].split("`")[1]: row[1:]
+        for row in (line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `"))
+    }
+    options = {model.backbone: model.backbone_options for model in models}
+    assert set(table) - set(options) == {"hrnet_w18_small_v2.ms_in1k"}
+    for name, row in table.items():
+        backbone = without_content(lambda name=name: Backbone(name, options=options.get(name, {})))
+        with nothing_computed():
+            work = multiply_adds(lambda backbone=backbone: backbone(torch.empty(1, 3, 425, 560)))
+        weights = sum(parameter.numel() for parameter in backbone.parameters())
+        assert [str(backbone.channels), str(backbone.stride), f"{weights / 1e6:.1f} M", f"{work / 1e9:.1f} G"] == row
