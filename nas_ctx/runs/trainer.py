@@ -61,8 +61,8 @@ def _callbacks(run: StartedRun[Any]) -> list[pl.Callback]:
 def _loggers(run: StartedRun[Any]) -> list[pl.Callback]:
     """What records the losses, as ``training.logger`` says."""
     training = run.config.training
-    loggers = {"none": [], "csv": [LossRows], "tensorboard": [LossRows, Events]}
-    return [logger(run.folder, training.log_every) for logger in loggers[training.logger]]
+    losses = [LossRows(run.folder, training.log_every)] if training.logger != "none" else []
+    return [*losses, *([Events(run.folder, training.log_every)] if training.logger == "tensorboard" else [])]
 
 
 def resume_from(run: StartedRun[Any]) -> str | None:

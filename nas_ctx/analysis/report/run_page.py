@@ -50,7 +50,7 @@ class Searched:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Per block: what it prefers, with which probability, and when that was decided or last changed."""
-        found = []
+        found: list[tuple[str, ...]] = []
         for block in self.trajectory.blocks:
             final = self.trajectory.probabilities[block][-1]
             [decided], [settled] = self.trajectory.decided[block], self.trajectory.settled[block]
