@@ -22,7 +22,7 @@ TRIAL = """
 import nni
 seed = nni.get_next_parameter()["seed"]
 assert seed != 7, "a search that fails"
-choices = {"a/a": "local", "a/b": "none" if seed else "global"}
+choices = {"a/a": "local", "a/b": "none"}
 candidates = dict.fromkeys(choices, ["none", "local", "global"])
 nni.report_final_result({"default": 0.5, "genotype": choices, "candidates": candidates})
 """
@@ -35,7 +35,7 @@ def experiment_file(folder: Path, **changes: Any) -> Path:
     content = {
         "trialCodeDirectory": "code",
         "trialCommand": "python trial.py",
-        "searchSpace": {"seed": {"_type": "choice", "_value": [7, 0]}},
+        "searchSpace": {"seed": {"_type": "choice", "_value": [7, 1]}},
         "tuner": {"name": "GridSearch"},
         "maxTrialNumber": 2,
         "trialConcurrency": 1,
@@ -46,18 +46,18 @@ def experiment_file(folder: Path, **changes: Any) -> Path:
 
 
 def test_launch_until_stable(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Seed 7 fails, and seed 0 votes otherwise than the rest: of nine votes a/b is certain by the fifth."""
+    """Seed 7 fails; when three agree, no two others can outvote them."""
     path = experiment_file(tmp_path)
-    assert main(["launch", str(path), "--home", str(tmp_path / "home"), "--until-stable", "--most", "9"]) == 2
+    assert main(["launch", str(path), "--home", str(tmp_path / "home"), "--until-stable", "--most", "5"]) == 2
     out, err = capsys.readouterr()
-    assert "the vote of 5 runs: in 2 of 2 blocks 9 would keep the leader (95 % each)\n" in out
-    assert "trial 5 (seed 11) succeeded" in out  # 7, 0, and then new ones
-    assert "1 of 6 trials did not succeed" in err  # the first one
+    assert "the vote of 3 runs: in 2 of 2 blocks 5 would keep the leader (95 % each)\n" in out
+    assert "trial 3 (seed 9) succeeded" in out  # 7 and 1, and then new ones
+    assert "1 of 4 trials did not succeed" in err
 
 
 def test_plain_nnictl_ends_the_experiment(tmp_path: Path) -> None:
-    """The tuner in the user's own file; when four agree, and 30 would keep that, another may have begun."""
-    tuner = {"codeDirectory": ".", "className": "nas_ctx.tuner.UntilStable", "classArgs": {"least": 3, "most": 30}}
+    """The tuner in the user's own file; when three agree, another may have begun."""
+    tuner = {"codeDirectory": ".", "className": "nas_ctx.tuner.UntilStable", "classArgs": {"least": 2, "most": 5}}
     space = {"seed": {"_type": "choice", "_value": [10]}}
     path = experiment_file(tmp_path, tuner=tuner, maxTrialNumber=30, trialConcurrency=2, searchSpace=space)
     experiment = launch.create(path, tmp_path / "home")
@@ -68,8 +68,9 @@ def test_plain_nnictl_ends_the_experiment(tmp_path: Path) -> None:
         trials = experiment.trials()
         assert experiment.status() == "DONE"  # where a tuner without more trials leaves TUNER_NO_MORE_TRIAL for ever
         assert {trial.status for trial in trials} == {"SUCCEEDED"}
-        assert 4 <= len(trials) <= 7, len(trials)
+        # A trial that ends before NNI has noted its start is heard by nobody, and gives no vote.
         seeds = [trial.parameters["seed"] for trial in trials if trial.parameters]
+        assert 3 <= len(seeds) <= 5
         assert len({*seeds}) == len(seeds)
         assert {*seeds} <= {*range(10, 10 + len(trials))}
     finally:
