@@ -33,7 +33,7 @@ _log = logging.getLogger("nni.nas_ctx.tuner")  # NNI shows what is logged below 
 
 
 class UntilStable(Tuner):
-    """Hands out the seeds of the search space, then further ones, until :class:`~nas_ctx.analysis.early_vote.Rule`
+    """Hands out the seeds of the search space, then further ones, until :class:`~nas_ctx.analysis.Rule`
     says to stop.
 
     Searches that run side by side when it says so come to their end and count too. A failed search gives no vote and is

@@ -18,7 +18,7 @@ class Rule:
 
     A block is settled when, with that probability, the choice that leads it now would have most of the votes of
     ``most`` runs, or no choice would have more than half of them: *no dominating choice*. The probabilities are those
-    of :func:`~nas_ctx.analysis.stats.forecast.forecast`.
+    of :func:`~nas_ctx.analysis.forecast`.
 
     Raises:
         InputError: no whole numbers with 2 <= ``least`` <= ``most``, or a level that is not between a half and 1.
