@@ -19,8 +19,8 @@ from nas_ctx.plugins import Registry, called_with, is_path, signature_of
 if TYPE_CHECKING:
     from typing import Self
 
-MEASURED_ON = 128
-"""Height and width in pixels of the image on which the strides of a custom backbone are measured."""
+MEASURED_ON = (128, 224, 240)
+"""Heights and widths in pixels of the images on which the strides of a custom backbone are measured."""
 
 BACKBONES: Registry[Callable[..., nn.Module]] = Registry(
     "backbone", group="nas_ctx.backbones", validator=called_with(base=nn.Module, options=True), base=nn.Module
@@ -121,6 +121,19 @@ class Backbone(nn.Module):
             raise ValueError("only the features of a backbone that is frozen as a whole can be kept")
         self._cache = self._cache or FeatureCache(self._maps)
 
+    def check_size(self, height: int, width: int) -> None:
+        """Refuse images of a size that the model does not take: one that is made for one size is tried."""
+        if not self._made_for_one_size:
+            return
+        training = self.training
+        with torch.no_grad():
+            self.eval()._maps(torch.zeros(1, 3, height, width))
+        self.train(training)
+
+    @property
+    def _made_for_one_size(self) -> bool:
+        return bool(getattr(self.model, "pretrained_cfg", {}).get("fixed_input_size"))
+
     def forward(self, image: Tensor) -> Tensor:
         """(B, 3, H, W) to (B, channels, ceil(H / stride), ceil(W / stride))."""
         maps = self.maps(image)
@@ -141,12 +154,13 @@ class Backbone(nn.Module):
         try:
             maps = _listed(self.model(image))
         except (AssertionError, RuntimeError) as error:
-            if not getattr(self.model, "pretrained_cfg", {}).get("fixed_input_size"):
+            if not self._made_for_one_size:
                 raise
             size = list(image.shape[2:])
             raise InputError(
                 f"model.backbone: refuses images of {size} ({error}): set model.backbone_options.img_size to {size}, "
-                "if it has that option, or to a size that it accepts, and data.image_size too"
+                "if it has that option, or to a size that it accepts, and data.image_size and "
+                "data.eval_size too"
             ) from error
         if self.channels_last_output:
             maps = [x.permute(0, 3, 1, 2) for x in maps]
@@ -209,28 +223,59 @@ def _own(name: str, pretrained: bool, options: dict[str, Any]) -> nn.Module:
 
 
 def _measured(model: nn.Module, name: str) -> tuple[list[int], list[int]]:
-    """Strides and channels of a module's feature maps, from one image."""
+    """Strides and channels of a module's feature maps, from images of several sizes.
+
+    A stride is whole on one of them, such as 14 on 224, and no other size is against it: 128 pixels are 4 steps of 32
+    as well as of 28 with a rest, 224 are not. What refuses some of the sizes is measured on the others.
+    """
     training = model.training
-    image = torch.zeros(1, 3, MEASURED_ON, MEASURED_ON)
+    measured, refused = {}, []
+    for size in MEASURED_ON:
+        try:
+            measured[size] = _map_sizes(model.eval(), name, size)
+        except InputError as error:
+            refused.append(error)
+        finally:
+            model.train(training)
+    if not measured:
+        raise refused[0]
+
+    def fits(size: int, number: int, other: int) -> bool:
+        stride = size // measured[size][number][0]
+        return measured[other][number][0] in (other // stride, -(-other // stride))
+
+    for size, maps in measured.items():
+        numbers = range(len(maps))
+        if all(size % edge == 0 for edge, _ in maps) and all(fits(size, n, o) for n in numbers for o in measured):
+            return [size // edge for edge, _ in maps], [channels for _, channels in maps]
+    size, maps = next(iter(measured.items()))
+    number = next((n for n, (edge, _) in enumerate(maps) if size % edge), 0)
+    raise _no_stride(name, number, size, f"{maps[number][0]} x {maps[number][0]}")
+
+
+def _no_stride(name: str, number: int, size: int, got: object) -> InputError:
+    return InputError(
+        f"model.backbone: {name!r}: map {number} of an image {(1, 3, size, size)} is {got}: expected (1, C, h, w) "
+        "with a whole stride"
+    )
+
+
+def _map_sizes(model: nn.Module, name: str, size: int) -> list[tuple[int, int]]:
+    """Height, which is the width, and channels of every map of an image."""
+    image = torch.zeros(1, 3, size, size)
     try:
         with torch.no_grad():
-            maps = _listed(model.eval()(image))
+            maps = _listed(model(image))
     except Exception as error:  # whatever a module of the user's does
         raise InputError(
             f"model.backbone: {name!r}: cannot be run on an image {tuple(image.shape)}: {type(error).__name__}: {error}"
         ) from error
-    finally:
-        model.train(training)
     for number, x in enumerate(maps):
-        if not isinstance(x, Tensor) or x.ndim != 4 or MEASURED_ON % x.shape[2] or x.shape[2] != x.shape[3]:
-            got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
-            raise InputError(
-                f"model.backbone: {name!r}: map {number} of an image {tuple(image.shape)} is {got}: expected "
-                "(1, C, h, w) with a whole stride"
-            )
+        if not isinstance(x, Tensor) or x.ndim != 4 or x.shape[2] != x.shape[3] or not x.shape[2]:
+            raise _no_stride(name, number, size, tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__)
     if not maps:
         raise InputError(f"model.backbone: {name!r}: returns no feature map")
-    return [MEASURED_ON // x.shape[2] for x in maps], [x.shape[1] for x in maps]
+    return [(x.shape[2], x.shape[1]) for x in maps]
 
 
 def _listed(maps: Any) -> list[Tensor]:

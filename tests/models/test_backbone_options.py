@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor, nn
 
 from nas_ctx import runs
 from nas_ctx.errors import InputError
@@ -38,3 +40,22 @@ def test_a_refused_backbone_leaves_no_folder(kind: str, rooms: Path, tmp_path: P
     with pytest.raises(InputError, match="out_indices"):
         getattr(runs, kind)(config, progress=False)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("stride", [7, 8, 12, 14, 16, 20, 28, 32])
+def test_strides_of_a_custom_backbone_are_measured(stride: int) -> None:
+    """As of a patch embedding: what does not fill a patch is left out, so that 128 pixels are 9 patches of 14."""
+    backbone = Backbone(nn.Conv2d(3, 5, stride, stride=stride))
+    assert (backbone.stride, backbone.channels) == (stride, 5)
+    assert backbone(torch.zeros(1, 3, 70, 90)).shape[2:] == (-(-70 // stride), -(-90 // stride))
+
+
+def test_strides_of_maps_that_are_padded_are_measured() -> None:
+    class Halves(nn.ModuleList):
+        def forward(self, image: Tensor) -> list[Tensor]:
+            maps = [image]
+            for half in self:
+                maps.append(half(maps[-1]))
+            return maps[1:]
+
+    assert Backbone(Halves(nn.Conv2d(3, 3, 3, 2, 1) for _ in range(6))).coarsest_stride == 64
