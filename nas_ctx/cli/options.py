@@ -90,7 +90,12 @@ def config_to_run(options: argparse.Namespace) -> Config | None:
     Raises:
         InputError: the configuration is invalid, or its run is refused.
     """
+    from nas_ctx.plugins import load_plugins
+    from nas_ctx.runs.admission import admit, check_task_names
+
     config = load_run_config(options)
+    load_plugins(config)
+    check_task_names(config)  # before torch and NNI are loaded, which takes seconds
     if options.dry_run:
         from nas_ctx.cli.dry_run import dry_run
 
@@ -103,9 +108,7 @@ def config_to_run(options: argparse.Namespace) -> Config | None:
         time_run(config, options.command, options.time)
         return None
 
-    from nas_ctx.runs.admission import admit
-
-    admit(config)  # before torch and NNI are loaded, which takes seconds
+    admit(config)  # still without torch and NNI
     return config
 
 

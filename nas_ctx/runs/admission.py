@@ -6,6 +6,7 @@ once.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -13,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from nas_ctx.config import Config, DataConfig
 from nas_ctx.data import DATASETS
-from nas_ctx.errors import InputError
-from nas_ctx.plugins import load_plugins
+from nas_ctx.errors import InputError, unknown_name
+from nas_ctx.labels import TASK_NAMES
+from nas_ctx.plugins import is_path, load_plugins
+from nas_ctx.plugins.registry import entry_points
 from nas_ctx.runs.checkpoints import checkpoints_in
 from nas_ctx.runs.folder import RunFolder
 
@@ -33,6 +36,7 @@ def refusals(config: Config, tasks: Mapping[str, Task] = MappingProxyType({})) -
     """
     load_plugins(config)
     checks: dict[str, Callable[[], object]] = {
+        "tasks": partial(check_task_names, config),
         "data": partial(_check_data, config.data, tasks),
         "model.start_from": partial(_check_start, config.model.start_from),
         "training.cache_features": partial(_check_cache, config),
@@ -51,6 +55,18 @@ def admit(config: Config) -> None:
     """Raise the first of the :func:`refusals`, if there is one."""
     for error in refusals(config).values():
         raise error
+
+
+def check_task_names(config: Config) -> None:
+    """Raise :class:`InputError` where a task is none, without loading torch; plugins have been loaded."""
+    loaded = sys.modules.get("nas_ctx.tasks")
+    known = loaded.TASKS.known() if loaded else sorted({*TASK_NAMES, *entry_points("nas_ctx.tasks")})
+    for name, options in config.tasks.items():
+        kind = str(options.get("type", name))
+        if kind not in known and not is_path(kind) and "." not in kind:
+            raise InputError(
+                f"tasks{f'.{name}.type' if 'type' in options else ''}: {unknown_name('task', kind, known)}"
+            )
 
 
 def _check_data(data: DataConfig, tasks: Mapping[str, Task]) -> None:

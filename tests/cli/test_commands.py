@@ -443,3 +443,23 @@ def test_a_genotype_of_an_unknown_context_is_refused_before_there_is_a_folder(
     assert "model.blocks: " in said
     assert said.endswith("did you mean 'local'?\n")
     assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_task_is_refused_before_torch_is_loaded(tmp_path: Path) -> None:
+    """Also one of an installed package or a plugin is known: tests of plugins say so."""
+    path = written(tmp_path, {"data": {"root": "nowhere"}, "tasks": {"sem": {}}})
+    code = "import sys; from nas_ctx.cli import main; assert main(sys.argv[1:]) == 2; assert 'torch' not in sys.modules"
+    for way in ([], ["--dry-run"], ["--time", "1"]):
+        ended = subprocess.run(
+            [sys.executable, "-c", code, "train", str(path), *way], capture_output=True, text=True, check=True
+        )
+        assert "tasks: unknown task 'sem'; known: depth, edge," in ended.stderr
+        assert "did you mean 'semseg'?" in ended.stderr
+
+
+def test_the_names_of_tasks_that_are_known_without_torch_are_those_of_the_package() -> None:
+    from nas_ctx.labels import TASK_NAMES
+    from nas_ctx.tasks import TASKS
+
+    own = {name for name in TASKS.known() if TASKS[name].__module__.startswith("nas_ctx.tasks.")}
+    assert own == set(TASK_NAMES)
