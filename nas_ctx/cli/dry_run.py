@@ -107,6 +107,7 @@ def lines(preview: Preview, config: Config) -> list[tuple[str, str]]:
         texts.append(
             ("data", f"{train} training images, each seen {steps * batch / train:.3g} times; {val} to validate")
         )
+    texts += [("odd", line) for line in preview.odd]
     if config.output is not None:
         texts.append(("output", f"{config.output}: {'refused' if preview.problems else preview.begins}"))
     return texts

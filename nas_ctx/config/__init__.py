@@ -4,6 +4,7 @@ from nas_ctx.compat.renamed import former_names
 from nas_ctx.config.keys import Key, keys_of
 from nas_ctx.config.reading import (
     PLACES,
+    WAYS,
     check_config,
     differences,
     flattened,
@@ -16,6 +17,7 @@ from nas_ctx.config.search_settings import SearchSettings
 
 __all__ = [
     "PLACES",
+    "WAYS",
     "Config",
     "DataConfig",
     "Key",

@@ -17,6 +17,10 @@ from nas_ctx.files import umask_of
 
 PLACES = ("output", "plugin_folder")
 """Keys that say where things lie, not what is run."""
+WAYS = (
+    "data.workers", "data.eval_batch_size", "training.log_every", "training.checkpoint_every", "training.threads",
+)  # fmt: skip
+"""Keys that say in which way a run is done, not what comes of it: a resumed run may change them."""
 
 
 def load_config(
@@ -113,6 +117,6 @@ def flattened(config: Config) -> dict[str, Any]:
 
 
 def differences(first: Config, second: Config) -> list[str]:
-    """Dotted keys in which two runs differ; where things lie does not count."""
+    """Dotted keys in which two runs differ; where things lie and in which way they are done does not count."""
     ours, theirs = flattened(first), flattened(second)
-    return [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key) and key not in PLACES]
+    return [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key) and key not in (*PLACES, *WAYS)]

@@ -32,7 +32,9 @@ class DataConfig(Section):
     name: str = "nyud"
     """Layout of the data set, a name in ``nas_ctx.data.DATASETS``: ``nyud``, ``pascal``, or a custom one."""
     image_size: Pair[Pixels] = Field((425, 560), json_schema_extra={"form": "[height, width]"})
-    """Height and width in pixels of the crop in training, and of the padding in evaluation."""
+    """Height and width in pixels of the crop in training."""
+    eval_size: Pair[Pixels] | None = Field(None, json_schema_extra={"form": "[height, width] or null"})
+    """Height and width in pixels that smaller images are padded to in evaluation; ``null`` for ``image_size``."""
     batch_size: Positive = 8
     """Images per step."""
     eval_batch_size: Positive = 8
@@ -148,7 +150,7 @@ class Config(Section):
     data: DataConfig
     tasks: dict[str, Options] = Field(min_length=1)
     """Task -> its options, in the order of the grid. The option ``type`` says which task it is where that is not its
-    name."""
+    name; ``labels``, in which folder of the data set its label files are, where that is not the layout's."""
     output: str | None = None
     """The run folder; ``{seed}``, ``{training.lr}`` and every other dotted key in it stand for their values."""
     seed: Seed = 0

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.data.reading import read_image, read_lines
+from nas_ctx.data.reading import MissingFile, read_array, read_grey, read_image, read_lines
 from nas_ctx.errors import InputError, unknown_name
 from nas_ctx.plugins import Registry, subclass_of
 
 if TYPE_CHECKING:
     from nas_ctx.tasks import Task
 
-Sample = dict[str, Any]  # "image", "id", and a label per task
+Sample = dict[str, Any]  # "image", "id", and a label per task, None where an image has none
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class DenseDataset(ABC):
         if not self.root.is_dir():
             raise InputError(f"{self.root}: no such folder, expected a data set in the {self.name} layout")
         for task in tasks:
-            if task not in self.readers():
+            if task not in self.readers() and self.own_folder(task) is None:
                 raise unknown_name(f"label of the {self.name} layout", task, self.readers())
         self.ids = self.list_ids()
         if not self.ids:
@@ -80,7 +80,7 @@ class DenseDataset(ABC):
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise InputError(f"{self.root}: the id {name!r} points outside the data set")
         for task in tasks:
-            self.check_task(task)
+            self.check_labels(task)
 
     @abstractmethod
     def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
@@ -100,13 +100,69 @@ class DenseDataset(ABC):
             if not any((self.root / folder).is_dir() for folder in places):
                 raise InputError(f"{self.root / places[0]}: no such folder, task {task!r} needs its labels")
 
+    def own_folder(self, task: str) -> Path | None:
+        """The folder that the option ``labels`` of a task names, with ``ID.png`` or ``ID.npy``; None without it."""
+        labels = getattr(self.tasks.get(task), "labels", None)
+        return None if labels is None else self.root / labels
+
+    def check_labels(self, task: str) -> None:
+        """InputError when the folder with the labels of ``task``, the layout's or its own, is missing."""
+        folder = self.own_folder(task)
+        if folder is None:
+            self.check_task(task)
+        elif not folder.is_dir():
+            raise InputError(f"{folder}: no such folder, which tasks.{task}.labels names")
+
     def image_path(self, name: str) -> Path:
         """The path of the image of an id."""
         return self.root / self.image_folder / f"{name}.jpg"
 
+    def label_files(self, task: str, name: str) -> Sequence[Path]:
+        """The files that an id needs to have a label; none where only reading can tell."""
+        return ()
+
+    def unlabelled(self, task: str) -> list[str]:
+        """The ids that have no label for a task, in their order, as far as :meth:`label_files` tells."""
+        listed: dict[Path, set[str]] = {}  # a folder once, not a file at a time
+
+        def there(path: Path) -> bool:
+            if path.parent not in listed:
+                listed[path.parent] = set(os.listdir(path.parent)) if path.parent.is_dir() else set()
+            return path.name in listed[path.parent]
+
+        def has_one(name: str) -> bool:
+            folder = self.own_folder(task)
+            if folder is None:
+                return all(map(there, self.label_files(task, name)))
+            return there(folder / f"{name}.png") or there(folder / f"{name}.npy")
+
+        return [name for name in self.ids if not has_one(name)]
+
+    def label(self, task: str, name: str) -> NDArray[Any] | None:
+        """The label of an id; None where its file is missing."""
+        try:
+            if self.own_folder(task) is None:
+                return self.readers()[task](name)
+            label = self.to_check(task, name)
+            return finite(label) if label.dtype.kind == "f" else label
+        except MissingFile:
+            return None
+
+    def to_check(self, task: str, name: str) -> NDArray[Any]:
+        """The label of an id as its file has it, the layout's or the task's own."""
+        folder = self.own_folder(task)
+        if folder is None:
+            return self.stored(task, name)
+        shape = self.tasks[task].no_label((1, 1)).shape
+        return read_own(folder / name, channels=shape[0] if len(shape) == 3 and shape[0] > 1 else None)
+
     def stored(self, task: str, name: str) -> NDArray[Any]:
         """The label of an id as stored, before invalid values are replaced: what ``nas-ctx data check`` checks."""
         return self.readers()[task](name)
+
+    def layout_faults(self, task: str, name: str) -> list[str]:
+        """Faults of the label files of an id that only this layout knows: one phrase each, which ``check`` lists."""
+        return []
 
     def crop_classes(self, sample: Sample) -> NDArray[Any] | None:
         """The class label of a sample by which its crops are chosen; None where there is none."""
@@ -122,14 +178,13 @@ class DenseDataset(ABC):
         return len(self.ids)
 
     def read(self, index: int) -> Sample:
-        """A sample as stored: image uint8 (H, W, 3), labels as numpy arrays, id."""
+        """A sample as stored: image uint8 (H, W, 3), labels as numpy arrays, None where they are missing, id."""
         name = self.ids[index]
         image = read_image(self.image_path(name))
         sample: Sample = {"image": image, "id": name}
-        readers = self.readers()
         for task in self.tasks:
-            label = readers[task](name)
-            if label.shape[:2] != image.shape[:2]:
+            label = self.label(task, name)
+            if label is not None and label.shape[:2] != image.shape[:2]:
                 have, want = (" x ".join(map(str, a.shape[:2])) for a in (label, image))
                 raise InputError(f"{self.root}: the {task} label of {name!r} is {have}, its image {want} pixels")
             sample[task] = label
@@ -144,6 +199,12 @@ class DenseDataset(ABC):
             return self.transform(sample, draw)
         except InputError as error:  # a task has refused the content of a label: name the sample
             raise InputError(f"{self.root}: {sample['id']!r}: {error}") from None
+
+
+def read_own(path: Path, channels: int | None) -> NDArray[Any]:
+    """The numbers of ``path.png``, 8 bits, or else of ``path.npy``: (H, W), or (H, W, channels)."""
+    picture, array = (path.with_name(f"{path.name}.{ending}") for ending in ("png", "npy"))
+    return read_grey(picture) if picture.exists() else read_array(array, channels)
 
 
 def finite(label: NDArray[Any]) -> NDArray[np.float32]:

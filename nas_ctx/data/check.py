@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nas_ctx.data.base import DATASETS, DenseDataset
-from nas_ctx.data.reading import read_image
+from nas_ctx.data.judging import faults_of, faults_together
+from nas_ctx.data.reading import MissingFile, read_image
 from nas_ctx.errors import InputError
 from nas_ctx.labels import IGNORE
-from nas_ctx.tasks import TASKS, Task
-from nas_ctx.tasks.checks import not_finite
-from nas_ctx.tasks.make import make_task
+from nas_ctx.tasks import TASKS, Task, make_tasks
+from nas_ctx.tasks.checks import class_counts
 
 SPLITS = ("train", "val")
 
@@ -28,12 +28,14 @@ class Column:
     """Statistics of one kind of file (the images, or one task's labels) in one split."""
 
     read: int = 0
+    missing: int = 0
     sizes: Counter[str] = field(default_factory=Counter)
     types: Counter[str] = field(default_factory=Counter)
     low: float = float("inf")
     high: float = float("-inf")
     pixels: int = 0
     ignored: int = 0
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(IGNORE + 1, np.int64))
 
     def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
         """Count one array (H, W, ...); the pixels ``ignored`` (H, W) have no value."""
@@ -55,25 +57,44 @@ class Report:
     columns: dict[tuple[str, str], Column]
     problems: list[str]
     absent: list[str]
+    classes: dict[str, int] = field(default_factory=dict)
+    """How many classes the labels of a task name, where they name any."""
 
     def lines(self) -> Iterable[str]:
         """The report as lines of text."""
         yield f"{self.layout} layout"
         for (split, kind), column in self.columns.items():
+            missing = f", {column.missing} images without" if column.missing else ""
             if not column.read:
-                yield f"  {split:<6}{kind:<12} none could be read"
+                yield f"  {split:<6}{kind:<12} none could be read{missing}"
                 continue
             sizes = ", ".join(f"{size} ({count})" for size, count in column.sizes.most_common(3))
             more = f", {len(column.sizes) - 3} more sizes" if len(column.sizes) > 3 else ""
             values = f"{column.low:g} to {column.high:g}" if column.low <= column.high else "no values"
             share = 100 * column.ignored / column.pixels
             yield (
-                f"  {split:<6}{kind:<12}{column.read:>6} read   {'/'.join(column.types)}   "
+                f"  {split:<6}{kind:<12}{column.read:>6} read{missing}   {'/'.join(column.types)}   "
                 f"{values}   {share:.1f} % ignored   {sizes}{more}"
             )
+            if kind in self.classes:
+                yield from class_lines(column.counts[: self.classes[kind]])
         for task in self.absent:
             yield f"  no labels for {task}"
         yield from (f"PROBLEM {problem}" for problem in self.problems)
+
+
+def class_lines(counts: NDArray[np.int64]) -> Iterable[str]:
+    """The shares of the classes in percent, and which never occur.
+
+    >>> list(class_lines(np.array([3, 0, 1])))[0].strip()
+    'class: % of the labelled pixels   0: 75   2: 25'
+    """
+    total = counts.sum()
+    shares = "   ".join(f"{number}: {100 * count / total:.2g}" for number, count in enumerate(counts) if count)
+    yield f"        class: % of the labelled pixels   {shares or 'none'}"
+    never = ", ".join(map(str, np.flatnonzero(counts == 0)))
+    if never:
+        yield f"        never: {never} (a class that is neither true nor predicted counts 0 in the mean IoU)"
 
 
 def detect(root: str | os.PathLike[str]) -> type[DenseDataset]:
@@ -89,17 +110,24 @@ def detect(root: str | os.PathLike[str]) -> type[DenseDataset]:
     raise InputError(f"{root}: holds no data set of a known layout, expected a folder {places}")
 
 
-def check(root: str | os.PathLike[str], progress: Callable[[Iterable[str]], Iterable[str]] = lambda ids: ids) -> Report:
+def check(
+    root: str | os.PathLike[str],
+    progress: Callable[[Iterable[str]], Iterable[str]] = lambda ids: ids,
+    layout: type[DenseDataset] | None = None,
+    tasks: Mapping[str, Task] | None = None,
+) -> Report:
     """Read every image and label of both splits.
 
     Args:
         root: folder of the data set.
         progress: wraps the ids of a split, for a progress bar.
+        layout: of the folder; recognised by default.
+        tasks: whose labels are checked; by default all that the layout has, with its usual classes.
 
     Raises:
         InputError: no known layout. Everything else is in the report.
     """
-    kind = detect(root)
+    kind = layout or detect(root)
     report = Report(kind.name, {}, [], [])
     for split in SPLITS:
         try:
@@ -107,25 +135,30 @@ def check(root: str | os.PathLike[str], progress: Callable[[Iterable[str]], Iter
         except InputError as error:
             report.problems.append(str(error))
             continue
-        tasks = {name: _known_task(kind, name) for name in dataset.readers() if _has_label(dataset, name, report)}
-        for task in ("image", *tasks):
-            report.columns[split, task] = Column()
+        dataset.tasks = tasks or {}
+        labels = [name for name in tasks or dataset.readers() if _has_label(dataset, name, report)]
+        dataset.tasks = tasks or _usual_tasks(kind, labels)
+        report.classes |= {name: n for name, task in dataset.tasks.items() if (n := task.label_classes)}
+        for label in ("image", *labels):
+            report.columns[split, label] = Column()
         for name, count in Counter(dataset.ids).items():
             if count > 1:
                 report.problems.append(f"{split}: id {name!r} is listed {count} times")
         for name in progress(list(dict.fromkeys(dataset.ids))):
-            _check_sample(dataset, name, tasks, report)
+            _check_sample(dataset, name, labels, report)
+        for label in labels:
+            _check_column(dataset, label, report)
     return report
 
 
-def _known_task(kind: type[DenseDataset], name: str) -> Task | None:
-    """The task of a label's name; None for a label that only a configuration says how to use."""
-    return make_task(name, kind.task_options.get(name, {})) if name in TASKS else None
+def _usual_tasks(kind: type[DenseDataset], labels: Iterable[str]) -> dict[str, Task]:
+    """The tasks of labels' names; not of a label that only a configuration says how to use."""
+    return make_tasks({name: kind.task_options.get(name, {}) for name in labels if name in TASKS})
 
 
 def _has_label(dataset: DenseDataset, task: str, report: Report) -> bool:
     try:
-        dataset.check_task(task)
+        dataset.check_labels(task)
     except InputError:
         if task not in report.absent:
             report.absent.append(task)
@@ -133,7 +166,7 @@ def _has_label(dataset: DenseDataset, task: str, report: Report) -> bool:
     return True
 
 
-def _check_sample(dataset: DenseDataset, name: str, tasks: Mapping[str, Task | None], report: Report) -> None:
+def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], report: Report) -> None:
     size: tuple[int, ...] | None = None
     try:
         image = read_image(dataset.image_path(name))
@@ -141,18 +174,32 @@ def _check_sample(dataset: DenseDataset, name: str, tasks: Mapping[str, Task | N
         report.columns[dataset.split, "image"].add(image, np.zeros(size, dtype=bool))
     except InputError as error:
         report.problems.append(str(error))
-    for label_name, task in tasks.items():
+    for label_name in labels:
+        column, task = report.columns[dataset.split, label_name], dataset.tasks.get(label_name)
         try:
-            label = dataset.stored(label_name, name)
+            label = dataset.to_check(label_name, name)
+            faults = faults_of(dataset, label_name, name, label)
+        except MissingFile:
+            column.missing += 1
+            continue
         except InputError as error:
             report.problems.append(str(error))
             continue
-        where = f"{dataset.split}: {label_name} label of {name!r}"
         if size is not None and label.shape[:2] != size:
             actual, expected = (" x ".join(map(str, shape)) for shape in (label.shape[:2], size))
-            report.problems.append(f"{where}: is {actual}, its image {expected} pixels")
-        faults = not_finite(label) if task is None else task.check_label(label)
-        report.problems += [f"{where}: {fault}" for fault in faults]
+            faults.insert(0, f"is {actual}, its image {expected} pixels")
+        report.problems += [f"{dataset.split}: {label_name} label of {name!r}: {fault}" for fault in faults]
         marked = label if task is None else task.mark_ignore(label)
-        ignored = (marked == IGNORE).reshape(*label.shape[:2], -1).all(2)
-        report.columns[dataset.split, label_name].add(label, ignored)
+        column.add(label, (marked == IGNORE).reshape(*label.shape[:2], -1).all(2))
+        if label_name in report.classes:
+            column.counts += class_counts(marked)
+
+
+def _check_column(dataset: DenseDataset, label: str, report: Report) -> None:
+    """What is at fault with all labels of a split together."""
+    column = report.columns[dataset.split, label]
+    if column.missing and not column.read:
+        report.problems.append(f"{dataset.split}: {label}: no image has a label")
+    if column.read:
+        faults = faults_together(dataset, label, column.pixels - column.ignored, column.counts)
+        report.problems += [f"{dataset.split}: {label}: {fault} in any of {column.read} labels" for fault in faults]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -95,16 +95,40 @@ class _Carrying(Dataset[Any]):
 
 
 def collate(samples: list[Any]) -> Any:
-    """Samples to one batch: tensors stacked, ids in a list. A sample that could not be read replaces the batch."""
+    """Samples to one batch: tensors stacked, ids in a list. A sample that could not be read replaces the batch.
+
+    Images of several sizes make a batch of each size: :func:`parts` takes them apart.
+    """
     if damaged := next((sample for sample in samples if isinstance(sample, _Damaged)), None):
         return damaged
-    shapes = {tuple(sample["image"].shape[1:]): sample["id"] for sample in samples}
-    if len(shapes) > 1:
-        sizes = ", ".join(f"{name!r} {height} x {width}" for (height, width), name in shapes.items())
-        return _Damaged(
-            f"images of one batch differ in size ({sizes}): raise image_size to the largest or set eval_batch_size to 1"
-        )
-    return default_collate(samples)
+    by_size: dict[Any, list[Any]] = {}
+    for sample in samples:
+        by_size.setdefault(sample["image"].shape[1:], []).append(sample)
+    batches = [_stacked(group) for group in by_size.values()]
+    return batches[0] if len(batches) == 1 else {"parts": batches}
+
+
+def _stacked(samples: list[Any]) -> dict[str, Any]:
+    """Samples of one size as a batch, with the tasks that none of them has a label for."""
+    unlabelled = set.intersection(*(set(sample.pop("unlabelled", ())) for sample in samples))
+    return {**default_collate(samples), "unlabelled": sorted(unlabelled)}
+
+
+def parts(batch: Mapping[str, Any]) -> list[Any]:
+    """The batches, each of images of one size, that a batch consists of."""
+    return batch.get("parts", [batch])
+
+
+def one_size(samples: list[Any]) -> Any:
+    """As :func:`collate`; samples of several sizes, which cannot be trained on together, are refused."""
+    batch = collate(samples)
+    if isinstance(batch, _Damaged) or len(parts(batch)) == 1:
+        return batch
+    sizes = ", ".join("{!r} {} x {}".format(part["id"][0], *part["image"].shape[2:]) for part in parts(batch))
+    return _Damaged(
+        f"images of one batch differ in size ({sizes}): raise data.image_size to the largest, or set data.batch_size "
+        "to 1 or data.augment to true"
+    )
 
 
 def _apart(worker: int) -> None:
@@ -127,6 +151,8 @@ class Loader(DataLoader[Any]):
         stream: batches to load instead, each a list of indices.
     """
 
+    collate: ClassVar = staticmethod(collate)
+
     def __init__(
         self,
         dataset: DenseDataset,
@@ -141,7 +167,7 @@ class Loader(DataLoader[Any]):
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),  # copies to the device run beside its work
-            collate_fn=collate,
+            collate_fn=self.collate,
             worker_init_fn=_apart,
         )
 
@@ -172,6 +198,8 @@ class TrainLoader(Loader):
         seed: of the order.
         rank, ranks: index of this process, and how many there are; each loads its share.
     """
+
+    collate: ClassVar = staticmethod(one_size)
 
     def __init__(
         self, dataset: DenseDataset, batch_size: int, workers: int, seed: int, rank: int = 0, ranks: int = 1

@@ -11,7 +11,9 @@ import numpy as np
 import pytorch_lightning as pl
 
 from nas_ctx.data.base import DATASETS, DenseDataset
+from nas_ctx.data.judging import LOOKED_AT, judge
 from nas_ctx.data.loading import Loader, TrainLoader, batches_of
+from nas_ctx.data.show import spread
 from nas_ctx.data.transforms import EvalTransform, TrainTransform
 from nas_ctx.errors import InputError
 
@@ -30,7 +32,7 @@ class DataModule(pl.LightningDataModule):
         name: a key of :data:`nas_ctx.data.DATASETS`.
         root: folder of the data set.
         tasks: task name -> task; decides which labels are read.
-        image_size: height and width of training crops, and what smaller validation images are padded to.
+        image_size: height and width of training crops.
         batch_size, eval_batch_size: images per batch, of each process where there are several.
         workers: processes that read ahead, for training and for validation each; 0 reads in the main process.
         seed: of order and augmentation, which depend on nothing else, such as the number of workers.
@@ -38,6 +40,7 @@ class DataModule(pl.LightningDataModule):
         limit_train, limit_val: how many ids to use, the first ones.
         holdout: share of the training images that are validated on instead of the validation split; the same ones
             whatever the seed.
+        eval_size: height and width that smaller validation images are padded to; None for ``image_size``.
 
     Raises:
         InputError: on the first use of the data, see :class:`nas_ctx.data.base.DenseDataset`.
@@ -55,6 +58,7 @@ class DataModule(pl.LightningDataModule):
     limit_train: int | None = None
     limit_val: int | None = None
     holdout: float = 0.0
+    eval_size: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -67,7 +71,7 @@ class DataModule(pl.LightningDataModule):
 
     def train_set(self) -> DenseDataset:
         """The training split with its augmentation."""
-        dataset = self._read("train", held_out=False)
+        dataset = self._read("train", self.image_size, held_out=False)
         dataset.ids = dataset.ids[: self.limit_train]
         if self.augment:
             dataset.transform = TrainTransform(self.tasks, self.image_size, self.seed, dataset.crop_classes)
@@ -81,13 +85,32 @@ class DataModule(pl.LightningDataModule):
 
     def val_set(self) -> DenseDataset:
         """The validation split, or the training images that are held out."""
-        dataset = self._read("train", held_out=True) if self.holdout else self._read("val")
+        size = self.eval_size or self.image_size
+        dataset = self._read("train", size, held_out=True) if self.holdout else self._read("val", size)
         dataset.ids = dataset.ids[: self.limit_val]
         return dataset
 
-    def _read(self, split: str, *, held_out: bool | None = None) -> DenseDataset:
+    def judge(self) -> list[str]:
+        """Look at some labels before a run: what is odd about them, one line each.
+
+        Raises:
+            InputError: labels that no run can learn from, see :func:`nas_ctx.data.judging.judge`.
+        """
+        return [line for dataset in (self.train_set(), self.val_set()) for line in judge(dataset)]
+
+    def eval_sizes(self) -> set[tuple[int, int]]:
+        """Heights and widths of validation images as the network sees them, of some that stand for all.
+
+        Raises:
+            InputError: one of them, or a label of another size than its image.
+        """
+        dataset, least = self.val_set(), self.eval_size or self.image_size
+        shapes = {dataset.read(index)["image"].shape for index in spread(LOOKED_AT, len(dataset))}
+        return {(max(height, least[0]), max(width, least[1])) for height, width, _ in shapes}
+
+    def _read(self, split: str, size: tuple[int, int], *, held_out: bool | None = None) -> DenseDataset:
         """A split; of the training images, those that are held out, or the others."""
-        dataset = self.dataset_type(self.root, split, self.tasks, EvalTransform(self.tasks, self.image_size))
+        dataset = self.dataset_type(self.root, split, self.tasks, EvalTransform(self.tasks, size))
         if held_out is not None and self.holdout:
             count = max(1, round(self.holdout * len(dataset.ids)))
             chosen = set(np.random.default_rng(0).permutation(len(dataset.ids))[:count])

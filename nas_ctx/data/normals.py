@@ -27,12 +27,14 @@ def sampled_normals(dataset: DenseDataset, count: int, seed: int, indices: Itera
     each = -(-count // len(dataset))
     drawn = []
     for index in range(len(dataset)) if indices is None else indices:
-        normals = dataset.read(index)["normals"].reshape(-1, 3)
+        if (label := dataset.read(index)["normals"]) is None:
+            continue
+        normals = label.reshape(-1, 3)
         length = np.linalg.norm(normals, axis=1)
         valid = np.flatnonzero((length > 0) & np.isfinite(length))
         pixels = np.random.default_rng([seed, index]).permutation(valid)[:each]
         drawn.append(normals[pixels] / length[pixels, None])
-    directions = np.concatenate(drawn).astype(np.float32)
+    directions = np.concatenate(drawn or [np.empty((0, 3))]).astype(np.float32)
     if not len(directions):
         raise InputError(f"{dataset.root}: no image of the {dataset.split} split has a valid normal")
     return torch.from_numpy(directions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -40,6 +41,9 @@ class NYUD(DenseDataset):
 
     def label_folders(self, task: str) -> Sequence[tuple[str, ...]]:
         return [(_FOLDERS[task],)]
+
+    def label_files(self, task: str, name: str) -> Sequence[Path]:
+        return [self.root / _FOLDERS[task] / f"{name}.{'png' if task == 'semseg' else 'npy'}"]
 
     def stored(self, task: str, name: str) -> NDArray[Any]:
         if task == "semseg":

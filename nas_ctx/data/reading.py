@@ -28,14 +28,22 @@ ZLIB_RATIO = 1032
 """How many times zlib's data can be as large unpacked: a match of 258 bytes in two bits (RFC 1951)."""
 
 
+class MissingFile(InputError):
+    """A file that is not there."""
+
+
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
     try:
-        if path.exists() and not path.is_file():
+        if not path.exists():
+            raise (
+                InputError(f"{path}: is a link to nothing")
+                if path.is_symlink()
+                else MissingFile(f"{path}: no such file")
+            )
+        if not path.is_file():
             raise InputError(f"{path}: is no file")  # a pipe would be waited for
         yield
-    except FileNotFoundError:
-        raise InputError(f"{path}: file not found") from None
     except InputError:
         raise
     except Image.DecompressionBombWarning:
@@ -63,12 +71,29 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
-    """One 8-bit channel, uint8 (H, W), of a grey or palette image; the palette is not applied."""
+    """One channel of numbers, uint8 (H, W), of a grey or palette image: as stored, the palette is not applied."""
     with _picture(path) as image:
-        if image.mode not in ("L", "P", "1"):
-            raise InputError(f"{path}: has pixel mode {image.mode}, expected one channel of 8 bits")
-        values = np.array(image)
-        return values if values.dtype == np.uint8 else values.astype(np.uint8)
+        _one_channel(path, image)
+        # Pillow spreads the values of grey pictures of 2 and 4 bits over 0..255.
+        spread = {"L;2": 85, "L;4": 17}.get(str(getattr(image, "tile", [[""]])[0][-1]), 1)
+        return np.array(image).astype(np.uint8) // np.uint8(spread)
+
+
+def read_mask(path: Path) -> NDArray[np.uint8]:
+    """A mask by its shades, uint8 (H, W) of 0..255, of a picture in grey, in a palette, or of 1 bit.
+
+    A palette of two colours is a mask whatever the colours are: the second one is 255.
+    """
+    with _picture(path) as image:
+        _one_channel(path, image)
+        if image.mode == "P" and (numbers := np.array(image)).max() <= 1:
+            return numbers * np.uint8(255)
+        return np.array(image.convert("L"))
+
+
+def _one_channel(path: Path, image: Image.Image) -> None:
+    if image.mode not in ("L", "P", "1"):
+        raise InputError(f"{path}: has pixel mode {image.mode}, expected one channel of 8 bits")
 
 
 def read_array(path: Path, channels: int | None = None) -> NDArray[Any]:
@@ -96,6 +121,8 @@ def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -
     file: Any = io.BytesIO(content)  # SciPy takes it; its stubs do not say so
     try:
         return use(loadmat(file, variable_names=[variable])[variable])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except Exception as error:  # damaged files make SciPy raise nearly anything, zlib.error and TypeError included
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise InputError(f"{path}: damaged or without the expected {variable} ({reason})") from None

@@ -66,9 +66,9 @@ def tile_sheet(
     return np.asarray(sheet)
 
 
-def draw_label(task: Task, label: NDArray[Any]) -> NDArray[np.uint8]:
-    """A label as read, (H, W) or (H, W, 3), as an image."""
-    return task.render(task.mark_ignore(label))
+def draw_label(task: Task, label: NDArray[Any] | None) -> NDArray[np.uint8] | None:
+    """A label as read, (H, W) or (H, W, 3), as an image; None where there is none."""
+    return None if label is None else task.render(task.mark_ignore(label))
 
 
 def _fit(tile: NDArray[np.uint8], width: int) -> Image.Image:

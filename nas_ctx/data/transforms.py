@@ -166,10 +166,14 @@ class EvalTransform:
     size: Size
 
     def __call__(self, sample: Sample, draw: Draw) -> Sample:
-        """One sample as in a batch: image float32 (3, H, W), labels as the tasks return them, id."""
+        """One sample as in a batch: image float32 (3, H, W), labels as the tasks return them, id, tasks without one."""
         image = pad(standardise(by_planes(sample["image"], np.float32)), self.size, 0)
         ready: Sample = {"image": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "id": sample["id"]}
+        ready["unlabelled"] = [name for name in self.tasks if sample[name] is None]
         for name, task in self.tasks.items():
+            if sample[name] is None:
+                ready[name] = task.no_label(image.shape[:2])
+                continue
             label = pad(by_planes(sample[name]), self.size, task.pad_value)
             ready[name] = task.to_tensor(task.mark_ignore(label))
         return ready
@@ -205,6 +209,9 @@ class TrainTransform:
             image = mirror(image)
         changed: Sample = {"image": colour.jitter(image, rng), "id": sample["id"]}
         for name, task in self.tasks.items():
+            if sample[name] is None:
+                changed[name] = None
+                continue
             label = task.scale(resample_label(sample[name], size, window), factor)
             changed[name] = task.flip(mirror(label)) if flipped else label
         return EvalTransform(self.tasks, self.size)(changed, draw)

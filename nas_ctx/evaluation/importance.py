@@ -24,7 +24,7 @@ from scipy import stats
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from nas_ctx.data.loading import Loader
+from nas_ctx.data.loading import Loader, parts
 from nas_ctx.errors import InputError
 from nas_ctx.models import ContextGrid, MultiTaskNetwork
 from nas_ctx.models.grid import label
@@ -135,6 +135,11 @@ def measure_importance(
     loader = Loader(dataset, trained.data.workers, stream=[batch for order in orders for batch in order])
     measurement = _Measurement(trained, network, network.grid, repetitions, device)
     for number, batch in enumerate(progress(loader)):
+        if len(parts(batch)) > 1:
+            raise InputError(
+                f"{dataset.root}: validation images differ in size, and blocks' outputs are exchanged between images: "
+                "a larger data.eval_size pads all to one size"
+            )
         measurement.add(move_data_to_device(batch, device), number // len(orders[0]))
     return measurement.result(len(dataset))
 

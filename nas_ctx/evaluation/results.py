@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nas_ctx.config import PLACES, Config, flattened, read_config
+from nas_ctx.config import PLACES, WAYS, Config, flattened, read_config
 from nas_ctx.contexts import CONTEXTS
 from nas_ctx.errors import InputError
 from nas_ctx.evaluation.measures import Measure, measures, merged
@@ -53,7 +53,7 @@ class Result:
         choices = RunFolder(self.folder).genotype
         if choices.exists() and self.config.model.blocks != "random":
             content["model.blocks"] = str(sorted(Genotype.load(choices).items()))
-        return {key: value for key, value in content.items() if key not in ("seed", *PLACES)}
+        return {key: value for key, value in content.items() if key not in ("seed", *PLACES, *WAYS)}
 
     def description(self) -> str:
         """A name for the network, from its configuration."""
@@ -196,7 +196,7 @@ def _extend_names(rows: list[Row]) -> None:
     contents = [{k: v for result in row.results for k, v in flattened(result.config).items()} for row in rows]
     keys = sorted(
         key
-        for key in {key for content in contents for key in content} - {"seed", *PLACES}
+        for key in {key for content in contents for key in content} - {"seed", *PLACES, *WAYS}
         if not key.startswith("tasks.") or (key.count(".") > 1 and key.split(".")[1] in shared_tasks)
     )
     varying = [key for key in keys if len({repr(content.get(key)) for content in contents}) > 1]

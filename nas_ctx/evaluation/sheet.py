@@ -49,7 +49,8 @@ def prediction_sheet(runs: Trained | Mapping[str, Trained], images: int) -> NDAr
             predictions = {key: task.render(map_of(task.predict(logits[key]))) for key, task in run.tasks.items()}
             picture = None if truth else _image(batch["image"])
             rows.append((f"{batch['id'][0]}: {name}", [picture, *map(predictions.get, columns)]))
-            truth |= {key: task.render(map_of(batch[key])) for key, task in run.tasks.items()}
+            labelled = {key: task for key, task in run.tasks.items() if key not in batch["unlabelled"]}
+            truth |= {key: task.render(map_of(batch[key])) for key, task in labelled.items()}
         rows.append((f"{batch['id'][0]}: truth", [None, *map(truth.get, columns)]))
     return tile_sheet(("image", *columns), rows)
 

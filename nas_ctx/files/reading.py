@@ -156,6 +156,9 @@ def read_npy(path: str | os.PathLike[str], most: int) -> NDArray[Any]:
     from numpy.lib import format as npy
 
     with open(path, "rb") as file:
+        if file.read(4) == b"PK\x03\x04":
+            raise ValueError("a zip archive, as np.savez writes: expected one array, as np.save writes")
+        file.seek(0)
         version = npy.read_magic(file)
         if version not in ((1, 0), (2, 0)):
             raise ValueError(f"version {version} of the format")

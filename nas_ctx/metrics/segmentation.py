@@ -56,7 +56,8 @@ def mean_iou(prediction: Tensor, label: Tensor, classes: int) -> Tensor:
 class MeanIoU(SummedMetric):
     """:func:`mean_iou` over many batches and processes. ``compute()`` gives ``{"miou": ...}``.
 
-    After it ``details`` has the IoU of every class and the :func:`confusion_matrix`, as lists of numbers.
+    After it ``details`` has the IoU of every class, the :func:`confusion_matrix`, and the classes that are neither true
+    nor predicted anywhere and so count 0, as lists of numbers.
 
     >>> metric = MeanIoU(classes=2)
     >>> metric.update(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]))
@@ -80,5 +81,10 @@ class MeanIoU(SummedMetric):
     def compute(self) -> dict[str, Tensor]:
         """The score over everything that was added."""
         scores = iou_per_class(self.confusion)
-        self.details = {"iou_per_class": scores.tolist(), "confusion_matrix": self.confusion.tolist()}
+        absent = (self.confusion.sum(0) + self.confusion.sum(1) == 0).nonzero().flatten()
+        self.details = {
+            "iou_per_class": scores.tolist(),
+            "confusion_matrix": self.confusion.tolist(),
+            "absent_classes": absent.tolist(),
+        }
         return {"miou": scores.mean()}

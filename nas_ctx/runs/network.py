@@ -43,7 +43,7 @@ class Network(nn.Module):
         self.genotype, self.checkpoint = trained.genotype, trained.checkpoint
         self.register_buffer("mean", torch.from_numpy(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.from_numpy(STD).view(3, 1, 1), persistent=False)
-        self._prepare = EvalTransform({}, self.config.data.image_size)
+        self._prepare = EvalTransform({}, self.config.data.eval_size or self.config.data.image_size)
         self.eval()
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -15,6 +15,7 @@ from torch import nn
 from nas_ctx.config import Config
 from nas_ctx.data import DataModule
 from nas_ctx.files import umask
+from nas_ctx.models import Backbone
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.admission import refusals
 from nas_ctx.runs.callbacks.log import log, logged
@@ -60,8 +61,10 @@ class StartedRun(Generic[Network]):
     progress: bool
 
 
-def admitted(config: Config) -> tuple[dict[str, Task], DataModule]:
+def admitted(config: Config) -> tuple[dict[str, Task], DataModule, list[str]]:
     """The tasks and the data of a run that nothing refuses but, perhaps, its folder; threads and seeds are set.
+
+    The third result is what is odd about the data, one line each.
 
     Raises:
         InputError: an unknown component or device, or data that are missing or fewer than a batch.
@@ -72,12 +75,20 @@ def admitted(config: Config) -> tuple[dict[str, Task], DataModule]:
         if key != "output":  # looked at again, once it is locked
             raise error
     data = DataModule.from_config(config.data, tasks, config.seed)
-    data.train_set()  # which must be larger than a batch
+    odd = data.judge()
     check_devices(config.training)
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     pl.seed_everything(config.seed, workers=True, verbose=False)
-    return tasks, data
+    return tasks, data, odd
+
+
+def check_sizes(network: nn.Module, sizes: Iterable[tuple[int, int]]) -> None:
+    """Refuse validation images of sizes that a backbone does not take, before the first validation would."""
+    backbones = [module for module in network.modules() if isinstance(module, Backbone)]
+    for size in sizes:
+        for backbone in backbones:
+            backbone.check_size(*size)
 
 
 @contextmanager
@@ -88,7 +99,7 @@ def started(
 
     The folder comes last, so that a run that is refused leaves none behind, and a taken folder hides no mistake.
     """
-    tasks, data = admitted(config)
+    tasks, data, odd = admitted(config)
     folder = RunFolder.of(config)
     with stop_on_signals() as stop, ExitStack() as stack:
         network = make(tasks)
@@ -96,6 +107,7 @@ def started(
             start_from(network, config.model.start_from)
         if config.umask != -1:
             stack.enter_context(umask(config.umask))
+        check_sizes(network, data.eval_sizes())
         cached = check_memory(config, network, data)
         if is_first_process():  # of several processes the first one looks after the folder
             stack.enter_context(folder.held())
@@ -103,4 +115,6 @@ def started(
             stack.enter_context(logged(folder.path, command))
             if cached is not None:
                 log.info("keeps %s", cached)
+            for line in odd:
+                log.warning("%s", line)
         yield StartedRun(config, folder, tasks, data, network, stop, report, progress)

@@ -43,7 +43,7 @@ def time_steps(config: Config, command: str, steps: int) -> Timing:
     Raises:
         InputError: the data are missing, or a component or device is refused.
     """
-    tasks, data = admitted(config)
+    tasks, data, _ = admitted(config)
     silence_lightning()
     module, watch = MultiTaskModule(tasks, config.training), _Stopwatch(steps)
     trainer = Trainer(

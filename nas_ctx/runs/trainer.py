@@ -68,8 +68,12 @@ def _loggers(run: StartedRun[Any]) -> list[pl.Callback]:
 def resume_from(run: StartedRun[Any]) -> str | None:
     """The newest whole checkpoint of an unfinished run; others are reported and set aside. None: start from scratch."""
 
+    threads: list[int | None] = []
+
     def differing(text: str) -> list[str]:
-        return differences(check_config(parse_yaml(text), "its configuration"), run.config)
+        config = check_config(parse_yaml(text), "its configuration")
+        threads[:] = [config.training.threads, run.config.training.threads]
+        return differences(config, run.config)
 
     path, refused = newest_whole(run.folder.checkpoints, differing)
     if path is None and WITHOUT_DIGEST in refused.values():
@@ -80,4 +84,6 @@ def resume_from(run: StartedRun[Any]) -> str | None:
         log.info("%s", line)
     if path is not None:
         log.info("resumes from %s", path.name)
+        if len(set(threads)) > 1:
+            log.warning("training.threads: was %s, is %s: last digits of sums may differ", *threads)
     return None if path is None else str(path)

@@ -42,6 +42,10 @@ class Task(ABC):
     """Channels of the final logits."""
     regions: int
     """Classes of the auxiliary prediction, which partitions the label space into regions."""
+    labels: str | None = None
+    """The folder of its label files in the data set, from the option ``labels``; None where the layout knows it."""
+    label_classes: int = 0
+    """How many classes the values of a label name, from 0; 0 where they are a quantity."""
     pad_value: float = float(IGNORE)
     """What a label is padded with before :meth:`mark_ignore`."""
 
@@ -94,12 +98,28 @@ class Task(ABC):
         """Write 255 where the label is invalid; the last step before :meth:`to_tensor`."""
         return label
 
+    def no_label(self, size: tuple[int, int]) -> Tensor:
+        """The label of an image (H, W) without one, as in a batch: 255 everywhere."""
+        prediction = self.predict(torch.zeros(1, self.channels, 2, 2))
+        channels = prediction.shape[1:2] if prediction.ndim == 4 and prediction.shape[1] > 1 else ()
+        return self.to_tensor(np.full((*size, *channels), IGNORE, np.float32))
+
     def check_label(self, label: Array) -> list[str]:
         """Faults of a label as stored, one phrase each, which ``nas-ctx data check`` lists.
 
-        By default only values that are not finite are faults.
+        By default only values that are not finite are faults. A run refuses labels whose faults are
+        :class:`nas_ctx.labels.Unusable`.
         """
         return not_finite(label)
+
+    def check_counts(self, counts: NDArray[np.int64]) -> list[str]:
+        """Faults of many labels together, from how many of their pixels have each value 0..255: int64 (256,).
+
+        It is asked where there are ``label_classes``. Each is a phrase that "in any of 8 labels" may follow. By default
+        labels of one class throughout are at fault.
+        """
+        present = np.flatnonzero(counts[: self.label_classes])
+        return [f"no class but {present[0]}"] if len(present) == 1 else []
 
     def to_tensor(self, label: Array) -> Tensor:
         """The label as in a batch, without the batch dimension; by default that of a quantity, float32 (C, H, W)."""

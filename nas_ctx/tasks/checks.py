@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.labels import IGNORE
+from nas_ctx.labels import IGNORE, Unusable
 
 
 def not_finite(label: NDArray[Any]) -> list[str]:
@@ -21,6 +21,32 @@ def not_finite(label: NDArray[Any]) -> list[str]:
 
 
 def not_binary(label: NDArray[Any]) -> list[str]:
-    """Describe values other than 0, 1 and 255, if there are any."""
+    """Describe values other than 0, 1 and 255; and a label that has something, but not 1.
+
+    >>> not_binary(np.array([0, 255, 255]))
+    ['holds values up to 255 and no 1: expected 0 and 1 (255 is ignored)']
+    """
+    if (label == 0).any() and label.any() and not (label == 1).any():
+        return [Unusable(f"holds values up to {label.max():g} and no 1: expected 0 and 1 ({IGNORE} is ignored)")]
     count = np.count_nonzero(~np.isin(label, (0, 1, IGNORE)))
     return [f"{count} values are neither 0 nor 1"] if count else []
+
+
+def not_classes(label: NDArray[Any], classes: int) -> list[str]:
+    """Describe numbers that are no class of ``classes``, if there are any.
+
+    >>> not_classes(np.array([0, 17, 34, 255]), 20)
+    ['1 pixels hold no class (up to 34): expected 0..19 or 255']
+    """
+    wrong = label[~np.isin(label, [*range(classes), IGNORE])]
+    if not wrong.size:
+        return []
+    return [
+        Unusable(f"{wrong.size} pixels hold no class (up to {wrong.max():g}): expected 0..{classes - 1} or {IGNORE}")
+    ]
+
+
+def class_counts(label: NDArray[Any]) -> NDArray[np.int64]:
+    """How many pixels of a label have each of the values 0..255: int64 (256,). Other values are left out."""
+    known = label[(label >= 0) & (label <= IGNORE)]
+    return np.bincount(known.astype(np.uint8), minlength=IGNORE + 1)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from nas_ctx.errors import InputError
-from nas_ctx.labels import IGNORE
+from nas_ctx.labels import IGNORE, Unusable
 from nas_ctx.metrics import DepthErrors
 from nas_ctx.tasks import options
 from nas_ctx.tasks.base import Array, Task, register_task
@@ -92,8 +92,10 @@ class Depth(Task):
         faults = not_finite(label)
         if negative := np.count_nonzero(label < 0):
             faults.append(f"{negative} negative depths")
-        if (farthest := np.max(label, where=np.isfinite(label), initial=0)) > FARTHEST:
-            faults.append(f"depths up to {farthest:g}, expected metres")
-        if not (label > 0).any():
-            faults.append("has no valid pixel")
+        valid = label[np.isfinite(label) & (label > 0)]
+        if not valid.size:
+            return [*faults, "has no valid pixel"]
+        if (farthest := valid.max()) > FARTHEST:
+            kind = Unusable if np.median(valid) > FARTHEST else str
+            faults.append(kind(f"depths up to {farthest:g}, expected metres: of millimetres, a thousandth"))
         return faults

@@ -34,7 +34,7 @@ class Edge(Task):
     name = "edge"
     higher_is_better = True
     channels = 1
-    regions = 2
+    regions = label_classes = 2
 
     def __init__(
         self,
@@ -77,3 +77,6 @@ class Edge(Task):
 
     def check_label(self, label: Array) -> list[str]:
         return not_binary(label)
+
+    def check_counts(self, counts: NDArray[np.int64]) -> list[str]:
+        return ["no boundary"] if counts[0] and not counts[1] else super().check_counts(counts)

@@ -13,12 +13,14 @@ from nas_ctx.errors import InputError, suggestion
 from nas_ctx.labels import BATCH_KEYS
 from nas_ctx.plugins import is_path
 from nas_ctx.tasks.base import TASKS, Task
+from nas_ctx.tasks.options import text as option_text
 
 
 def make_tasks(mapping: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Task]:
     """Tasks by name, in the order given, each created with its options; ``None`` means no options.
 
-    The option ``type`` gives the task's registered name, or the path of a custom one, where that differs from its name.
+    The option ``type`` gives the task's registered name, or the path of a custom one, where that differs from its name;
+    ``labels`` the folder of its label files in the data set, where it has others than those of its name.
 
     Raises:
         InputError: unknown task, unknown option, or a value that the task refuses.
@@ -45,13 +47,16 @@ def make_task(name: str, options: Mapping[str, Any]) -> Task:
     options = dict(options)
     key = f"tasks.{name}.type" if "type" in options else "tasks"
     kind = TASKS.resolve(str(options.pop("type", name)), key)
+    labels = option_text(name, "labels", options.pop("labels")) if "labels" in options else None
     known = sorted(inspect.signature(kind).parameters)
     for key in options:
         if key not in known:
             raise InputError(
                 f"tasks.{name}.{key}: unknown option; known: {', '.join(known) or 'none'}{suggestion(key, known)}"
             )
-    return kind(**options)
+    task = kind(**options)
+    task.labels = labels
+    return task
 
 
 def _refusal(name: str) -> str | None:

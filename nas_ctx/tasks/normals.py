@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchmetrics import Metric
 
-from nas_ctx.labels import IGNORE
+from nas_ctx.labels import IGNORE, Unusable
 from nas_ctx.metrics import AngularErrors
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
@@ -85,7 +85,14 @@ class Normals(Task):
 
     def check_label(self, label: Array) -> list[str]:
         """Normals are finite, of length 1 or 0."""
-        length = np.linalg.norm(np.where(np.isfinite(label), label, 0).astype(np.float64), axis=2)
+        finite = np.where(np.isfinite(label), label, 0).astype(np.float64)
+        length = np.linalg.norm(finite, axis=2)
         wrong = np.count_nonzero((np.abs(length - 1) > LENGTH_TOLERANCE) & (length > 0))
-        odd = [f"{wrong} vectors have neither length 1 nor 0 (up to {length.max():.3g})"] if wrong else []
-        return not_finite(label) + odd
+        if not wrong:
+            return not_finite(label)
+        fault = f"{wrong} vectors have neither length 1 nor 0 (up to {length.max():.3g})"
+        if 2 * wrong <= np.count_nonzero(length):
+            return [*not_finite(label), fault]
+        # As pictures hold them: bytes, or shares of 1.
+        code = "v / 127.5 - 1 of bytes" if finite.max() > 1.5 else "2 v - 1 of values coded as (n + 1) / 2"
+        return [Unusable(f"{fault}: expected unit vectors{f', {code}' if finite.min() >= 0 else ''}")]

@@ -28,8 +28,7 @@ class Saliency(Task):
     name = "saliency"
     metric_name = "max_f"
     higher_is_better = True
-    channels = 2
-    regions = 2
+    channels = regions = label_classes = 2
 
     def __init__(self, *, weight: float = 5.0) -> None:
         self.weight = options.number(self.name, "weight", weight, 0)
@@ -62,6 +61,9 @@ class Saliency(Task):
 
     def check_label(self, label: Array) -> list[str]:
         return not_binary(label)
+
+    def check_counts(self, counts: NDArray[np.int64]) -> list[str]:
+        return ["nothing salient"] if counts[0] and not counts[1] else super().check_counts(counts)
 
     def to_tensor(self, label: Array) -> Tensor:
         return class_tensor(self.name, label, self.channels)

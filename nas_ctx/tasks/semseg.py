@@ -14,6 +14,7 @@ from nas_ctx.labels import IGNORE
 from nas_ctx.metrics import MeanIoU
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
+from nas_ctx.tasks.checks import not_classes
 from nas_ctx.tasks.drawing import class_picture, draw_classes
 
 
@@ -24,7 +25,9 @@ class ClassMap(Task):
     higher_is_better = True
 
     def __init__(self, classes: int, weight: float) -> None:
-        self.classes = self.channels = self.regions = options.whole(self.name, "classes", classes, 2, IGNORE)
+        self.classes = self.channels = self.regions = self.label_classes = options.whole(
+            self.name, "classes", classes, 2, IGNORE
+        )
         self.weight = options.number(self.name, "weight", weight, 0)
 
     def loss(self, logits: Tensor, label: Tensor) -> Tensor:
@@ -46,6 +49,9 @@ class ClassMap(Task):
     def to_picture(self, values: Array) -> Image.Image:
         """The number of the class, with a palette (mode P)."""
         return class_picture(values, self.classes)
+
+    def check_label(self, label: Array) -> list[str]:
+        return not_classes(label, self.classes)
 
     def to_tensor(self, label: Array) -> Tensor:
         return class_tensor(self.name, label, self.classes)

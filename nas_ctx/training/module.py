@@ -10,7 +10,9 @@ from nni.nas.evaluator.pytorch import LightningModule
 from torch import Tensor, nn
 
 from nas_ctx.config import TrainingConfig
+from nas_ctx.data.loading import parts
 from nas_ctx.errors import InputError
+from nas_ctx.labels import IGNORE
 from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
 from nas_ctx.tasks import Task
 from nas_ctx.training.execution import arrange
@@ -21,18 +23,39 @@ Outputs = Mapping[str, Mapping[str, Tensor]]
 
 
 def outputs_of(model: nn.Module, batch: Mapping[str, Any]) -> Outputs:
-    """What a network gives for a batch. One that sets ``reads_labels`` is shown the labels too."""
-    return model(batch["image"], batch) if getattr(model, "reads_labels", False) else model(batch["image"])
+    """What a network gives for a batch. One that sets ``reads_labels`` is shown the labels too.
+
+    Raises:
+        InputError: the batch is so small that a batch norm in training has nothing to average over.
+    """
+    try:
+        return model(batch["image"], batch) if getattr(model, "reads_labels", False) else model(batch["image"])
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        size = " x ".join(map(str, batch["image"].shape[2:]))
+        raise InputError(
+            f"data.batch_size: {len(batch['image'])}: of an image of {size} a batch norm of the network sees a single "
+            "pixel, and has nothing to average over: raise it, or data.image_size"
+        ) from error
 
 
 def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weighted losses of a batch: ``"<task>"`` for the final prediction, and where the network makes them,
     ``"<task>/auxiliary"`` for the regions and ``"<task>/initial"`` for predictions on the way, summed over these.
 
-    Their sum is the total loss (supplement, eq. 1); all predictions of a task have the same weight.
+    Their sum is the total loss (supplement, eq. 1); all predictions of a task have the same weight. A task that
+    ``batch["unlabelled"]`` names costs 0, without a gradient, so that what only it uses stays as it is; where it
+    names all of them, gradients are 0.
     """
     losses: dict[str, Tensor] = {}
+    unlabelled = set(batch.get("unlabelled", ()))
     for name, task in tasks.items():
+        if name in unlabelled and not unlabelled >= set(tasks):
+            kinds = {"": "final", "/auxiliary": "auxiliary", "/initial": "initial"}
+            zero = batch["image"].new_zeros(())
+            losses |= {f"{name}{end}": zero for end, kind in kinds.items() if name in outputs.get(kind, {})}
+            continue
         losses[name] = task.weight * task.loss(outputs["final"][name], batch[name])
         if name in outputs["auxiliary"]:
             auxiliary = task.auxiliary_loss(outputs["auxiliary"][name], batch[name])
@@ -46,10 +69,11 @@ def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str,
 class MultiTaskModule(LightningModule):
     """Losses, metrics and optimiser of a multi-task network.
 
-    ``losses`` are the weighted losses of the last step by :func:`task_losses`.
-    After a validation ``scores`` holds, beside ``"loss"`` (the mean of the weighted final losses' sum over images),
-    every metric of every task as ``"<task>/<metric>"``; ``details``, what a task's metric says beside its scores
-    (``metric.details``); and ``scored_step`` the number of steps done by then.
+    ``losses`` are the weighted losses of the last step by :func:`task_losses`; ``unlabelled``, its tasks without a
+    label. After a validation ``scores`` holds, beside ``"loss"`` (the weighted final losses, each averaged over the
+    images that have a label, added up over the tasks), every metric of every task as ``"<task>/<metric>"``;
+    ``details``, what a task's metric says beside its scores (``metric.details``); and ``scored_step`` the number of
+    steps done by then.
 
     Args:
         tasks: what the network predicts.
@@ -66,7 +90,8 @@ class MultiTaskModule(LightningModule):
         self.scores: dict[str, float] = {}
         self.details: dict[str, dict[str, Any]] = {}
         self.scored_step: int | None = None
-        self._loss_sum, self._images = 0.0, 0
+        self.unlabelled: set[str] = set()
+        self._losses = Tensor()  # in a validation, per task: the sum over images, and how many had a label
         self.bad_steps = BadSteps(config.max_bad_steps, self._describe_step)
         self._seen: tuple[dict[str, Tensor], list[str]] = ({}, [])
 
@@ -85,6 +110,7 @@ class MultiTaskModule(LightningModule):
         losses = task_losses(self.tasks, outputs_of(self.model, batch), batch)
         total = torch.stack(list(losses.values())).sum()
         self._seen = ({name: loss.detach() for name, loss in losses.items()}, list(batch["id"]))
+        self.unlabelled = set(batch.get("unlabelled", ()))
         if (self.trainer.global_step + 1) % self.config.log_every == 0:
             self.log("loss", total.detach(), prog_bar=True)
             self.log_dict({f"loss/{name}": loss for name, loss in self._seen[0].items()})
@@ -127,28 +153,33 @@ class MultiTaskModule(LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Of several processes all validate one network: batch-norm statistics are those of the first one."""
+        self._losses = torch.zeros(len(self.tasks), 2, dtype=torch.float64)
         if self.trainer.world_size > 1:
             for buffer in self.model.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: dict[str, Any], batch_idx: int) -> None:
-        final = outputs_of(self.model, batch)["final"]
-        if not any(batch["id"]):
-            return  # it only keeps this process in step with the others, see `nas_ctx.data.loading`
-        losses = task_losses(self.tasks, {"final": final, "auxiliary": {}}, batch)
-        self._loss_sum += float(torch.stack(list(losses.values())).sum()) * len(batch["image"])
-        self._images += len(batch["image"])
-        for name, task in self.tasks.items():
-            self.metrics[name].update(task.predict(final[name]), batch[name])
+        for part in parts(batch):
+            final = outputs_of(self.model, part)["final"]
+            if not any(part["id"]):
+                return  # it only keeps this process in step with the others, see `nas_ctx.data.loading`
+            for row, (name, task) in enumerate(self.tasks.items()):
+                if name in part.get("unlabelled", ()):
+                    continue
+                label = part[name]
+                self.metrics[name].update(task.predict(final[name]), label)
+                # Of every image by itself: however many are in a batch, the sum is the same.
+                each = [task.loss(final[name][k : k + 1], label[k : k + 1]) for k in range(len(label))]
+                labelled = (label != IGNORE).flatten(1).any(1)
+                self._losses[row, 0] += task.weight * float(torch.where(labelled, torch.stack(each), 0).sum())
+                self._losses[row, 1] += int(labelled.sum())
 
     def on_validation_epoch_end(self) -> None:
         self.scored_step = self.trainer.global_step
-        loss_sum, images = self._loss_sum, self._images
+        losses = self._losses
         if self.trainer.world_size > 1:
-            sums = torch.tensor([loss_sum, images], dtype=torch.float64, device=self.trainer.strategy.root_device)
-            loss_sum, images = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        self.scores = {"loss": loss_sum / max(images, 1)}
-        self._loss_sum, self._images = 0.0, 0
+            losses = self.trainer.strategy.reduce(losses.to(self.trainer.strategy.root_device), reduce_op="sum")
+        self.scores = {"loss": float((losses[:, 0] / losses[:, 1].clamp(min=1)).sum())}
         for name, metric in self.metrics.items():
             self.scores |= {f"{name}/{key}": float(value) for key, value in metric.compute().items()}
             if hasattr(metric, "details"):

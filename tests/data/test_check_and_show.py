@@ -60,7 +60,7 @@ def test_every_kind_of_damage_is_listed_by_file(copy, capsys):
     change("edge/train_00000.npy", (0, 0), 9)
     np.save(copy / "edge/train_00001.npy", np.zeros((5, 6), np.uint8))
     (copy / "images/train_00004.jpg").write_bytes(b"")
-    (copy / "segmentation/train_00005.png").unlink()
+    (copy / "segmentation/train_00005.png").write_bytes(b"")
     shutil.rmtree(copy / "normals.bak", ignore_errors=True)
     (copy / "gt_sets/val.txt").write_text("val_00000\nval_00000\n")
     assert main(["data", "check", str(copy)]) == 2
@@ -75,7 +75,7 @@ def test_every_kind_of_damage_is_listed_by_file(copy, capsys):
         "edge label of 'train_00000': 1 values are neither 0 nor 1",
         "edge label of 'train_00001': is 5 x 6, its image 48 x 64 pixels",
         "images/train_00004.jpg: damaged",
-        "segmentation/train_00005.png: file not found",
+        "segmentation/train_00005.png: damaged",
         "val: id 'val_00000' is listed 2 times",
     ]
     for text in expected:

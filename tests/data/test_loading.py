@@ -13,6 +13,7 @@ from PIL import Image
 
 from nas_ctx.data import NYUD, DataModule
 from nas_ctx.data.base import Draw
+from nas_ctx.data.loading import parts
 from nas_ctx.errors import InputError
 from nas_ctx.tasks import make_tasks
 from nas_ctx.testing import check_dataset
@@ -183,8 +184,10 @@ def test_a_missing_folder_matters_only_to_its_task(copy, tasks):
 DAMAGE = {
     "cut image": ("images/{}.jpg", lambda path: path.write_bytes(path.read_bytes()[:300]), "damaged"),
     "empty image": ("images/{}.jpg", lambda path: path.write_bytes(b""), "damaged"),
-    "missing image": ("images/{}.jpg", lambda path: path.unlink(), "file not found"),
-    "missing label": ("segmentation/{}.png", lambda path: path.unlink(), "file not found"),
+    "missing image": ("images/{}.jpg", lambda path: path.unlink(), "no such file"),
+    "link to nothing": (
+        "segmentation/{}.png", lambda path: (path.unlink(), path.symlink_to("nowhere")), "is a link to nothing"
+    ),
     "coloured label": (
         "segmentation/{}.png", lambda path: Image.new("RGB", SIZE[::-1]).save(path), "pixel mode RGB, expected one"
     ),
@@ -241,11 +244,20 @@ def test_wrong_names_and_places_are_refused(rooms, tasks, tmp_path):
         NYUD(tmp_path, "train", {})
 
 
-def test_pictures_of_several_sizes_are_padded_or_refused(copy, tasks):
+def test_pictures_of_several_sizes_make_batches_of_one_size_each(copy, tasks):
     only = {"depth": tasks["depth"]}
-    Image.new("RGB", (70, 50)).save(copy / "images/val_00000.jpg")
-    np.save(copy / "depth/val_00000.npy", np.ones((50, 70), np.float32))
-    with pytest.raises(InputError, match="raise image_size to the largest or set eval_batch_size to 1"):
-        list(module(copy, only).val_dataloader())
+    Image.new("RGB", (70, 50)).save(copy / "images/val_00001.jpg")
+    np.save(copy / "depth/val_00001.npy", np.ones((50, 70), np.float32))
+    (batch,) = module(copy, only, eval_batch_size=3).val_dataloader()
+    assert [part["id"] for part in parts(batch)] == [["val_00000", "val_00002"], ["val_00001"]]
+    assert [tuple(part["depth"].shape) for part in parts(batch)] == [(2, 1, 48, 64), (1, 1, 50, 70)]
     wide = DataModule("nyud", copy, only, (50, 70), batch_size=2, eval_batch_size=3)
     assert next(iter(wide.val_dataloader()))["depth"].shape == (3, 1, 50, 70)
+
+
+def test_whole_pictures_of_several_sizes_are_no_batch_to_train_on(copy, tasks):
+    only = {"depth": tasks["depth"]}
+    Image.new("RGB", (70, 50)).save(copy / "images/train_00001.jpg")
+    np.save(copy / "depth/train_00001.npy", np.ones((50, 70), np.float32))
+    with pytest.raises(InputError, match=r"raise data.image_size to the largest, or set data.batch_size to 1 or"):
+        list(module(copy, only, augment=False).train_dataloader())

@@ -32,7 +32,7 @@ def archive() -> bytes:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (archive(), "magic"),
+        (archive(), "a zip archive, as np.savez writes"),
         (npy((0, 0), b""), "0 x 0 values"),
         (npy((10**12, 1), bytes(100)), "1000000000000 x 1 values, of which at most"),
         (npy((10**6, 10), bytes(100)), "header says 40000000 bytes, it has 100"),

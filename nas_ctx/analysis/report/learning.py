@@ -61,7 +61,7 @@ def _draw(axes: Axes, curves: Curves) -> None:
         marker = "." if len(steps) < 30 else ""
         axes.plot(steps, values, color=line_colour(number), linewidth=1.2, marker=marker, label=printable(name))
     if len(curves) > 1:
-        if all(value > 0 for _, values in curves.values() for value in values):
+        if not any(value <= 0 for _, values in curves.values() for value in values):
             axes.set_yscale("log")  # tasks' losses differ by orders of magnitude
         axes.legend(fontsize=6, frameon=False)
 

@@ -13,11 +13,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from nas_ctx.cli import terminal
 from nas_ctx.cli.help import Page
+
+if TYPE_CHECKING:
+    from nas_ctx.data.check import Report
 
 ROOMS = """Render furnished rooms with exact labels: 14 classes, depth, surface normals and boundaries.
 
@@ -30,10 +35,12 @@ examples:
 """
 CHECK = """Read every file of a data set, and list what is missing, damaged or suspicious.
 
-Ends with exit code 2 if there are problems.
+Ends with exit code 2 if there are problems. Of a configuration, its data set is read with the labels, the numbers of
+classes and the other options of its tasks.
 
 examples:
   nas-ctx data check /data/NYUD_MT
+  nas-ctx data check my.yaml
 """
 SHOW = """Draw a contact sheet: some images of a data set, each with all its labels in colour.
 
@@ -67,7 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rooms.set_defaults(run_kind=_rooms)
 
     check = _add_kind(kinds, "check", "read every file of a data set and list problems", CHECK)
-    check.add_argument("folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout")
+    check.add_argument(
+        "folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout, or a configuration file"
+    )
     check.set_defaults(run_kind=_check)
 
     show = _add_kind(kinds, "show", "draw a contact sheet of a data set", SHOW)
@@ -119,11 +128,28 @@ def _check(options: argparse.Namespace) -> None:
     from nas_ctx.data.check import check
     from nas_ctx.errors import InputError
 
-    report = check(options.folder, terminal.progress("sample"))
+    progress = terminal.progress("sample")
+    report = (
+        _check_config(options.folder, progress) if os.path.isfile(options.folder) else check(options.folder, progress)
+    )
     terminal.say(*report.lines())
     if report.problems:
         raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
     print("no problems")
+
+
+def _check_config(path: str, progress: Callable[..., Any]) -> Report:
+    """The data set of a configuration, with its tasks."""
+    from nas_ctx.config import load_config
+    from nas_ctx.data import DATASETS
+    from nas_ctx.data.check import check
+    from nas_ctx.plugins import load_plugins
+    from nas_ctx.tasks import make_tasks
+
+    config = load_config(path)
+    load_plugins(config)
+    layout = DATASETS.resolve(config.data.name, "data.name")
+    return check(config.data.root, progress, layout, make_tasks(config.tasks))
 
 
 def _show(options: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from nas_ctx.cli import terminal
 from nas_ctx.cli.options import add_run_command, config_to_run
@@ -28,5 +29,19 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx import runs
 
     scores = runs.train(config, progress=not options.quiet)
-    for name, value in scores.items() if runs.is_first_process() else ():
-        terminal.say(f"{name:24s} {value:.4f}")
+    if runs.is_first_process():
+        notes = absent_classes(runs.RunFolder.of(config).details)
+        terminal.say(*(f"{name:24s} {value:.4f}{notes.get(name, '')}" for name, value in scores.items()))
+
+
+def absent_classes(details: Path) -> dict[str, str]:
+    """What is said beside a mean over classes, some of which do not occur: score -> note."""
+    from nas_ctx.files import read_json
+
+    content = read_json(details) if details.exists() else {}
+    lists = {name: task.get("absent_classes") for name, task in content.items()}  # type: ignore[attr-defined]
+    return {
+        f"{name}/miou": f"   classes {', '.join(map(str, absent))} are neither true nor predicted, and count 0"
+        for name, absent in lists.items()
+        if absent
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -28,11 +29,13 @@ class LossRows(Callback):
         step = trainer.global_step
         if step % self.every:
             return
-        losses = {name: float(loss) for name, loss in inner_module(pl_module).losses.items()}
+        module = inner_module(pl_module)
+        losses = {name: float(loss) for name, loss in module.losses.items()}
+        without = {name: math.nan for name in losses if name.partition("/")[0] in module.unlabelled}
         if self._rows is None:
             self.folder.check_there()
             self._rows = StepRows(self.folder.path / NAME, ["step", "total", *losses])
-        self._rows.add(step, [sum(losses.values()), *losses.values()])
+        self._rows.add(step, [sum(losses.values()), *(losses | without).values()])
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if self._rows is not None:

@@ -24,6 +24,7 @@ from nas_ctx.runs.preview.measure import (
     parameters,
     without_content,
 )
+from nas_ctx.runs.started import check_sizes
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choice import Choice
 from nas_ctx.search.cost import ExpectedCost
@@ -54,6 +55,7 @@ class Estimator:
         with self._traced():
             network = without_content(lambda: build_network(self.config.model, self.tasks, self.config.seed))
         with self._traced(), nothing_computed():
+            check_sizes(network, result.eval_sizes)
             result.step = self._step(network)
             self._cache(result, network)
             if getattr(network, "reads_labels", False):
@@ -72,6 +74,7 @@ class Estimator:
                 alphas = sum(parameters(m) for m in supernet.modules() if isinstance(m, Choice))
                 images = torch.empty(2, 3, *self.config.data.image_size)
                 counters = [ExpectedCost(supernet, strategy.choices, what) for what in ("multiply-adds", "parameters")]
+                check_sizes(supernet, result.eval_sizes)
                 supernet(images)  # counts candidates one by one, where nothing is computed for several at once
                 result.step = self._step(supernet)
                 self._cache(result, supernet)

@@ -23,6 +23,8 @@ class Preview:
         step: what an optimiser step costs; None where it cannot be told.
         cached: what cached features take of the main memory, in words; None where none are, or the data are missing.
         images: how many there are to train with and to validate with; None where they are missing.
+        eval_sizes: heights and widths of validation images, as far as they are known.
+        odd: what is odd about the data, one line each.
         begins: "new", or what it resumes from.
         problems: why the run would be refused.
         untraceable: why costs cannot be told without running the network; the run itself may be possible.
@@ -34,6 +36,8 @@ class Preview:
     step: Step | None = None
     cached: str | None = None
     images: tuple[int, int] | None = None
+    eval_sizes: set[tuple[int, int]] = field(default_factory=set)
+    odd: list[str] = field(default_factory=list)
     begins: str = "new"
     problems: list[str] = field(default_factory=list)
     untraceable: str | None = None

@@ -11,9 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
 from nas_ctx.config import Config
 from nas_ctx.data import DataModule
@@ -56,17 +54,11 @@ def _first_sample(result: Preview, config: Config, tasks: Mapping[str, Task]) ->
         data = DataModule.from_config(config.data, tasks, config.seed)
         train = data.train_set()
         result.images = len(train), len(data.val_set())
+        result.odd, result.eval_sizes = data.judge(), data.eval_sizes()
         return dict(train[Draw(0, 0)])
     size = config.data.image_size
-    labels = {name: _empty_label(task, size) for name, task in tasks.items()}
+    labels = {name: task.no_label(size) for name, task in tasks.items()}
     return {"image": torch.empty(3, *size), "id": "", **labels}
-
-
-def _empty_label(task: Task, size: tuple[int, int]) -> Tensor:
-    """A label as in a batch, of a stored one that is 0 everywhere; how many channels that has, a prediction says."""
-    prediction = task.predict(torch.zeros(1, task.channels, 2, 2))
-    channels = prediction.shape[1:2] if prediction.ndim == 4 and prediction.shape[1] > 1 else ()
-    return task.to_tensor(task.mark_ignore(np.zeros((*size, *channels), np.float32)))
 
 
 def _look_at_weights(result: Preview, config: Config) -> None:

@@ -1,0 +1,157 @@
+"""Labels in folders of one's own, the classes that occur, and annotations that are unlike most."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.io import savemat
+
+from nas_ctx.cli import main
+from nas_ctx.data import DATASETS, PASCAL, DataModule
+from nas_ctx.data.check import check
+from nas_ctx.data.rooms import write_rooms
+from nas_ctx.errors import InputError
+from nas_ctx.tasks import make_tasks
+from tests.data.test_pascal import annotation
+
+SIZE = (48, 64)
+MATERIALS = {"type": "semseg", "classes": 12, "labels": "materials"}
+
+
+@pytest.fixture
+def copies(rooms, tmp_path):
+    write_rooms(tmp_path / "pascal", train=3, val=2, size=SIZE, layout="pascal")
+    return {"nyud": shutil.copytree(rooms, tmp_path / "nyud"), "pascal": tmp_path / "pascal"}
+
+
+def ids(root, split="train"):
+    return next(root.glob(f"*/{split}.txt"), root / f"ImageSets/Context/{split}.txt").read_text().split()
+
+
+def write_materials(root, classes=12):
+    rng = np.random.default_rng(0)
+    (root / "materials").mkdir()
+    written = {}
+    for name in (name for split in ("train", "val") for name in ids(root, split)):
+        written[name] = rng.integers(0, classes, SIZE, dtype=np.uint8)
+        written[name][:3] = 255
+        Image.fromarray(written[name]).save(root / f"materials/{name}.png")
+    return written
+
+
+@pytest.mark.parametrize("layout", ["nyud", "pascal"])
+def test_a_second_class_map_needs_no_code(layout, copies):
+    root = copies[layout]
+    written = write_materials(root)
+    tasks = make_tasks({"semseg": {"classes": 21}, "materials": MATERIALS})
+    dataset = DATASETS[layout](root, "train", tasks)
+    for index, name in enumerate(dataset.ids):
+        np.testing.assert_array_equal(dataset.read(index)["materials"], written[name])
+    batch = next(iter(DataModule(layout, root, tasks, SIZE, batch_size=2).train_dataloader()))
+    assert batch["materials"].shape == (2, *SIZE)
+    report = check(root, tasks=tasks)
+    assert report.problems == []
+    assert report.columns["val", "materials"].read == len(ids(root, "val"))
+    with pytest.raises(InputError, match=r"stuff: no such folder, which tasks\.materials\.labels names"):
+        DATASETS[layout](root, "train", make_tasks({"materials": {**MATERIALS, "labels": "stuff"}}))
+    with pytest.raises(InputError, match=r"tasks\.materials\.labels: 3, expected text"):
+        make_tasks({"materials": {**MATERIALS, "labels": 3}})
+
+
+def test_every_kind_of_label_can_be_in_a_folder_of_its_own(copies):
+    root = copies["nyud"]
+    for kind in ("depth", "normals", "edge"):
+        shutil.copytree(root / kind, root / f"my/{kind}")
+    kinds = {f"my_{kind}": {"type": kind, "labels": f"my/{kind}"} for kind in ("depth", "normals", "edge")}
+    sample = DATASETS["nyud"](root, "train", make_tasks({"depth": {}, "normals": {}, "edge": {}, **kinds})).read(0)
+    for kind in ("depth", "normals", "edge"):
+        np.testing.assert_array_equal(sample[f"my_{kind}"], sample[kind])
+    (root / f"my/depth/{ids(root)[0]}.npy").unlink()
+    dataset = DATASETS["nyud"](root, "train", make_tasks(kinds))
+    assert dataset.read(0)["my_depth"] is None
+    assert dataset.unlabelled("my_depth") == ids(root)[:1]
+    assert dataset.unlabelled("my_edge") == []
+
+
+def test_a_configuration_with_a_second_class_map_is_checked_and_trained(copies, tmp_path, capsys):
+    write_materials(copies["nyud"], classes=10)
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        f"data: {{root: {copies['nyud']}, image_size: [32, 32], batch_size: 2, workers: 0}}\n"
+        f"tasks: {{depth: {{}}, materials: {json.dumps(MATERIALS)}}}\n"
+        "model: {backbone: test_resnet, pretrained: false}\n"
+        "training: {steps: 1, accelerator: cpu, threads: 1}\n"
+    )
+    assert main(["data", "check", str(config)]) == 0
+    out = capsys.readouterr().out
+    assert out.count("never: 10, 11 (a class that is neither true nor predicted counts 0 in the mean IoU)") == 2
+    assert main(["train", str(config), "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("materials/miou"))
+    absent = json.loads((tmp_path / "run/details.json").read_text())["materials"]["absent_classes"]
+    assert set(absent) <= {10, 11}
+    assert (f"classes {', '.join(map(str, absent))} are neither true nor predicted" in line) == bool(absent)
+
+
+def test_the_shares_of_classes_are_those_of_the_files(rooms):
+    lines = list(check(rooms).lines())
+    for split in ("train", "val"):
+        values = np.concatenate(
+            [np.asarray(Image.open(rooms / f"segmentation/{n}.png")).ravel() for n in ids(rooms, split)]
+        )
+        classes = values[values > 0].astype(int) - 1
+        place = next(k for k, line in enumerate(lines) if line.split()[:2] == [split, "semseg"])
+        shares = dict(
+            part.split(": ") for part in lines[place + 1].split("   ")[3:] if ": " in part and "class" not in part
+        )
+        for number in range(40):
+            count = np.count_nonzero(classes == number)
+            assert (str(number) in shares) == (count > 0)
+            if count:
+                assert float(shares[str(number)]) == pytest.approx(100 * count / len(classes), rel=0.05)
+        never = lines[place + 2].split("never: ")[1].split(" (")[0].split(", ")
+        assert set(map(int, never)) == set(range(40)) - set(classes)
+
+
+def test_255_is_ignored_in_human_parts(copies):
+    """As a folder of one's own may hold it: neither a class beyond, nor a part that makes the image count."""
+    root = copies["pascal"]
+    (root / "parts").mkdir()
+    for place, name in enumerate(ids(root)):
+        label = np.full(SIZE, 255, np.uint8)
+        label[:20] = place  # of the first image only background
+        Image.fromarray(label).save(root / f"parts/{name}.png")
+    tasks = make_tasks({"human_parts": {"labels": "parts"}})
+    data = DataModule("pascal", root, tasks, SIZE, batch_size=3, augment=False)
+    labels = [data.train_set()[index]["human_parts"] for index in range(3)]
+    assert (labels[0] == 255).all()
+    for place in (1, 2):
+        assert set(labels[place].unique().tolist()) == {place, 255}
+    assert not [
+        problem for problem in check(root, tasks=tasks).problems if problem.startswith("train: human_parts label")
+    ]
+
+
+def test_annotations_without_objects_or_with_an_unknown_part(copies):
+    root = copies["pascal"]
+    (root / "ImageSets/Parts/train.txt").unlink()
+    first, second = ids(root)[:2]
+    savemat(root / f"human_parts/{first}.mat", {"anno": annotation()})
+    mask = np.ones(SIZE, np.uint8)
+    savemat(root / f"human_parts/{second}.mat", {"anno": annotation(("person", 15, mask, [("tail", mask)]))})
+    dataset = PASCAL(root, "train", make_tasks({"human_parts": {}}))
+    np.testing.assert_array_equal(dataset.read(0)["human_parts"], np.zeros(SIZE))
+    with pytest.raises(InputError, match=rf"human_parts/{second}\.mat: unknown part of a person 'tail'; known: hair, "):
+        dataset.read(1)
+    assert [problem for problem in check(root).problems if "unknown part of a person" in problem]
+
+
+def test_an_archive_of_arrays_under_the_name_of_one_is_called_so(copies):
+    root = copies["nyud"]
+    with (root / "depth/train_00000.npy").open("wb") as file:
+        np.savez(file, depth=np.ones(SIZE))
+    with pytest.raises(InputError, match=r"train_00000\.npy: .*a zip archive, as np\.savez writes"):
+        DATASETS["nyud"](root, "train", make_tasks({"depth": {}})).read(0)
