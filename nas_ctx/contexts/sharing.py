@@ -46,7 +46,9 @@ class Shared:
         """``stack(features)``; by :func:`normalised_stack` where that is the same and pays."""
         if features.numel() <= SMALL * features.shape[1] or not _as_made(stack):
             return stack(features)
-        return normalised_stack(features.flatten(2), stack, self._once(_centred, features)).unflatten(2, features.shape[2:])
+        return normalised_stack(features.flatten(2), stack, self._once(_centred, features)).unflatten(
+            2, features.shape[2:]
+        )
 
 
 def _centred(features: Tensor) -> Centred:

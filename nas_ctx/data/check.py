@@ -58,7 +58,7 @@ class Report:
     problems: list[str]
     absent: list[str]
     classes: dict[str, int] = field(default_factory=dict)
-    """How many classes the labels of a task name, where they name any."""
+    """How many classes the labels of a task name, of those that are scored by a mean over classes."""
 
     def lines(self) -> Iterable[str]:
         """The report as lines of text."""
@@ -138,7 +138,7 @@ def check(
         dataset.tasks = tasks or {}
         labels = [name for name in tasks or dataset.readers() if _has_label(dataset, name, report)]
         dataset.tasks = tasks or _usual_tasks(kind, labels)
-        report.classes |= {name: n for name, task in dataset.tasks.items() if (n := task.label_classes)}
+        report.classes |= {name: t.label_classes for name, t in dataset.tasks.items() if t.metric_name == "miou"}
         for label in ("image", *labels):
             report.columns[split, label] = Column()
         for name, count in Counter(dataset.ids).items():
@@ -191,7 +191,7 @@ def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], repor
         report.problems += [f"{dataset.split}: {label_name} label of {name!r}: {fault}" for fault in faults]
         marked = label if task is None else task.mark_ignore(label)
         column.add(label, (marked == IGNORE).reshape(*label.shape[:2], -1).all(2))
-        if label_name in report.classes:
+        if task is not None and task.label_classes:
             column.counts += class_counts(marked)
 
 
