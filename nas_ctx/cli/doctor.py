@@ -107,6 +107,8 @@ def _node() -> Finding:
 
 def _nnictl() -> Finding:
     path = Path(sys.executable).parent / "nnictl"
+    if shutil.which("kill") is None:  # a small container may lack it
+        return Finding("nnictl", "fault", "stops experiments with the program kill, which is missing", "install procps")
     if path.exists():
         return Finding("nnictl", "ok", str(path))
     other = shutil.which("nnictl")

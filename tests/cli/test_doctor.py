@@ -70,3 +70,11 @@ def test_a_check_that_breaks_does_not_end_the_others(tmp_path: Path, monkeypatch
     assert findings["node"].state == "fault"
     assert "libstdc++ is too old" in findings["node"].text
     assert findings["disk"].state == "ok"
+
+
+def test_a_container_without_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nnictl stop` runs that program, and small containers lack it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    finding = findings_in(tmp_path)["nnictl"]
+    assert (finding.state, finding.remedy) == ("fault", "install procps")
+    assert "kill" in finding.text
