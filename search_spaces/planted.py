@@ -62,6 +62,7 @@ class World:
         content: channels of a source field.
         outputs: channels of a label.
         seed: of the linear maps.
+        strengths: block label -> deviation of what the block adds, where it is not 1.
 
     >>> world = World({"a/a": "local"}, noise=0.1)
     >>> [tuple(part.shape) for part in world.sample(2, torch.Generator().manual_seed(0))]
@@ -76,6 +77,7 @@ class World:
     content: int = 2
     outputs: int = 4
     seed: int = 0
+    strengths: Mapping[str, float] = field(default_factory=dict)
     tasks: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -119,6 +121,7 @@ class World:
                 name = self.planted[block]
                 if name != "none":
                     gathered = gather(name, fields[s], one_hot[t], one_hot[s]) * self.scales[name]
+                    gathered = gathered * self.strengths.get(block, 1.0)
                     total += torch.einsum("oc,bchw->bohw", self.maps[block], gathered)
             labels.append(total)
         regions = one_hot / one_hot.sum((3, 4), keepdim=True)

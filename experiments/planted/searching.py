@@ -173,10 +173,15 @@ class _Started(GumbelSearch):
         return supernet
 
 
-def _gumbel_search(world: World, plan: Plan, seed: int) -> Answer:
+def gumbel_search(world: World, plan: Plan, seed: int) -> GumbelSearch:
+    """The strategy after its search of ``world``."""
     strategy = _Started(plan.alpha, seed=seed, **plan.settings)
     _run(world, plan, seed, strategy, plan.passes)
-    choices = list(strategy.choices)
+    return strategy
+
+
+def _gumbel_search(world: World, plan: Plan, seed: int) -> Answer:
+    choices = list(gumbel_search(world, plan, seed).choices)
     return {c.label: c.best for c in choices}, {c.label: c.decided_at for c in choices if c.decided}
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
     "nnictl": "run nnictl on launched experiments: view ID, trial ls ID, resume ID",
     "report": "measure how well repeated searches agree, and take their vote",
+    "validity": "measure whether each block's choice matters, and whether the vote knows it",
     "compare": "compare the reliability of two sets of searches",
     "show": "show a genotype as a grid, in the terminal or as a picture",
     "table": "summarise training runs in a table",

@@ -2,6 +2,7 @@
 
 from nas_ctx.evaluation.contrasts import Contrast, read_contrasts
 from nas_ctx.evaluation.differences import Difference
+from nas_ctx.evaluation.exchange.measure import measure_exchange
 from nas_ctx.evaluation.heat_map import write_importance
 from nas_ctx.evaluation.importance import Drop, Importance, measure_importance
 from nas_ctx.evaluation.measures import Measure
@@ -13,6 +14,7 @@ from nas_ctx.evaluation.sheet import prediction_sheet
 from nas_ctx.evaluation.table import Cell, ResultTable, make_table
 from nas_ctx.evaluation.table_figure import draw_table
 from nas_ctx.evaluation.table_text import FORMATS, LAYOUTS, Layout
+from nas_ctx.evaluation.trained_scores import read_trained
 
 __all__ = [
     "FORMATS",
@@ -31,6 +33,7 @@ __all__ = [
     "draw_table",
     "gather",
     "make_table",
+    "measure_exchange",
     "measure_importance",
     "pictures_in",
     "prediction_sheet",
@@ -38,6 +41,7 @@ __all__ = [
     "read_quoted",
     "read_results",
     "read_scores",
+    "read_trained",
     "validation_pictures",
     "write_importance",
     "write_predictions",

@@ -59,12 +59,15 @@ class AngularErrors(SummedMetric):
     """
 
     higher_is_better = False
+    beside_the_score = frozenset({"histogram"})
+    count: Tensor
     total: Tensor
     below: Tensor
     histogram: Tensor
 
     def __init__(self) -> None:
         super().__init__()
+        self.add_sum("count", torch.zeros((), dtype=torch.long))
         self.add_sum("total", torch.zeros((), dtype=torch.float64))
         self.add_sum("below", torch.zeros(len(LIMITS), dtype=torch.long))
         self.add_sum("histogram", torch.zeros(180 * BINS_PER_DEGREE, dtype=torch.long))
@@ -72,6 +75,7 @@ class AngularErrors(SummedMetric):
     def update(self, prediction: Tensor, label: Tensor) -> None:
         """Add maps of normals, (..., 3, H, W)."""
         errors = angular_errors(prediction, label)
+        self.count += len(errors)
         self.total += errors.sum()
         self.below += torch.stack([(errors < limit).sum() for limit in LIMITS])
         bins = (errors * BINS_PER_DEGREE).long().clamp(max=len(self.histogram) - 1)
@@ -79,10 +83,9 @@ class AngularErrors(SummedMetric):
 
     def compute(self) -> dict[str, Tensor]:
         """The errors over everything that was added; nan when no pixel was valid."""
-        count = self.histogram.sum()
-        shares = ratio(self.below, count, empty=torch.nan)
+        shares = ratio(self.below, self.count, empty=torch.nan)
         return {
-            "mean_angle": ratio(self.total, count, empty=torch.nan),
+            "mean_angle": ratio(self.total, self.count, empty=torch.nan),
             "median_angle": histogram_median(self.histogram) / BINS_PER_DEGREE,
             **{f"below_{limit:g}": share for limit, share in zip(LIMITS, shares, strict=True)},
         }

@@ -28,6 +28,8 @@ class SummedMetric(Metric):
 
     full_state_update = False
     is_differentiable = False
+    beside_the_score: frozenset[str] = frozenset()
+    """Names of states that the task's main score does not need: large ones, which are not kept image by image."""
 
     def add_sum(self, name: str, zero: Tensor) -> None:
         """Add a state that starts as ``zero`` and is summed when processes come together."""

@@ -58,16 +58,8 @@ def load_trained(run: str | os.PathLike[str], *, trust: bool = False) -> Trained
         InputError: no run folder, one of a search, or without a checkpoint; code without ``trust``.
     """
     folder = RunFolder(run)
-    if not folder.config.exists():
-        raise InputError(f"{folder.path}: expected the folder of a training run, with config.yaml and checkpoints/")
-    config = read_config(folder.config)
-    named = [code for code in config.named_code if not code.split(": ")[1].startswith(("nas_ctx.", "search_spaces."))]
-    if named and not trust:
-        raise InputError(f"{folder.config}: names code, {', '.join(named)}: --trust runs it, if you know whose it is")
-    if named:
-        load_plugins(config)
+    config, tasks = opened(folder, "training", trust)
     checkpoint, weights = trained_weights(folder)
-    tasks = make_tasks(config.tasks)
     # The run has a copy of its choices: the file that its configuration names may have moved.
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
     with without_weights():  # the checkpoint's follow
@@ -81,9 +73,26 @@ def load_trained(run: str | os.PathLike[str], *, trust: bool = False) -> Trained
     return Trained(config, tasks, model.eval(), data, checkpoint, genotype)
 
 
+def opened(folder: RunFolder, kind: str, trust: bool) -> tuple[Config, dict[str, Task]]:
+    """The configuration of a run and its tasks; code that it names is loaded with ``trust`` only.
+
+    Raises:
+        InputError: no run folder; it says that one of a ``kind`` of run was expected. Code without ``trust``.
+    """
+    if not folder.config.exists():
+        raise InputError(f"{folder.path}: expected the folder of a {kind} run, with config.yaml and checkpoints/")
+    config = read_config(folder.config)
+    named = [code for code in config.named_code if not code.split(": ")[1].startswith(("nas_ctx.", "search_spaces."))]
+    if named and not trust:
+        raise InputError(f"{folder.config}: names code, {', '.join(named)}: --trust runs it, if you know whose it is")
+    if named:
+        load_plugins(config)
+    return config, make_tasks(config.tasks)
+
+
 def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
     """The newest checkpoint of a training run that can be read, and the network's weights in it by name."""
-    checkpoint, state = _newest_state(folder)
+    checkpoint, state = newest_state(folder)
     weights = _under(_PREFIX, state)
     if not weights:
         raise InputError(
@@ -102,7 +111,7 @@ def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
     Raises:
         InputError: the run has no readable checkpoint, or another backbone.
     """
-    checkpoint, state = _newest_state(RunFolder(run))
+    checkpoint, state = newest_state(RunFolder(run))
     weights = _under(_PREFIX, state) or _under(_SEARCH_PREFIX, state)
     network = unwrap(getattr(network, "network", network))  # a space has its network inside
     own = network.state_dict()
@@ -113,7 +122,8 @@ def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
     network.load_state_dict(shared, strict=False)
 
 
-def _newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
+def newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
+    """The newest checkpoint of a run that can be read, and all weights in it by name."""
     checkpoint, refused = newest_whole(folder.checkpoints)
     if checkpoint is None:
         told = "; ".join(f"{path}: {fault}" for path, fault in refused.items())

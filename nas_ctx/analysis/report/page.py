@@ -61,8 +61,8 @@ class Drawing:
         return round(min(self.width, max(0.68 * self.width, 330) if wide else 330))
 
 
-def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
-    """The whole report of ``record`` with its figures."""
+def report_page(record: Reliability, figures: Mapping[str, Canvas], validity: str = "") -> str:
+    """The whole report of ``record`` with its figures; ``validity`` says what the page ``validity.html`` found."""
     kappa = record.leading
     chosen, unchosen = len(record.table.texts), len(record.table.unchosen)
     counts = {"run": len(record.runs), "block": len(record.blocks), "choice": chosen + unchosen}
@@ -71,7 +71,8 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas]) -> str:
     shown = record.results if len(record.blocks) > 1 else record.results[:1]  # a kappa needs two blocks
     return render(
         "report", "Reliability report", record.title, facts, figures,
-        record=record, percentage=record.result(PERCENTAGE), kappa=kappa, kappa_value=kappa_of(kappa),
+        record=record, validity=validity,
+        percentage=record.result(PERCENTAGE), kappa=kappa, kappa_value=kappa_of(kappa),
         chance_name=chance_name(kappa), shown=shown,
         beyond_chance=record.standing.beyond_chance, word=conventional(kappa), verdict=verdict(record),
         majorities=sum(vote.majority() for vote in record.votes),

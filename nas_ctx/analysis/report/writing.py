@@ -21,7 +21,12 @@ from nas_ctx.genotype import Genotype
 
 
 def write_report(
-    record: Reliability, folder: str | os.PathLike[str], *, figures: bool = True, export: Sequence[str] = ()
+    record: Reliability,
+    folder: str | os.PathLike[str],
+    *,
+    figures: bool = True,
+    export: Sequence[str] = (),
+    validity: str = "",
 ) -> Path:
     """Write the report of ``record`` into ``folder`` and return the path of its page.
 
@@ -29,14 +34,14 @@ def write_report(
     ``figures`` is false) and ``consensus.json``, the voted genotype, beside it in the form of the runs where they came
     from DARTS, NAS-Bench-201 or NNI (``consensus.txt``, ``consensus.nni.json``). While a tie stands there is no
     consensus, and one that an earlier report left is removed. ``export`` names forms of the rating table to write too:
-    ``csv``, ``json`` or ``long``.
+    ``csv``, ``json`` or ``long``. ``validity`` is a sentence on the blocks, where ``validity.html`` lies beside it.
     """
     from nas_ctx.analysis.report.figures import report_figures, write_figures  # loads matplotlib
     from nas_ctx.analysis.report.page import report_page
 
     folder = _folder(folder)
     drawings = report_figures(record)
-    _write_json(folder / "report.json", report_json(record))
+    write_json(folder / "report.json", report_json(record))
     write_text(folder / "report.md", markdown(record))
     for name, text in csv_tables(record).items():
         write_text(folder / "tables" / name, text)
@@ -48,7 +53,7 @@ def write_report(
         record.consensus.save(folder / "consensus.json")
     for name, text in (exported(record, export) | _consensus_as_given(record)).items():
         write_text(folder / name, text)
-    write_text(folder / "report.html", report_page(record, drawings))
+    write_text(folder / "report.html", report_page(record, drawings, validity))
     return folder / "report.html"
 
 
@@ -74,7 +79,7 @@ def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str
     drawings = comparison_figures(comparison)
     write_report(comparison.first, folder / "first", figures=False)
     write_report(comparison.second, folder / "second", figures=False)
-    _write_json(folder / "comparison.json", comparison_json(comparison))
+    write_json(folder / "comparison.json", comparison_json(comparison))
     write_text(folder / "comparison.md", comparison_markdown(comparison))
     if figures:
         write_figures(drawings, folder / "figures")
@@ -112,7 +117,7 @@ def _folder(folder: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write an object, each entry of its lists and objects on a line: the whole on many lines would take minutes."""
     parts = (f" {_json(key)}: {_entries(value)}" for key, value in content.items())
     write_text(path, "{\n" + ",\n".join(parts) + "\n}\n")

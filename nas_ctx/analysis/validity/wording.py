@@ -1,0 +1,104 @@
+"""What a validity report says, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from nas_ctx.analysis.validity.collapse import Collapse
+from nas_ctx.analysis.validity.record import Validity
+from nas_ctx.analysis.validity.retraining import Retraining
+from nas_ctx.analysis.validity.verdicts import Verdict
+from nas_ctx.analysis.wording import number, percent, probability
+
+CAUTION = (
+    "Measured in the searched networks, each candidate after a few steps of adaptation: this says what it is worth to "
+    "these weights. Only networks trained from the start can say what it is worth by itself."
+)
+_SEVERAL = {
+    Verdict.RELIABLE_MATTERS: "are reliable and matter",
+    Verdict.RELIABLE_IDLE: "are reliable and do not matter",
+    Verdict.UNRELIABLE_MATTERS: "matter, and the searches do not agree on them",
+    Verdict.FLAT: "are flat: the searches do not agree, and it does not matter",
+    Verdict.CANNOT_TELL: "cannot be told",
+}
+_ONE = {
+    Verdict.RELIABLE_MATTERS: "is reliable and matters",
+    Verdict.RELIABLE_IDLE: "is reliable and does not matter",
+    Verdict.UNRELIABLE_MATTERS: "matters, and the searches do not agree on it",
+    Verdict.FLAT: "is flat: the searches do not agree, and it does not matter",
+    Verdict.CANNOT_TELL: "cannot be told",
+}
+
+
+def summary(record: Validity) -> str:
+    """How many blocks there are of each kind.
+
+    It is what the reliability report says of validity, too.
+    """
+    parts = [f"{n} {(_ONE if n == 1 else _SEVERAL)[kind]}" for kind, n in record.counts.items() if n]
+    blocks = len(record.blocks)
+    return f"Of {blocks} {'block' if blocks == 1 else 'blocks'} {'; '.join(parts)}."
+
+
+def sentences(record: Validity) -> list[str]:
+    """The verdict of the page, plain text."""
+    said = [summary(record)]
+    better = [block for block in record.blocks if block.better]
+    if better:
+        named = ", ".join(f"{block.block} ({block.better} rather than {block.voted})" for block in better)
+        said.append(
+            f"In {len(better)} of them another candidate is better than the voted one by more than "
+            f"{record.settings['negligible']:g} %: {named}."
+        )
+    if len(record.exchanged) == 1:
+        said.append("One search was measured: the intervals are over images and say nothing about further searches.")
+    return said
+
+
+def collapse_words(collapse: Collapse) -> str:
+    """One line on a run.
+
+    >>> collapse_words(Collapse("seed-0", "none", 14, 16, 120))
+    'seed-0: collapsed to none, in 14 of 16 blocks, since step 120'
+    """
+    where = f"in {collapse.count} of {collapse.blocks} blocks"
+    if not collapse.collapsed:
+        return f"{collapse.run}: no collapse; the most frequent choice is {collapse.choice}, {where}"
+    since = "" if collapse.since is None else f", since step {collapse.since}"
+    return f"{collapse.run}: collapsed to {collapse.choice}, {where}{since}"
+
+
+def retraining_words(found: Retraining) -> Iterator[str]:
+    """Paragraphs on the trained networks."""
+    counted = f"{found.trainings} trainings, of {found.genotypes} random genotypes among others"
+    if math.isnan(found.noise):
+        yield f"{counted}: none was trained twice, so that the noise of a training is not known."
+    else:
+        low, high = found.noise_interval
+        yield (
+            f"{counted}. Two trainings of one genotype differ with a deviation of {number(found.noise)} % "
+            f"({number(low)} to {number(high)})."
+        )
+    if not math.isnan(found.share):
+        low, high = found.share_interval
+        yield (
+            f"Of the variance between random genotypes, each trained once, {percent(found.share)} are due to the "
+            f"genotype ({percent(low)} to {percent(high)}), the rest is noise ({probability(found.p)} that genotypes "
+            "do not differ at all)."
+        )
+    if found.genotypes < 10:
+        yield f"{found.genotypes} random genotypes are few: ten at least show how the space varies."
+    if not math.isnan(found.beaten):
+        low, high = found.beaten_interval
+        yield (
+            f"The voted genotype, trained {found.vote_runs} times, is better than {percent(found.beaten)} of the "
+            f"random ones ({percent(low)} to {percent(high)}); its mean is {number(found.vote)} % above the mean of "
+            "all trainings."
+            if found.vote >= 0
+            else f"The voted genotype, trained {found.vote_runs} times, is better than {percent(found.beaten)} of the "
+            f"random ones ({percent(low)} to {percent(high)}); its mean is {number(-found.vote)} % below the mean of "
+            "all trainings."
+        )
+    elif found.vote_runs == 0:
+        yield "The voted genotype is not among the trained ones."
