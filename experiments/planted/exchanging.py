@@ -20,11 +20,11 @@ from nas_ctx.files import write_text
 from nas_ctx.search import GumbelSearch
 from search_spaces.planted import World, random_world
 
-PLAN = Plan(passes=40, batch=8, settings={**SHARP, "warmup_steps": 10})
+PLAN = Plan(passes=30, batch=4, settings={**SHARP, "warmup_steps": 8})
 """Short searches, which are often wrong: of long ones there is nothing to correct."""
 STRENGTHS = (0.0, 0.1, 0.15, 0.25, 0.5)
 """Deviations that a planted block adds to noise of deviation 1: explained variances of 0, 1, 2, 6 and 25 %."""
-STEPS, IMAGES, BATCH = 20, 96, 16
+STEPS, IMAGES, BATCH = 12, 64, 16
 
 
 def world_of(seed: int, null: bool) -> World:
@@ -47,7 +47,7 @@ def world_of(seed: int, null: bool) -> World:
 def measured(seed: int, null: bool, runs: int, folder: Path) -> dict[str, Any]:
     """A world's searches and exchanges: from its file, or made now and kept in it.
 
-    ``errors`` are squared errors per image: by steps of adaptation ("0", "20"), run, block and candidate.
+    ``errors`` are squared errors per image: by steps of adaptation ("0", "12"), run, block and candidate.
     """
     path = folder / f"{'null' if null else 'mixed'}-{seed}.json"
     if path.exists():

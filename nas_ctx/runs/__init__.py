@@ -18,23 +18,28 @@ if TYPE_CHECKING:
     from nas_ctx.runs.run import describe as describe
     from nas_ctx.runs.run import search as search
     from nas_ctx.runs.run import train as train
+    from nas_ctx.runs.searched import Searched as Searched
+    from nas_ctx.runs.searched import load_searched as load_searched
     from nas_ctx.runs.started import is_first_process as is_first_process
     from nas_ctx.runs.trained import Trained as Trained
     from nas_ctx.runs.trained import load_trained as load_trained
 
 _LATER = {"describe": "run", "search": "run", "train": "run", "is_first_process": "started"}
 _LATER |= {"export_network": "export", "Network": "network", "load_network": "network"}
+_LATER |= dict.fromkeys(("Searched", "load_searched"), "searched")
 _LATER |= dict.fromkeys(("Trained", "load_trained"), "trained")
 
 __all__ = [
     "Interrupted",
     "Network",
     "RunFolder",
+    "Searched",
     "Trained",
     "describe",
     "export_network",
     "is_first_process",
     "load_network",
+    "load_searched",
     "load_trained",
     "search",
     "train",

@@ -105,7 +105,7 @@ def test_what_matters_must_exceed_what_is_negligible() -> None:
 
 
 def trained_set(rng: np.random.Generator, genotypes: int, times: int, between: float, noise: float, repeated: int):
-    """Trainings of random genotypes and ``repeated`` of the voted one; the score of a genotype is 50 + N(0, between)."""
+    """Trainings of random genotypes and ``repeated`` of the voted one; genotypes score 50 + N(0, between)."""
     voted = dict.fromkeys(BLOCKS, "none")
     found = []
     for number, code in enumerate(rng.permutation(np.arange(1, 81))[:genotypes]):  # 0 is the voted one
@@ -167,9 +167,7 @@ def test_a_collapse_is_named_with_its_step() -> None:
     leads = {"a/a": [0.5, 0.9, 0.9], "a/b": [0.5, 0.9, 0.9], "b/a": [0.5, 0.2, 0.8], "b/b": [0.5, 0.1, 0.1]}
     shares = {block: np.array([[share, 1 - share] for share in of]) for block, of in leads.items()}
     zeros = np.zeros(3)
-    history = SearchHistory(
-        np.array([0, 10, 20]), zeros, zeros, zeros, dict.fromkeys(leads, ("none", "local")), shares
-    )
+    history = SearchHistory(np.array([0, 10, 20]), zeros, zeros, zeros, dict.fromkeys(leads, ("none", "local")), shares)
     choices = {block: "none" if of[-1] > 0.5 else "local" for block, of in leads.items()}
     found = collapse_of(Run("seed-0", choices, history=history))
     assert (found.choice, found.count, found.collapsed, found.since) == ("none", 3, True, 20)
@@ -230,5 +228,7 @@ def test_both_pages_are_written_and_lead_to_each_other(record: Validity, tmp_pat
     assert content["blocks"][0]["others"]["none"]["mean"] == pytest.approx(30, abs=2)
     rows = list(csv.DictReader((tmp_path / "tables" / "exchange.csv").open()))
     assert len(rows) == 12
-    assert float(rows[0]["seed-0"]) == pytest.approx(content["blocks"][0]["others"][rows[0]["exchanged_for"]]["by_search"][0])
+    assert float(rows[0]["seed-0"]) == pytest.approx(
+        content["blocks"][0]["others"][rows[0]["exchanged_for"]]["by_search"][0]
+    )
     assert json.loads((tmp_path / "perturbation.json").read_text())["choices"]["b/a"] == "global"

@@ -62,7 +62,8 @@ def write_validity(record: Validity, folder: str | os.PathLike[str], *, figures:
             (f"{of.first} and {of.second}", number(of.rho), number(of.p, 3), str(of.blocks))
             for of in record.correlations
         ],
-        perturbed=[f"{block.block} ({block.best})" for block in record.blocks if block.best != block.voted],
+        perturbed=sum(block.best != block.voted for block in record.blocks),
+        better=sum(block.better is not None for block in record.blocks),
         collapse_lines=[collapse_words(collapse) for collapse in record.collapses],
         retraining_words=list(retraining_words(record.retraining)) if record.retraining else [],
     )  # fmt: skip
@@ -75,12 +76,12 @@ def _block_row(block: BlockVerdict) -> tuple[object, ...]:
     nearest = min(block.effects, key=lambda name: _last(block.effects[name].mean))
     return (
         block.block,
+        block.verdict.value + (f"; {block.better} is better" if block.better else ""),
         block.voted,
         f"{block.votes} of {block.runs}",
         number(block.alpha),
         _costs(block.mean, 1),
         isolated(nearest) + f" {_costs(block.effects[nearest], len(block.effects))}",
-        block.verdict.value + (f"; {block.better} is better" if block.better else ""),
     )
 
 

@@ -71,9 +71,9 @@ def collapse_words(collapse: Collapse) -> str:
 
 def retraining_words(found: Retraining) -> Iterator[str]:
     """Paragraphs on the trained networks."""
-    counted = f"{found.trainings} trainings, of {found.genotypes} random genotypes among others"
+    counted = f"{found.trainings} trainings, {found.genotypes} random genotypes among them"
     if math.isnan(found.noise):
-        yield f"{counted}: none was trained twice, so that the noise of a training is not known."
+        yield f"{counted}. None was trained twice, so that the noise of a training is not known."
     else:
         low, high = found.noise_interval
         yield (
@@ -84,21 +84,18 @@ def retraining_words(found: Retraining) -> Iterator[str]:
         low, high = found.share_interval
         yield (
             f"Of the variance between random genotypes, each trained once, {percent(found.share)} are due to the "
-            f"genotype ({percent(low)} to {percent(high)}), the rest is noise ({probability(found.p)} that genotypes "
-            "do not differ at all)."
+            f"genotype ({percent(low)} to {percent(high)}), the rest is noise (F test that genotypes do not differ: "
+            f"{probability(found.p)})."
         )
     if found.genotypes < 10:
         yield f"{found.genotypes} random genotypes are few: ten at least show how the space varies."
     if not math.isnan(found.beaten):
         low, high = found.beaten_interval
+        where = "above" if found.vote >= 0 else "below"
         yield (
-            f"The voted genotype, trained {found.vote_runs} times, is better than {percent(found.beaten)} of the "
-            f"random ones ({percent(low)} to {percent(high)}); its mean is {number(found.vote)} % above the mean of "
-            "all trainings."
-            if found.vote >= 0
-            else f"The voted genotype, trained {found.vote_runs} times, is better than {percent(found.beaten)} of the "
-            f"random ones ({percent(low)} to {percent(high)}); its mean is {number(-found.vote)} % below the mean of "
-            "all trainings."
+            f"The voted genotype, trained {'once' if found.vote_runs == 1 else f'{found.vote_runs} times'}, is better "
+            f"than {percent(found.beaten)} of the random ones ({percent(low)} to {percent(high)}); its mean is "
+            f"{number(abs(found.vote))} % {where} the mean of all trainings."
         )
     elif found.vote_runs == 0:
         yield "The voted genotype is not among the trained ones."

@@ -16,7 +16,7 @@ class ImageSums:
     Args:
         task: its metric must only add up (``nas_ctx.tasks.Task.metric`` asks for that).
 
-    >>> from nas_ctx.tasks import make_task
+    >>> from nas_ctx.tasks.make import make_task
     >>> sums = ImageSums(make_task("depth", {}))
     >>> sums.add(torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1, 1), torch.tensor([1.0, 2.0, 5.0]).view(3, 1, 1, 1))
     >>> scores = sums.scores()

@@ -22,6 +22,7 @@ KIND_COLOURS = {
 }
 """No colour of a choice; dark and light are told apart in grey, and only what asks for attention is warm."""
 _SHORT = {Verdict.RELIABLE_MATTERS: "matters", Verdict.RELIABLE_IDLE: "does not matter"}
+_NONE = "#8a949e"  # its own colour is that of a cell, too pale for a dot
 _MOST_DRAWN = 64  # blocks of the figure of exchanges
 
 
@@ -67,7 +68,7 @@ def _verdicts(record: Validity) -> Canvas:
 
 def _cell(block: BlockVerdict) -> Cell:
     tip = f"{block.block} – {block.voted}: {block.votes} of {block.runs} votes; {block.verdict.value}"
-    words = _SHORT.get(block.verdict, block.verdict.value) + (f"; {block.better} better" if block.better else "")
+    words = f"{block.better} is better" if block.better else _SHORT.get(block.verdict, block.verdict.value)
     return Cell((f"{block.voted}  {block.votes}/{block.runs}", words), [KIND_COLOURS[block.verdict]], tip)
 
 
@@ -77,7 +78,7 @@ def _exchanges(record: Validity) -> Canvas:
     unit = record.settings["negligible"] or 1.0
     columns = 2 if len(blocks) > 4 else 1
     each = -(-len(blocks) // columns)
-    pitch, gap, plot = 15.0, 13.0, 210.0
+    pitch, gap, plot = 15.0, 13.0, 236.0
     others = list(dict.fromkeys(name for block in blocks for name in block.effects))
     names = dict(zip([b.block for b in blocks], distinct([b.block for b in blocks], 150, 12, bold=True), strict=True))
     side = widest([*names.values(), *(f"voted: {b.voted}" for b in blocks)], 12, bold=True) + 12
@@ -91,6 +92,7 @@ def _exchanges(record: Validity) -> Canvas:
     scale = _Scale(unit, reach, plot)
     fills = dict(zip(record.reliability.table.texts, colours(record.reliability.table.texts), strict=True))
     fills |= {name: colour for name, colour in zip(others, colours(others), strict=True) if name not in fills}
+    fills["none"] = _NONE
     for number_of, part in enumerate(parts):
         left = number_of * (column + 26)
         start = left + side + labels
