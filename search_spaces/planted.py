@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -169,7 +169,7 @@ def gather(name: str, fields: Tensor, target: Tensor, source: Tensor) -> Tensor:
     return (means @ one_hot.flatten(2)).view_as(fields)
 
 
-def random_world(tasks: int, *, seed: int, noise: float = 0.1, null: bool = False, **options: int) -> World:
+def random_world(tasks: int, *, seed: int, noise: float = 0.1, null: bool = False, **options: Any) -> World:
     """A world of ``tasks`` tasks with independently drawn answers, every candidate of a block equally likely.
 
     ``null`` plants nothing: labels are noise of unit variance, regardless of ``noise``.

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from nas_ctx.analysis.validity import RunExchange, Scores, exchange_effects
-from nas_ctx.analysis.validity.verdicts import Verdict, does_matter, verdicts
+from nas_ctx.analysis.validity.verdicts import BlockVerdict, Verdict, does_matter, verdicts
 
 NEGLIGIBLE = 1.0
 UNEXPLAINED = {
@@ -132,13 +132,19 @@ def tables(folder: Path) -> None:
     told = [of for of in blocks if of["verdict"].verdict is not Verdict.CANNOT_TELL]
     print("\nright, of the verdicts that say something:", _rate([of["verdict"].matters == of["true"] for of in told]))
     print("verdicts:", dict(Counter(of["verdict"].verdict.value for of in blocks)))
-    print("\n| planted | blocks | the vote finds it | perturbation finds it |\n| --- | --- | --- | --- |")
+    print("\n| planted | blocks | the vote finds it | perturbation | best score |\n" + "| --- " * 5 + "|")
     for strength in sorted({of["strength"] for of in blocks}):
         chosen = [of for of in blocks if of["strength"] == strength]
-        cells = " | ".join(
-            _rate([getattr(of["verdict"], by) == of["planted"] for of in chosen]) for by in ("voted", "best")
-        )
+        found = [(of["verdict"].voted, of["verdict"].best, _best_score(of["verdict"])) for of in chosen]
+        right = [[name == of["planted"] for name in names] for names, of in zip(found, chosen, strict=True)]
+        cells = " | ".join(_rate(answers) for answers in zip(*right, strict=True))
         print(f"| {strength:g} | {len(chosen)} | {cells} |")
+
+
+def _best_score(verdict: BlockVerdict) -> str:
+    """The candidate with the best score, whether or not that can be told from the voted one's."""
+    nearest = min(verdict.effects, key=lambda name: verdict.effects[name].mean)
+    return nearest if verdict.effects[nearest].mean < 0 else verdict.voted
 
 
 def _rate(answers: Sequence[bool]) -> str:

@@ -90,7 +90,7 @@ class Validity:
 
     @property
     def perturbation(self) -> Genotype:
-        """Every block decided by perturbation: the candidate whose exchange left the best score."""
+        """Every block decided by perturbation: the vote, but where another candidate is measurably better."""
         choices = {block.block: block.best for block in self.blocks}
         others = {block.block for block in self.blocks if block.best != block.voted}
         return Genotype(choices, {"decided_by": "perturbation", "unlike_the_vote": sorted(others)})

@@ -146,8 +146,10 @@ def _noise(total: Floats, groups: Sequence[Sequence[int]]) -> tuple[float, int]:
 def _noise_interval(noise: float, degrees: int, level: float) -> Ends:
     if not degrees:
         return NONE
-    low, high = stats.chi2.ppf([(1 + level) / 2, (1 - level) / 2], degrees)
-    return math.sqrt(noise * degrees / low), math.sqrt(noise * degrees / high)
+    low, high = (
+        noise * degrees / float(stats.chi2.ppf(share, degrees)) for share in ((1 + level) / 2, (1 - level) / 2)
+    )
+    return math.sqrt(low), math.sqrt(high)
 
 
 def _between(means: Floats, sizes: Floats, noise: float, degrees: int, level: float) -> tuple[float, Ends, float]:

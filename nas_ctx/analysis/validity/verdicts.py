@@ -38,7 +38,8 @@ class BlockVerdict:
         mean: what a random other candidate costs.
         matters: None where it cannot be told.
         better: a candidate that is better than the voted one by more than is negligible; or None.
-        best: the candidate with the best measured score, the voted one included.
+        best: what perturbation decides: the candidate that is measurably better than the voted one, by however little,
+            else the voted one.
     """
 
     block: str
@@ -127,7 +128,7 @@ def verdicts(
                 is_reliable(count, searches, len(effects) + 1), effects, mean_effect(runs, block),
                 does_matter(effects, negligible, level),
                 nearest if high < -negligible else None,
-                nearest if effects[nearest].mean < 0 else voted,
+                nearest if high < 0 else voted,
             )
         )  # fmt: skip
     return found

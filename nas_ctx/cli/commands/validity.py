@@ -5,7 +5,8 @@ and in each block the voted candidate is exchanged for each other one: how much 
 validation images? A candidate and what follows it first learn for --steps steps, since the network is used to the old
 one. --trained names run folders of trainings, or folders of them: of random genotypes (model.blocks=random; ten at
 least), and of the voted one, several times. The folder given by --out gets validity.html, validity.json,
-perturbation.json (every block decided by its measured effect), tables, figures, and all that nas-ctx report writes.
+perturbation.json (the vote, but where another candidate is measurably better), tables, figures, and all that
+nas-ctx report writes.
 
 examples:
   nas-ctx validity work/search/seed-* --out work/report

@@ -28,7 +28,7 @@ class ImageSums:
         self.task = task
         self.metric = task.metric()
         self.metric.compute_with_cache = False  # states are set, which it would not notice
-        left_aside = getattr(self.metric, "beside_the_score", frozenset())
+        left_aside: frozenset[str] = getattr(self.metric, "beside_the_score", frozenset())
         self.names = [name for name in self.metric.metric_state if name not in left_aside]
         self.rows: list[Tensor] = []
 

@@ -47,7 +47,7 @@ def measure_exchange(
     searched.choose(genotype)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     searched.model.to(device).eval()
-    variants = variants_of(network.grid, network.logits)
+    variants = variants_of(network.grid, dict(network.logits.items()))
     passes = _Passes(searched, network, device)
     training = searched.config.training.model_copy(update={"steps": max(steps, 1)})
 
@@ -80,8 +80,7 @@ class _Passes:
 
     def training(self, steps: int) -> Iterable[Any]:
         """So many training batches, from the beginning of the run's order."""
-        loader = self.searched.data.train_dataloader() if steps else []
-        return islice(chain.from_iterable(repeat(loader)), steps) if steps else []
+        return islice(chain.from_iterable(repeat(self.searched.data.train_dataloader())), steps)
 
     def of(self, batches: Iterable[Any]) -> Iterator[tuple[dict[str, Row], Any]]:
         """The rows of each batch, and the batch."""

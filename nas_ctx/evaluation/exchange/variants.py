@@ -94,13 +94,12 @@ def variants_of(grid: ContextGrid, readouts: Mapping[str, nn.Module]) -> dict[st
     found: dict[str, dict[str, Variant]] = {}
     for target in grid.tasks:
         for place, source in enumerate(grid.tasks):
-            block = grid.blocks[label(target, source)]
+            block: Any = grid.blocks[label(target, source)]
             parts = (grid.fusions[target], readouts[target])
             names: Sequence[str] = getattr(block, "names", ())
             if len(names) > 1:
                 found[label(target, source)] = {
-                    str(name): Variant(target, place, block[name], *parts)  # type: ignore[operator]
-                    for name in names
+                    str(name): Variant(target, place, block[name], *parts) for name in names
                 }
     return found
 
