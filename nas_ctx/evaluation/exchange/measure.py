@@ -11,6 +11,7 @@ from pytorch_lightning.utilities import move_data_to_device
 from torch import Tensor, nn
 
 from nas_ctx.analysis.validity import RunExchange
+from nas_ctx.data.loading import parts
 from nas_ctx.errors import InputError
 from nas_ctx.evaluation.exchange.image_sums import ImageSums
 from nas_ctx.evaluation.exchange.variants import Row, Variant, adapt, row_inputs, variants_of
@@ -83,8 +84,8 @@ class _Passes:
         return islice(chain.from_iterable(repeat(self.searched.data.train_dataloader())), steps)
 
     def of(self, batches: Iterable[Any]) -> Iterator[tuple[dict[str, Row], Any]]:
-        """The rows of each batch, and the batch."""
-        for batch in batches:
+        """The rows of each batch of images of one size, and the batch."""
+        for batch in chain.from_iterable(map(parts, batches)):
             on_device = move_data_to_device(batch, self.device)
             with torch.no_grad(), row_inputs(self.grid) as rows:
                 self.network(on_device["image"])
