@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +44,28 @@ class Sample(NamedTuple):
     features: Tensor
     regions: Tensor
     labels: Tensor
+
+
+class Planted(Protocol):
+    """What a world is asked for: its answer, the channels of features and labels, and images."""
+
+    tasks: list[str]
+    outputs: int
+
+    @property
+    def planted(self) -> Mapping[str, str]:
+        """Block label -> context type."""
+
+    @property
+    def channels(self) -> int:
+        """Channels of a task's features."""
+
+    @property
+    def own_channels(self) -> int:
+        """How many of the target's own channels the readout sees beside the contexts."""
+
+    def sample(self, batch: int, generator: torch.Generator) -> Sample:
+        """Make ``batch`` images."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +103,17 @@ class World:
     tasks: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tasks", list(dict.fromkeys(block.split("/")[0] for block in self.planted)))
+        object.__setattr__(self, "tasks", tasks_of(self.planted))
 
     @property
     def channels(self) -> int:
         """Channels of a task's features."""
         return self.content + self.regions * len(self.tasks)
+
+    @property
+    def own_channels(self) -> int:
+        """How many of the target's own channels the readout sees beside the contexts: labels do not depend on them."""
+        return 0
 
     @cached_property
     def maps(self) -> dict[str, Tensor]:
@@ -165,7 +192,8 @@ def gather(name: str, fields: Tensor, target: Tensor, source: Tensor) -> Tensor:
     if name == "local":
         return F.avg_pool2d(fields, WINDOW, stride=1, padding=WINDOW // 2)
     one_hot = {"t-label": target, "s-label": source}[name]
-    means = region_features(one_hot / one_hot.sum((2, 3), keepdim=True), fields).squeeze(3)  # (B, c, K)
+    sizes = one_hot.sum((2, 3), keepdim=True).clamp(min=1)  # a region may be empty
+    means = region_features(one_hot / sizes, fields).squeeze(3)  # (B, c, K)
     return (means @ one_hot.flatten(2)).view_as(fields)
 
 
@@ -177,31 +205,49 @@ def random_world(tasks: int, *, seed: int, noise: float = 0.1, null: bool = Fals
     >>> random_world(2, seed=0).planted["task1/task1"] != "s-label"
     True
     """
+    planted = random_answers(tasks, seed)
+    if null:
+        return World(dict.fromkeys(planted, "none"), noise=1.0, seed=seed, **options)
+    return World(planted, noise=noise, seed=seed, **options)
+
+
+def random_answers(tasks: int, seed: int) -> dict[str, str]:
+    """Block label -> context type of a grid of ``tasks`` tasks, each drawn among the candidates of its block."""
     names = [f"task{number}" for number in range(tasks)]
     generator = torch.Generator().manual_seed(seed)
     planted = {}
     for target in names:
         for source in names:
             known = candidates(target, source, CONTEXT_NAMES)
-            drawn = int(torch.randint(len(known), (), generator=generator))
-            planted[label(target, source)] = "none" if null else known[drawn]
-    return World(planted, noise=1.0 if null else noise, seed=seed, **options)
+            planted[label(target, source)] = known[int(torch.randint(len(known), (), generator=generator))]
+    return planted
+
+
+def tasks_of(planted: Mapping[str, str]) -> list[str]:
+    """The targets of some blocks, in their order.
+
+    >>> tasks_of({"a/b": "local", "a/a": "none", "b/a": "none"})
+    ['a', 'b']
+    """
+    return list(dict.fromkeys(block.split("/")[0] for block in planted))
 
 
 class _Readout(nn.Module):
-    """From the outputs of a target's blocks to its label: a norm and one linear map."""
+    """From the outputs of a target's blocks, and ``own`` channels of its features, to its label: a norm and one linear
+    map."""
 
-    def __init__(self, channels: int, outputs: int) -> None:
+    def __init__(self, own: int, channels: int, outputs: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm2d(channels, affine=False)
-        self.linear = nn.Conv2d(channels, outputs, 1)
+        self.own = own
+        self.norm = nn.BatchNorm2d(own + channels, affine=False)
+        self.linear = nn.Conv2d(own + channels, outputs, 1)
 
     def forward(self, features: Tensor, contexts: Sequence[Tensor]) -> Tensor:
-        return self.linear(self.norm(torch.cat(list(contexts), 1)))
+        return self.linear(self.norm(torch.cat([features[:, : self.own], *contexts], 1)))
 
 
 class PlantedSpace(ModelSpace):
-    """A grid of context choices over the features of a :class:`World`, without backbone or heads.
+    """A grid of context choices over the features of a world, without backbone or heads.
 
     Args:
         world: gives tasks and channels.
@@ -217,7 +263,7 @@ class PlantedSpace(ModelSpace):
 
     def __init__(
         self,
-        world: World,
+        world: Planted,
         contexts: Sequence[str] | Mapping[str, Sequence[str]] = CONTEXT_NAMES,
         *,
         width: int = 8,
@@ -234,7 +280,9 @@ class PlantedSpace(ModelSpace):
 
         self.tasks = list(world.tasks)
         self.network = ContextGrid(self.tasks, world.channels, block, dropout=0.0)
-        self.network.fusions = nn.ModuleDict({t: _Readout(width * len(self.tasks), world.outputs) for t in self.tasks})
+        self.network.fusions = nn.ModuleDict(
+            {t: _Readout(world.own_channels, width * len(self.tasks), world.outputs) for t in self.tasks}
+        )
 
     def forward(self, inputs: tuple[Tensor, Tensor]) -> Tensor:
         """Features (B, N, C, h, w) and region maps (B, N, K, h, w), see :class:`Sample`, to labels (B, N, m, h, w)."""

@@ -40,7 +40,7 @@ def judge(planted: Mapping[str, str], found: Sequence[Mapping[str, str]]) -> dic
     several = len(found) > 1 and len(blocks) > 1  # agreement needs two of both
     return {
         "recovery_vote": float(np.mean(right_votes)),
-        "recovery_vote_interval": _wilson(right_votes),
+        "recovery_vote_interval": wilson(right_votes),
         "recovery_runs": float(right.mean()),
         "recovery_runs_interval": over_blocks(right.mean(0), 0.0, 1.0),
         "recovery_of_each_block": dict(zip(blocks, right.mean(0).tolist(), strict=True)),
@@ -65,12 +65,13 @@ def _by_type(
     return {
         "blocks": len(of_type),
         "recovery_vote": float(np.mean(counted)),
-        "recovery_vote_interval": _wilson(counted),
+        "recovery_vote_interval": wilson(counted),
         "recovery_runs": float(right[:, of_type].mean()),
     }
 
 
-def _wilson(right: Sequence[bool]) -> list[float]:
+def wilson(right: Sequence[bool]) -> list[float]:
+    """Wilson's 95 % interval of the share of those that are true."""
     found = binomtest(sum(right), len(right)).proportion_ci(method="wilson")
     return [float(found.low), float(found.high)]
 
