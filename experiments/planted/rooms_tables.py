@@ -90,8 +90,8 @@ def _kind(said: str) -> str:
 
 
 def tables(found: Mapping[Any, Searches]) -> str:
-    """Two tables: answers and agreement, a row per case."""
-    return "\n".join([*_answers(found), "", *_agreement(found)])
+    """Three tables: answers and agreement, a row per case, and what single runs chose where what is planted."""
+    return "\n".join([*_answers(found), "", *_agreement(found), "", *_chosen(found)])
 
 
 def _named(case: Any) -> str:
@@ -135,6 +135,15 @@ def _agreement(found: Mapping[Any, Searches]) -> list[str]:
             f"{seconds:.0f}",
         ]
         lines.append(f"{_named(case)} | {' | '.join(cells)} |")
+    return lines
+
+
+def _chosen(found: Mapping[Any, Searches]) -> list[str]:
+    lines = _head("planted", "chosen")
+    for case, searches in found.items():
+        for name, counts in judge(*together(searches))["confusion"].items():
+            chosen = ", ".join(f"{other} {count}" for other, count in sorted(counts.items(), key=lambda one: -one[1]))
+            lines.append(f"{_named(case)} | {name} | {chosen} |")
     return lines
 
 

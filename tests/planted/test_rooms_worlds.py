@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 
 import numpy as np
@@ -169,11 +168,30 @@ def test_answers_are_counted_over_the_blocks_of_all_worlds():
         planted = {"a/a": "local", "a/b": "none"}
         return {"world": world, "planted": planted, "choices": {k.replace("_", "/"): v for k, v in choices.items()}}
 
-    five = list(itertools.repeat(search(0, a_a="local", a_b="local"), 4)) + [search(0, a_a="global", a_b="none")]
-    other = list(itertools.repeat(search(1, a_a="none", a_b="none"), 3))
-    other += [search(1, a_a="none", a_b="local"), search(1, a_a="none", a_b="global")]
+    five = [search(0, a_a="local", a_b="local") for _ in range(4)] + [search(0, a_a="global", a_b="none")]
+    other = [search(1, a_a="none", a_b=name) for name in ("none", "none", "none", "local", "global")]
     found = [one for pair in zip(five, other, strict=True) for one in pair]
     expected = [("local", "right"), ("none", "wrong"), ("local", "none instead"), ("none", "cannot tell")]
     assert answers(found) == expected
     assert sum(kind == "right" for _, kind in single_runs(found)) == 4 + 1 + 0 + 3
     assert share(expected, "wrong").startswith("1 of 4 [0.05, 0.70]")  # Wilson's interval, by its formula
+
+
+def test_likeness_is_that_of_a_regression_by_scikit_learn(world):
+    """A planted type is explained wholly by itself, and by others as scikit-learn says."""
+    from likeness import OWN, of_block
+    from sklearn.linear_model import LinearRegression
+
+    found, size = of_block(world, 0, 1), world.content
+    features = everything(world).features
+    maps = features[:, 0, size:].unflatten(1, (3, world.regions))
+    rows = {
+        name: gather(name, features[:, 1, :size], maps[:, 0], maps[:, 1]).movedim(1, -1).flatten(0, 2).numpy()
+        for name in ("local", "global")
+    }
+    own = features[:, 0].movedim(1, -1).flatten(0, 2).numpy()
+    both = np.concatenate([own, rows["global"]], 1).astype(np.float64)
+    expected = LinearRegression().fit(both, rows["local"]).score(both, rows["local"])
+    assert found["local", "global"] == pytest.approx(expected, abs=1e-4)
+    assert found["local", "local"] == pytest.approx(1, abs=1e-6)
+    assert found["local", OWN] < found["local", "global"] < 0.95
