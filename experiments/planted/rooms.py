@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from searching import SHARP, Plan, search
 from nas_ctx.files import write_text
 from search_spaces.planted_rooms import RoomsWorld, random_rooms
 
-NOISE = 0.5
+WORLDS, NOISE = 3, 0.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Case:
     tasks: int = 3
     overlap: float = 0.0
     cost: float = SHARP["resource_weight"]
-    worlds: int = 3
+    worlds: int = WORLDS
 
     @property
     def name(self) -> str:
@@ -59,9 +60,9 @@ class Case:
 CASES = (
     Case("curve", 1.0),
     Case("curve", 0.25),
+    Case("curve", 0.06),
     Case("curve", 0.5),
     Case("curve", 0.12),
-    Case("curve", 0.06),
     Case("no cost term", 0.25, cost=0.0),
     Case("no cost term", 1.0, cost=0.0),
     Case("alike", 0.5, overlap=0.5),
@@ -80,12 +81,16 @@ def plan_of(case: Case, passes: int, batch: int) -> Plan:
 
 
 def searches(cases: Sequence[Case], options: argparse.Namespace) -> Iterator[tuple[Path, Case, int, int]]:
-    """(file, case, seed of the world, seed of the search) of all searches; of a case all worlds before all runs."""
-    for case in cases:
-        for run in range(options.runs):
-            for seed in range(options.seed, options.seed + case.worlds):
-                file = options.out / case.name / f"world-{seed}-run-{run}.json"
-                yield file, case, seed, 1000 * seed + run
+    """(file, case, seed of the world, seed of the search) of all searches, question by question.
+
+    Of a question every world is searched in all its cases before the next, so that what is there can be compared.
+    """
+    for question in dict.fromkeys(case.question for case in cases):
+        asked = [case for case in cases if case.question == question]
+        for number, case, run in product(range(WORLDS), asked, range(options.runs)):
+            if number < case.worlds:
+                seed = options.seed + number
+                yield options.out / case.name / f"world-{seed}-run-{run}.json", case, seed, 1000 * seed + run
 
 
 def search_missing(cases: Sequence[Case], options: argparse.Namespace) -> None:

@@ -24,7 +24,7 @@ ENOUGH = 0.8
 def together(searches: Searches) -> tuple[dict[str, str], list[dict[str, str]]]:
     """What was planted in all worlds of a case, and what each run of them chose: the blocks of all worlds as one table.
 
-    ``searches`` come as ``rooms.py`` keeps them, world by world within each run.
+    ``searches`` are what ``rooms.py`` keeps of each; those of a world come in the order of its runs.
     """
     planted: dict[str, str] = {}
     runs: dict[int, dict[str, str]] = {}
