@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from nas_ctx.analysis.candidates import Given, KnownCandidates, candidates_of
-from nas_ctx.analysis.io.limits import MAX_LABELS
+from nas_ctx.analysis.io.limits import MAX_DIFFERENT, MAX_LABELS
 from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.analysis.stats.labels import NULL, key_of, label_of
 from nas_ctx.analysis.stats.ratings import Candidates, Label, RatingMatrix, rating_matrix
@@ -105,6 +105,9 @@ def table_of(runs: Sequence[Run], order: Sequence[str] | None = None, candidates
     matrix = rating_matrix(rows, missing=True, least_runs=1, least_blocks=1)
     if matrix.n_labels > MAX_LABELS:
         raise InputError(f"{matrix.n_labels} different choices, of which at most {MAX_LABELS} are compared")
+    different = matrix.distinct[0].n_runs
+    if different > MAX_DIFFERENT:
+        raise InputError(f"{different} runs of different choices, of which at most {MAX_DIFFERENT} are compared")
     texts = _texts(matrix.labels)
     possible = {key_of(label): label for labels in known.by_block.values() for label in labels}
     ranks = _ranks(texts, matrix.labels, order, _texts(list(possible.values())))

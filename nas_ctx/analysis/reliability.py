@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from nas_ctx.analysis.choice_table import ChoiceTable, table_of
 from nas_ctx.analysis.deprecated import warn_renamed
 from nas_ctx.analysis.grid import Grid, TaskAgreement, grid_of, task_agreements
 from nas_ctx.analysis.io.checks import as_run_set
+from nas_ctx.analysis.io.limits import MAX_LISTED
 from nas_ctx.analysis.io.runs import COPY, Note, Run, RunSet
 from nas_ctx.analysis.results import StatisticResult, statistic_results
 from nas_ctx.analysis.scores import RunScores, run_scores
@@ -84,8 +85,14 @@ class Reliability:
         libraries = {"python": platform.python_version(), "numpy": np.__version__, "scipy": scipy.__version__}
         return {"nas_ctx": __version__, **libraries}
 
+    @property
+    def lists_pairs(self) -> bool:
+        """Whether the runs are few enough to list each two of them."""
+        return len(self.runs) <= MAX_LISTED
+
     @cached_property
     def pair_agreement(self) -> Floats:
+        """(n_runs, n_runs)."""
         return pair_counts(self.table.common)[0] / len(self.blocks)
 
     @cached_property
@@ -229,9 +236,17 @@ def record_of(
         stability=_stability(table.common, seed),
         trajectory=trajectory_of(runs.runs, table.blocks),
         scores=run_scores(runs.runs, agreement_with_others(matrix), metric, random_runs, draws, seed),
-        notes=(*runs.notes, *table.notes),
+        notes=(*runs.notes, *table.notes, *_left_out(len(runs))),
         settings={"draws": draws, "level": level, "seed": seed, "ties": ties, "metric": metric},
     )  # fmt: skip
+
+
+def _left_out(n_runs: int) -> Iterator[Note]:
+    if n_runs > MAX_LISTED:
+        pairs = n_runs * (n_runs - 1) // 2
+        yield Note(
+            "left out", f"The {pairs} pairs of runs are not listed one by one, as those of {MAX_LISTED} runs are."
+        )
 
 
 def _stability(matrix: RatingMatrix, seed: int) -> tuple[VoteStability, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.agreement import light_parts, pair_indices
+from nas_ctx.analysis.stats.agreement import light_parts
 from nas_ctx.analysis.stats.candidate_sets import light_within_parts, members_of_sets
 from nas_ctx.analysis.stats.catalogue import LIGHT, LIGHT_WITHIN, PERCENTAGE, Statistic, statistics_for
 from nas_ctx.analysis.stats.intervals import LEAST_IN_SET, Interval, block_interval
@@ -17,7 +17,7 @@ from nas_ctx.analysis.stats.weights import once
 
 LEAST_OPEN = 8
 """Blocks that chance must leave open, of all, where it gives more than half of the agreement."""
-_MOST_PAIR_WORK = 1.5e8  # pairs of runs x blocks that Light's interval may cost; seconds on one core
+_MOST_PAIR_WORK = 1.5e8  # pairs of different runs x blocks that Light's interval may cost; seconds on one core
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,8 @@ def result_of(statistic: Statistic, matrix: RatingMatrix, level: float, chosen_b
 
 def _no_interval(statistic: Statistic, matrix: RatingMatrix, chance: float, chosen_blocks: bool) -> str:
     """Why there is no interval although the statistic may have a value, or nothing."""
-    if (
-        statistic in (LIGHT, LIGHT_WITHIN)
-        and matrix.n_runs * (matrix.n_runs - 1) / 2 * matrix.n_blocks > _MOST_PAIR_WORK
-    ):
+    rows = matrix.distinct[0].n_runs
+    if statistic in (LIGHT, LIGHT_WITHIN) and rows * (rows - 1) / 2 * matrix.n_blocks > _MOST_PAIR_WORK:
         return "there are too many pairs of runs for a jackknife; Conger's kappa has one"
     if chosen_blocks:
         return (
@@ -98,19 +96,18 @@ def _about_the_interval(matrix: RatingMatrix, value: float, interval: Interval |
 def _undefined_pairs(matrix: RatingMatrix, statistic: Statistic) -> tuple[int, float, list[str]]:
     """How many pairs of runs have no kappa, the mean over the others, and a note on both."""
     within = statistic is LIGHT_WITHIN
-    first, second = pair_indices(matrix.n_runs)
-    same = np.ones(len(first), dtype=bool)
+    used = []  # the one choice of a run in a set of blocks, or what no other run has
     for members in members_of_sets(matrix) if within else [np.arange(matrix.n_blocks)]:
         codes = matrix.codes[:, members]
-        constant = np.where((codes == codes[:, :1]).all(axis=1), codes[:, 0], -1 - np.arange(matrix.n_runs))
-        same &= constant[first] == constant[second]
-    undefined = int(same.sum())
+        used.append(np.where((codes == codes[:, :1]).all(axis=1), codes[:, 0], -1 - np.arange(matrix.n_runs)))
+    alike = np.unique(np.stack(used, axis=1), axis=0, return_counts=True)[1]
+    pairs, undefined = matrix.n_runs * (matrix.n_runs - 1) // 2, int((alike * (alike - 1) // 2).sum())
     parts = light_within_parts if within else light_parts
     mean = float(parts(matrix, once(matrix), defined_only=True).value[0])
     if not undefined:
         return 0, mean, []
     where = "in all blocks of the same candidates" if within else "throughout"
-    note = f"{undefined} of {len(first)} pairs are undefined (0/0): both runs used the same choice {where}."
-    if undefined < len(first):
+    note = f"{undefined} of {pairs} pairs are undefined (0/0): both runs used the same choice {where}."
+    if undefined < pairs:
         note += f" The mean over the other pairs is {mean:.2f}."
     return undefined, mean, [note]

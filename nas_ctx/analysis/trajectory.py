@@ -9,7 +9,7 @@ import numpy as np
 
 from nas_ctx.analysis.io.history import SearchHistory, common_steps
 from nas_ctx.analysis.io.runs import Run
-from nas_ctx.analysis.stats.agreement import fleiss_parts, percentage_parts
+from nas_ctx.analysis.stats.agreement import agreeing_pairs, fleiss_parts
 from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix
 from nas_ctx.analysis.stats.stability import winners_of
 from nas_ctx.analysis.stats.weights import once
@@ -62,7 +62,7 @@ def trajectory_of(runs: Sequence[Run], blocks: Sequence[str]) -> Trajectory | No
     return Trajectory(
         runs=tuple(run.name for run, _ in carrying),
         steps=steps,
-        percentage=np.array([percentage_parts(m, once(m)).value[0] if several else np.nan for m in matrices]),
+        percentage=np.array([_percentage(m) if several else np.nan for m in matrices]),
         fleiss=np.array([fleiss_parts(m, once(m)).value[0] if several else np.nan for m in matrices]),
         same_vote=same,
         entropy=np.stack([history.mean_entropy[row] for history, row in zip(histories, rows, strict=True)]),
@@ -76,6 +76,11 @@ def trajectory_of(runs: Sequence[Run], blocks: Sequence[str]) -> Trajectory | No
         },
         stable_from=int(steps[unstable[-1] + 1]) if len(unstable) else int(steps[0]),
     )
+
+
+def _percentage(matrix: RatingMatrix) -> float:
+    """Percentage agreement without its chance level, which each label would add to."""
+    return float(agreeing_pairs(matrix).sum()) / (matrix.n_blocks * matrix.n_runs * (matrix.n_runs - 1))
 
 
 def _leading(histories: Sequence[SearchHistory], rows: Sequence[Integers], blocks: Sequence[str]) -> Integers:

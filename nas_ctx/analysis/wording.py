@@ -280,9 +280,10 @@ def score_words(record: Reliability) -> str:
     scores, tau = record.scores, record.scores.correlation
     if math.isnan(tau.tau):
         return "Scores or agreements are all equal, so nothing can be said about their relation."
+    test = "exact permutation test" if tau.exact else f"{tau.arrangements} random permutations"
     words = (
         f"Kendall's tau between a run's agreement with the other runs and its {scores.metric} is {number(tau.tau)} "
-        f"({probability(tau.p)}, {'exact' if tau.exact else 'Monte-Carlo'} permutation test, {len(scores.values)} "
-        "runs), positive where more agreement goes with a larger number"
+        f"({probability(tau.p)}, {test}, {len(scores.values)} runs), positive where more agreement goes with a larger "
+        "number"
     )
     return words + ("; with so few runs only a very strong relation could show." if len(scores.values) < 8 else ".")

@@ -8,14 +8,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.stats
 
-from nas_ctx.analysis import STATISTICS, compare, extrapolate_stability, load_runs, reliability, vote_stability
+from nas_ctx.analysis import (
+    CONGER,
+    LIGHT,
+    PERCENTAGE,
+    STATISTICS,
+    Statistic,
+    compare,
+    extrapolate_stability,
+    load_runs,
+    rank_correlation,
+    reliability,
+    vote_stability,
+)
+from nas_ctx.analysis.io import checks
 from nas_ctx.analysis.report.figures import canvas
 from nas_ctx.analysis.report.figures.runs import agreement_figure, choice_figure
-from nas_ctx.analysis.stats.catalogue import BRENNAN_PREDIGER, WITHIN
+from nas_ctx.analysis.stats.catalogue import BRENNAN_PREDIGER, LIGHT_WITHIN, WITHIN
 from nas_ctx.analysis.stats.ratings import rating_matrix
 from nas_ctx.analysis.stats.weights import LeaveOneOut
+from nas_ctx.cli import main
 from nas_ctx.errors import InputError
+from tests.analysis import references
 
 
 def table(path: Path, blocks: int, runs: int, choice: str = "x") -> Path:
@@ -27,7 +43,7 @@ def table(path: Path, blocks: int, runs: int, choice: str = "x") -> Path:
 @pytest.mark.parametrize(
     ("blocks", "runs", "told"),
     [
-        (2, 2001, "2001 runs, of which at most 2000 are compared"),
+        (2, 20001, "20001 runs, of which at most 20000 are compared"),
         (20001, 2, "20001 blocks, of which at most 20000 are compared"),
         (1001, 1000, "1001000 choices, of which at most 1000000 are compared"),
     ],
@@ -45,10 +61,94 @@ def test_too_many_different_choices_are_refused(tmp_path: Path) -> None:
 
 
 def test_genotype_files_count_together(tmp_path: Path) -> None:
-    (tmp_path / "many.json").write_text(json.dumps([{"a": "x", "b": i} for i in range(1500)]))
-    (tmp_path / "more.json").write_text(json.dumps([{"a": "y", "b": i} for i in range(1500)]))
-    with pytest.raises(InputError, match=r"more\.json and what was given before it: 3000 runs"):
+    (tmp_path / "many.json").write_text(json.dumps([{"a": "x", "b": i} for i in range(11000)]))
+    (tmp_path / "more.json").write_text(json.dumps([{"a": "y", "b": i} for i in range(11000)]))
+    with pytest.raises(InputError, match=r"more\.json and what was given before it: 22000 runs"):
         load_runs([tmp_path / "many.json", tmp_path / "more.json"])
+
+
+def test_too_many_runs_of_different_choices_are_refused() -> None:
+    runs = [{"a": a, "b": b, "c": c} for a, b, c in itertools.product(range(13), repeat=3)]
+    with pytest.raises(InputError, match="2197 runs of different choices, of which at most 2000 are compared"):
+        reliability(runs)
+
+
+def repeated(seed: int, runs: int, blocks: int) -> np.ndarray:
+    """Ratings (n_runs, n_blocks) of which many rows are equal."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 3, (6, blocks))[rng.integers(0, 6, runs)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_runs_of_the_same_choices_are_compared_once(seed: int) -> None:
+    """Each statistic, each p of a pair and each mean over the defined pairs is that of scikit-learn and of loops."""
+    table = repeated(seed, 17, 5)
+    record = reliability([{f"b{b}": f"c{c}" for b, c in enumerate(row)} for row in table.tolist()], draws=50)
+    kappas = references.cohen_matrix(table.tolist())[np.triu_indices(17, k=1)]
+    light = record.result(LIGHT)
+    assert light.value == pytest.approx(references.light(table.tolist()), abs=1e-13, nan_ok=True)
+    assert light.undefined_pairs == np.isnan(kappas).sum()
+    assert light.defined_value == pytest.approx(np.nanmean(kappas), abs=1e-13)
+    assert record.result(PERCENTAGE).value == pytest.approx(references.percentage(table.tolist()), abs=1e-13)
+    assert record.result(CONGER).value == pytest.approx(references.conger(table.tolist()), abs=1e-13)
+    others = [np.mean([(table[r] == table[s]).mean() for s in range(17) if s != r]) for r in range(17)]
+    np.testing.assert_allclose(record.with_others, others, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", [LIGHT, LIGHT_WITHIN], ids=lambda s: s.key)
+def test_the_jackknife_of_runs_of_the_same_choices_is_that_of_tables_without_a_block(kind: Statistic) -> None:
+    """Each block taken out of the table itself, and its pairs of runs gone through one by one."""
+    table = repeated(3, 14, 9)
+    sets = [["a", "b", "c"], ["a", "b", "c", "d"]]
+    words = [["abc"[c] for c in row] for row in table]
+    found = kind.values(
+        rating_matrix(words, candidates=[sets[b // 5] for b in range(9)]), LeaveOneOut.of(9, first_whole=True)
+    )
+    for left_out in range(-1, 9):
+        kept = [b for b in range(9) if b != left_out]
+        parts = [[b for b in kept if b // 5 == number] for number in (0, 1)] if kind is LIGHT_WITHIN else [kept]
+        kappas = []
+        for r, s in itertools.combinations(table, 2):
+            agree = sum(r[b] == s[b] for b in kept)
+            chance = sum((r[part] == label).sum() * (s[part] == label).sum() / len(part)
+                         for part in parts for label in range(3))  # fmt: skip
+            kappas.append((agree - chance) / (len(kept) - chance) if chance < len(kept) - 1e-9 else np.nan)
+        assert found[left_out + 1] == pytest.approx(np.mean(kappas), abs=1e-12, nan_ok=True)
+
+
+def test_more_runs_than_are_listed_have_a_report_without_the_pairs(tmp_path: Path) -> None:
+    """The figures of these 2 001 runs are those of the plain formulas; what would have a row per pair is left out."""
+    path = table(tmp_path / "t.csv", 3, 2001)
+    assert main(["report", str(path), "--out", str(tmp_path / "out"), "--no-figures", "--draws", "20"]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    codes = np.array([[(b + r) % 3 > 0 for b in range(3)] for r in range(2001)])
+    agree = [(codes[r] == codes[r + 1 :]).mean(axis=1).sum() for r in range(2001)]
+    assert report["statistics"][0]["value"] == pytest.approx(sum(agree) / (2001 * 1000), abs=1e-12)
+    assert report["pairs"] is None
+    assert len(report["runs"]) == 2001
+    assert any("2001000 pairs of runs are not listed" in note["text"] for note in report["notes"])
+    assert not list((tmp_path / "out" / "tables").glob("pair_*"))
+    assert "not listed" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_rows_of_one_table_are_not_compared_with_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sweep with one seed, each two trials of the same choices were: 20 000 trials took minutes."""
+    rows = ["run,a,b,seed", *(f"r{r},x,{'yz'[r % 2]},7" for r in range(50))]
+    (tmp_path / "sweep.csv").write_text("\n".join(rows))
+    monkeypatch.setattr(checks, "_same_record", lambda run, other: pytest.fail("compared"))
+    assert len(load_runs(tmp_path / "sweep.csv", transposed=True)) == 50
+
+
+def test_rank_correlations_of_many_runs_compare_no_pairs_of_them() -> None:
+    rng = np.random.default_rng(4)
+    x = rng.integers(0, 7, 400)
+    for y in (rng.random(400), rng.integers(0, 3, 400), x + 4 * rng.random(400)):
+        first, second = np.triu_indices(400, k=1)
+        signs = [np.sign(np.asarray(v)[first] - np.asarray(v)[second]) for v in (x, y)]
+        found = rank_correlation(x, y, draws=200)
+        assert found.tau == pytest.approx((signs[0] * signs[1]).sum() / np.sqrt(np.prod([(s**2).sum() for s in signs])))
+        assert found.p == pytest.approx(scipy.stats.kendalltau(x, y).pvalue, abs=0.06)
+        assert (found.arrangements, found.exact) == (200, False)
 
 
 def test_two_sets_have_a_bound_of_their_own(tmp_path: Path) -> None:

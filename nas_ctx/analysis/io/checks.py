@@ -12,6 +12,7 @@ from nas_ctx.analysis.io.runs import COPY, DIFFER, Note, Run, RunSet
 from nas_ctx.genotype import Choice, Genotype
 
 _MAY_DIFFER = {"seed", "started", "step"}  # facts in which repetitions of one search differ
+_RECORDS = ("probabilities", "seed")
 _GENERIC = {"genotype", "atrc_genotype"}  # file names that every run has
 
 
@@ -31,17 +32,21 @@ def without_copies(runs: Sequence[Run], *, keep: bool = False) -> tuple[list[Run
     same bytes that hold nothing but choices may be copies, or searches that agree; they are told of, and count.
     """
     kept: list[Run] = []
-    by_choices: dict[frozenset[tuple[str, Choice]], list[Run]] = {}
+    by_choices: dict[frozenset[tuple[str, Choice]], dict[str | None, list[Run]]] = {}  # those with a record, by table
     notes = []
     for run in runs:
-        alike = by_choices.setdefault(frozenset(run.genotype.items()), [])
-        copy_of = next((other for other in alike if _same_record(run, other)), None)
+        alike = by_choices.setdefault(frozenset(run.genotype.items()), {})
+        recorded = run.history is not None or any(run.settings.get(key) not in (None, {}) for key in _RECORDS)
+        table = run.source if run.own_name else None  # its rows are runs of their own, though a sweep may have one seed
+        others = (other for name, rows in alike.items() if table is None or name != table for other in rows)
+        copy_of = next((other for other in others if _same_record(run, other)), None) if recorded else None
         if copy_of is not None:
             how = "counted as two, as was asked for" if keep else "counted once; --keep-copies counts both"
             notes.append(Note(COPY, f"{copy_of.name} and {run.name} are one run: the same choices and record; {how}."))
         if copy_of is None or keep:
             kept.append(run)
-            alike.append(run)
+            if recorded:
+                alike.setdefault(table, []).append(run)
     return kept, [*notes, *_same_bytes(kept)]
 
 
@@ -61,17 +66,12 @@ def _same_bytes(runs: Sequence[Run]) -> Iterator[Note]:
 
 
 def _same_record(run: Run, other: Run) -> bool:
-    """Whether two runs of the same choices are one: by histories, probabilities or seeds, whichever both have.
-
-    Rows of one table are runs of their own, though the trials of a sweep may all have one seed.
-    """
-    if run.own_name and other.own_name and run.source == other.source:
-        return False
+    """Whether two runs of the same choices are one: by histories, probabilities or seeds, whichever both have."""
     if run.history is not None and other.history is not None and run.history.mean_entropy.any():
         return run.history.steps.tolist() == other.history.steps.tolist() and (
             run.history.mean_entropy.tolist() == other.history.mean_entropy.tolist()
         )
-    for key in ("probabilities", "seed"):
+    for key in _RECORDS:
         mine, its = run.settings.get(key), other.settings.get(key)
         if mine not in (None, {}) and its not in (None, {}) and not _certain(mine):
             return bool(mine == its)

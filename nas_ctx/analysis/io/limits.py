@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from nas_ctx.errors import InputError
 
-MAX_RUNS = 2_000
+MAX_RUNS = 20_000
+MAX_DIFFERENT = 2_000
+"""Runs of different choices: each two of them are compared, while runs of the same choices are one and the same."""
+MAX_LISTED = 2_000
+"""Runs of which each two are listed and drawn: there are half as many pairs as the square of the runs."""
 MAX_BLOCKS = 20_000
 MAX_CHOICES = 1_000_000
 """Choices of all runs together."""
@@ -23,9 +27,9 @@ class TooLarge(InputError):
 def check_size(n_runs: int, n_blocks: int, where: str) -> None:
     """Refuse what is larger than a report is made of; ``where`` names it.
 
-    >>> check_size(3000, 16, "ratings.csv")
+    >>> check_size(30000, 16, "ratings.csv")
     Traceback (most recent call last):
-    nas_ctx.analysis.io.limits.TooLarge: ratings.csv: 3000 runs, of which at most 2000 are compared
+    nas_ctx.analysis.io.limits.TooLarge: ratings.csv: 30000 runs, of which at most 20000 are compared
     """
     if n_runs > MAX_RUNS:
         raise TooLarge(f"{where}: {n_runs} runs, of which at most {MAX_RUNS} are compared")

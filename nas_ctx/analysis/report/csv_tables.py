@@ -28,13 +28,14 @@ def csv_tables(record: Reliability) -> dict[str, str]:
         ],
         "ratings.csv": [("block", *names), *((block, *(texts[code] for code in column)) for block, column in columns)],
         "votes.csv": _votes(record),
-        "pair_agreement.csv": _square(names, record.pair_agreement),
-        "pair_kappa.csv": _square(names, record.pair_kappa),
         "enough_runs.csv": [
             ("runs", "blocks", "whole_vote", "how"),
             *((entry.k, entry.blocks, entry.whole, entry.kind) for entry in record.stability),
         ],
     }
+    if record.lists_pairs:
+        tables["pair_agreement.csv"] = _square(names, record.pair_agreement)
+        tables["pair_kappa.csv"] = _square(names, record.pair_kappa)
     if record.tasks:
         head = ("role", "task", "blocks", "percentage_agreement", "chance", "fleiss_kappa")
         tables["tasks.csv"] = [head, *(tuple(vars(task).values()) for task in record.tasks)]

@@ -30,7 +30,7 @@ def report_json(record: Reliability) -> dict[str, Any]:
         "ties": {"rule": record.ties, "open": record.tied},
         "statistics": _statistics(record),
         "krippendorff_alpha_over_all_blocks": record.alpha_over_all,
-        "pairs": {"percentage_agreement": record.pair_agreement, "cohens_kappa": record.pair_kappa},
+        "pairs": _pairs(record),
         "chance_test": _fields(record.test, expected="expected_agreement", upper="agreement_at_95_percent"),
         "candidates": {"known_from": record.candidates_from, "by_block": _candidates(record)},
         "leading_statistic": record.leading.statistic.key,
@@ -113,6 +113,13 @@ def _runs(record: Reliability) -> list[dict[str, Any]]:
         }
         for run, codes, share in zip(record.runs, record.table.common.codes, record.with_others, strict=True)
     ]
+
+
+def _pairs(record: Reliability) -> dict[str, Any] | None:
+    """The agreement of each two runs; None where they are too many to be listed."""
+    if not record.lists_pairs:
+        return None
+    return {"percentage_agreement": record.pair_agreement, "cohens_kappa": record.pair_kappa}
 
 
 def _votes(record: Reliability) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.usage import Products, sum_of_squares
 from nas_ctx.analysis.stats.weights import Weights, once
 from nas_ctx.errors import InputError
 
@@ -53,18 +54,9 @@ def _observed(blocks: RatingMatrix, weights: Weights) -> tuple[Floats, Floats]:
     return weights @ agreeing_pairs(blocks), total * blocks.n_runs * (blocks.n_runs - 1)
 
 
-def weighted_usage(blocks: RatingMatrix, weights: Weights) -> Floats:
-    """(n_draws, n_runs, n_labels): how often each run used each label, blocks counted by ``weights``."""
-    usage = np.empty((len(weights), blocks.n_runs, blocks.n_labels))
-    for code in range(blocks.n_labels):
-        usage[:, :, code] = weights @ (blocks.codes == code).T.astype(np.float64)
-    return usage
-
-
 def conger_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     observed, pairs = _observed(blocks, weights)
-    usage = weighted_usage(blocks, weights)
-    chance = (usage.sum(axis=1) ** 2).sum(axis=1) - (usage**2).sum(axis=(1, 2))
+    chance = ((weights @ blocks.votes) ** 2).sum(axis=1) - sum_of_squares(blocks, weights)
     total = weights.sum(axis=1)
     return corrected(observed * total, chance, pairs * total)
 
@@ -110,52 +102,55 @@ def krippendorff_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
     return Parts(value, observed, chance)
 
 
-UsageOfSet = tuple[Floats, Floats]
-"""Of some of the blocks: how often each run used each label (n_draws, n_runs, n_labels), and the weight (n_draws,)."""
+def _cohen_by_run(
+    blocks: RatingMatrix, runs: Integers, weights: Weights, sets: Sequence[Products]
+) -> Iterator[tuple[Floats, Parts]]:
+    """Cohen's kappa of each row with itself and all later ones: how many pairs of runs, and parts (n_rows, n_draws).
 
-
-def _cohen_by_run(blocks: RatingMatrix, weights: Weights, sets: Sequence[UsageOfSet]) -> Iterator[Parts]:
-    """Cohen's kappa of each run with all later ones, run by run: parts of shape (n_later_runs, n_draws).
-
-    Its chance level is taken within each of the ``sets`` of blocks and added up; one set is all blocks pooled.
+    Row r of ``blocks`` is that of ``runs[r]`` runs. The chance level is taken within each of the ``sets`` of blocks and
+    added up; one set is all blocks pooled.
     """
-    usages = [(np.ascontiguousarray(usage.transpose(2, 1, 0)), size) for usage, size in sets]  # labels, runs, draws
     total = weights.sum(axis=1)
     step = max(1, _PAIRS_AT_ONCE // max(len(weights), blocks.n_blocks))
-    for run in range(blocks.n_runs - 1):
-        for start in range(run + 1, blocks.n_runs, step):
+    for row in range(blocks.n_runs):
+        alone = int(runs[row] == 1)  # one run makes no pair with itself
+        for start in range(row + alone, blocks.n_runs, step):
             later = slice(start, start + step)
-            same = (blocks.codes[run] == blocks.codes[later]).T.astype(np.float64)
+            pairs = (runs[row] * runs[later]).astype(np.float64)
+            if start == row:
+                pairs[0] = runs[row] * (runs[row] - 1) / 2
+            same = (blocks.codes[row] == blocks.codes[later]).T.astype(np.float64)
             agree = (weights @ same).T
-            of_sets = []
-            for usage, size in usages:
-                chance = np.zeros_like(agree)
-                for label in usage:
-                    chance += label[run] * label[later]
-                of_sets.append((chance, size))
-            if len(of_sets) == 1:  # all in whole numbers
-                yield corrected(agree * total, of_sets[0][0], total**2)
+            if len(sets) == 1:  # all in whole numbers
+                yield pairs, corrected(agree * total, sets[0].of(row, later), total**2)
             else:
-                shared = sum(np.divide(chance, size, out=np.zeros_like(chance), where=size > 0)
-                             for chance, size in of_sets)  # fmt: skip
-                yield corrected(agree, np.asarray(shared), total)
+                shared = np.zeros_like(agree)
+                for part in sets:
+                    shared += np.divide(part.of(row, later), part.size, out=np.zeros_like(agree), where=part.size > 0)
+                yield pairs, corrected(agree, shared, total)
 
 
 def light_parts(blocks: RatingMatrix, weights: Weights, *, defined_only: bool = False) -> Parts:
     """Light's kappa; with ``defined_only`` the mean leaves pairs without a kappa out instead of being nan."""
-    everything = (weighted_usage(blocks, weights), weights.sum(axis=1))
-    return mean_over_pairs(blocks, weights, [everything], defined_only)
+    rows, runs = blocks.distinct
+    return mean_over_pairs(rows, runs, weights, [Products(rows, weights)], defined_only)
 
 
-def mean_over_pairs(blocks: RatingMatrix, weights: Weights, sets: Sequence[UsageOfSet], defined_only: bool) -> Parts:
-    """The mean over all pairs of runs of Cohen's kappa, its chance level taken within each of the ``sets``."""
+def mean_over_pairs(
+    blocks: RatingMatrix, runs: Integers, weights: Weights, sets: Sequence[Products], defined_only: bool
+) -> Parts:
+    """The mean over all pairs of runs of Cohen's kappa, its chance level taken within each of the ``sets``.
+
+    Row r of ``blocks`` is that of ``runs[r]`` runs.
+    """
     value, observed, chance, undefined = (np.zeros(len(weights)) for _ in range(4))
-    for parts in _cohen_by_run(blocks, weights, sets):
-        value += (np.nansum if defined_only else np.sum)(parts.value, axis=0)
-        undefined += np.isnan(parts.value).sum(axis=0) if defined_only else 0
-        observed += parts.observed.sum(axis=0)
-        chance += parts.chance.sum(axis=0)
-    pairs = blocks.n_runs * (blocks.n_runs - 1) / 2
+    for several, parts in _cohen_by_run(blocks, runs, weights, sets):
+        times = several[:, None]
+        value += (np.nansum if defined_only else np.sum)(times * parts.value, axis=0)
+        undefined += (times * np.isnan(parts.value)).sum(axis=0) if defined_only else 0
+        observed += (times * parts.observed).sum(axis=0)
+        chance += (times * parts.chance).sum(axis=0)
+    pairs = runs.sum() * (runs.sum() - 1) / 2
     with np.errstate(invalid="ignore", divide="ignore"):
         return Parts(value / (pairs - undefined), observed / pairs, chance / pairs)
 

@@ -23,9 +23,9 @@ from nas_ctx.analysis.stats.agreement import (
     fleiss_parts,
     gwet_parts,
     mean_over_pairs,
-    weighted_usage,
 )
 from nas_ctx.analysis.stats.ratings import Label, RatingMatrix, Ratings, rating_matrix
+from nas_ctx.analysis.stats.usage import Products
 from nas_ctx.analysis.stats.weights import Weights, once, weights_of_blocks
 from nas_ctx.errors import InputError
 
@@ -77,9 +77,9 @@ def gwet_within_parts(blocks: RatingMatrix, weights: Weights) -> Parts:
 
 def light_within_parts(blocks: RatingMatrix, weights: Weights, *, defined_only: bool = False) -> Parts:
     """Light's kappa with the chance level of each pair of runs within candidate sets."""
-    parts = [(blocks.of_blocks(m), weights_of_blocks(weights, m)) for m in members_of_sets(blocks)]
-    sets = [(weighted_usage(part, here), here.sum(axis=1)) for part, here in parts]
-    return mean_over_pairs(blocks, weights, sets, defined_only)
+    rows, runs = blocks.distinct
+    sets = [Products(rows.of_blocks(m), weights_of_blocks(weights, m)) for m in members_of_sets(blocks)]
+    return mean_over_pairs(rows, runs, weights, sets, defined_only)
 
 
 def brennan_prediger_parts(blocks: RatingMatrix, weights: Weights) -> Parts:

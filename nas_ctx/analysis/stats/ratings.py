@@ -103,6 +103,16 @@ class RatingMatrix:
         """(n_runs, n_labels): in how many blocks a run used each label."""
         return self._counts(np.arange(self.n_runs)[:, None], self.n_runs)
 
+    @cached_property
+    def distinct(self) -> tuple[RatingMatrix, Integers]:
+        """Each row once, in order of first appearance, and how many runs have it: shape (n_distinct,).
+
+        Runs of the same row are the same rater: a sum over pairs of runs is one over pairs of rows.
+        """
+        _, first, counts = np.unique(self.codes, axis=0, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        return self.of_runs(first[order]), counts[order]
+
     def _counts(self, rows: Integers, n_rows: int) -> Floats:
         """(n_rows, n_labels): how often each label occurs among the ratings of a row, ``rows`` telling which it is."""
         places = (rows * self.n_labels + self.codes)[self.codes >= 0]

@@ -83,11 +83,11 @@ def _same_as_full(blocks: RatingMatrix, subsets: Integers, full: Truths) -> Trut
 
 def _of_growing_samples(blocks: RatingMatrix, ks: set[int], full: Truths, draws: int, seed: int) -> list[VoteStability]:
     """Subsets that grow run by run in ``draws`` random orders, looked at whenever their size is one of ``ks``."""
-    orders = np.random.default_rng(seed).permuted(np.tile(np.arange(blocks.n_runs), (draws, 1)), axis=1)
-    step = max(1, _VOTES_AT_ONCE // (blocks.n_blocks * blocks.n_labels))
+    rng = np.random.default_rng(seed)
+    step = max(1, _VOTES_AT_ONCE // max(blocks.n_blocks * blocks.n_labels, blocks.n_runs))
     same: dict[int, list[Truths]] = {k: [] for k in ks}
     for start in range(0, draws, step):
-        part = orders[start : start + step]
+        part = rng.permuted(np.tile(np.arange(blocks.n_runs), (min(step, draws - start), 1)), axis=1)
         votes = np.zeros((blocks.n_labels, len(part), blocks.n_blocks), dtype=np.int32)
         at = np.ogrid[: len(part), : blocks.n_blocks]
         for size in range(1, max(ks) + 1):

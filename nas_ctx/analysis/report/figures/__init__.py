@@ -30,7 +30,7 @@ def report_figures(record: Reliability) -> dict[str, Canvas]:
         ends = ("kappa: chance" if len(record.blocks) > 1 else "", "full agreement")
         figures = {
             "votes": vote_figure(record),
-            "agreement": agreement_figure(record),
+            **({"agreement": agreement_figure(record)} if record.lists_pairs else {}),
             "choices": choice_figure(record),
             "statistics": whiskers("Statistics with intervals", statistics, ends),
             "enough": _stability(record),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from nas_ctx.analysis.report.figures.canvas import Canvas, fitted, short, ticks, widest
+from nas_ctx.analysis.report.figures.canvas import MOST_CELLS, Canvas, fitted, short, ticks, widest
 from nas_ctx.analysis.report.palette import CHANCE, MUTED, RULE, line_colour
 from nas_ctx.analysis.stats.ratings import Floats
 
@@ -111,6 +111,10 @@ def points(
     for value in below:
         tick = Line2D((0, 0.035), (value, value), color=CHANCE, linewidth=2, transform=axes.get_yaxis_transform())
         canvas.add(tick, f"random {value:g}", axes)
+    if len(rows) > MOST_CELLS:  # one shape for all
+        known = np.array([(x, y) for _, x, y in rows])
+        canvas.add(Line2D(*known.T, color=line_colour(0), linestyle="none", marker="."), f"{len(rows)} runs", axes)
+        return canvas
     for i, (name, x, y) in enumerate(rows):
         canvas.dot(x, y, line_colour(0), f"{name}: {x:.3f}, {y:g}", axes)
         if len(rows) <= 12:

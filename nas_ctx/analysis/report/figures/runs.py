@@ -18,6 +18,7 @@ _BLUES = LinearSegmentedColormap.from_list(
     "agreement", [(0.0, "#f7f9fb"), (0.35, "#bcd4e6"), (0.7, "#4a86ba"), (1.0, "#08306b")]
 )
 _UNDEFINED = "#e1e1e1"
+_TALLEST = 5000  # of a matrix, in pixels
 _LETTERED = 15  # the least width of a cell with a letter in it
 
 
@@ -26,7 +27,7 @@ def choice_figure(record: Reliability) -> Canvas:
     codes, texts = record.table.common.codes, record.table.texts
     runs, blocks = codes.shape
     wide = max(3.0, min(30.0, 900 / blocks))
-    high = 20.0 if runs <= 30 else max(2.5, 600 / runs)
+    high = 20.0 if runs <= 30 else min(max(2.5, 600 / runs), _TALLEST / runs)
     named = high >= 9
     side = min(190.0, widest([run.name for run in record.runs], 11.5) + 14) if named else 84.0
     size = min(11.0, wide * 0.85)
