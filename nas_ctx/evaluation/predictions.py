@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nas_ctx.data import DataModule
 from nas_ctx.data.reading import read_image
 from nas_ctx.errors import InputError, unknown_name
-from nas_ctx.files import atomic_write, check_folder, write_text
+from nas_ctx.files import atomic_write, check_entry, check_folder, write_text
 from nas_ctx.runs.network import Network
 
 PICTURES = (".jpeg", ".jpg", ".png")
@@ -76,6 +76,8 @@ def write_predictions(
         raise unknown_name("format", format, FORMATS)
     check_folder(folder, MARK)
     folder = Path(folder)
+    for task in network.tasks:
+        check_entry(folder / task)
     facts = {"checkpoint": str(network.checkpoint), "tasks": list(network.tasks), "format": format}
     write_text(folder / MARK, json.dumps(facts, indent=1) + "\n")
     for name, read in progress(pictures):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nas_ctx.escaping import visible
 from nas_ctx.evaluation.contrasts import DELTA
 from nas_ctx.evaluation.table import ResultTable
 from nas_ctx.files import atomic_write
@@ -21,10 +22,20 @@ MEAN, RUN, REFERENCE = "#004f96", "#8c9bab", "#d55e00"
 
 def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
     """Draw the table into ``path``, a .png, .svg or .pdf file."""
+    import matplotlib
+
+    from nas_ctx.analysis.report.figures.canvas import settings
+
+    with settings():
+        matplotlib.rcParams["text.parse_math"] = False  # names are from files
+        _draw(table, path)
+
+
+def _draw(table: ResultTable, path: str | os.PathLike[str]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    rows = [textwrap.fill(row.name, 36) for row in table.rows]
+    rows = [_wrapped(row.name, 36) for row in table.rows]
     lines = [line for row in rows for line in row.splitlines()]
     width = 0.075 * max(map(len, lines)) + 2.4 * len(table.columns)
     heights = [1.3 + 0.16 * (len(rows) + len(lines)), 0.9 + 0.3 * len(table.primary) if table.primary else 0]
@@ -52,6 +63,11 @@ def draw_table(table: ResultTable, path: str | os.PathLike[str]) -> None:
         figure.savefig(temporary, format=os.path.splitext(path)[1].lstrip(".").lower() or "png")
 
 
+def _wrapped(name: str, width: int) -> str:
+    """A name on lines of at most ``width`` characters, and on at most six of them, with controls as escapes."""
+    return textwrap.fill(visible(" ".join(name.split())), width, max_lines=6, placeholder=" …")
+
+
 def _draw_contrasts(figure: SubFigure, table: ResultTable) -> None:
     """A panel per metric of the primary contrasts: differences as dots, simultaneous intervals as bars."""
     metrics = list(dict.fromkeys(difference.metric for difference in table.primary))
@@ -64,7 +80,7 @@ def _draw_contrasts(figure: SubFigure, table: ResultTable) -> None:
             bars = np.nan_to_num(ends) * scale
             panel.errorbar(each.difference * scale, place, xerr=bars, fmt="o", color=MEAN, markersize=5, capsize=3)
         panel.axvline(0, color=REFERENCE, linewidth=1, linestyle=(0, (2, 2)))
-        names = [textwrap.fill(f"{each.row} − {each.against}", 48) for each in shown]
+        names = [_wrapped(f"{each.row} − {each.against}", 48) for each in shown]
         panel.set_yticks(range(len(shown)), names, fontsize=8)
         panel.set_ylim(len(shown) - 0.5, -0.5)
         panel.set_xlabel("Δm in percent" if metric == DELTA else metric, fontsize=8)

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any
 
 from nas_ctx.errors import InputError
@@ -25,6 +26,7 @@ MAX_DIGITS = 300
 """The longest integer of JSON: any such one is within the range of a double."""
 MAX_VALUES = 5_000_000
 """The most values of a JSON file."""
+_HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 def read_bytes(path: str | os.PathLike[str], most: int = MAX_BYTES) -> bytes:
@@ -34,7 +36,7 @@ def read_bytes(path: str | os.PathLike[str], most: int = MAX_BYTES) -> bytes:
         InputError: a file that is missing, is none, cannot be read, or is larger.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             content = file.read(most + 1)
         if len(content) > most:
             size = max(os.path.getsize(path), len(content))
@@ -48,6 +50,20 @@ def read_bytes(path: str | os.PathLike[str], most: int = MAX_BYTES) -> bytes:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{str(path)!r}: {error}") from None  # a null byte in the name
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """An ``opener`` of :func:`open`: of a named pipe, a socket or a device the end may never come.
+
+    Only what the shell hands over by its number, as in ``nas-ctx report <(tool)``, may be a pipe.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or str(path).startswith(_HANDED_OVER)):
+        os.close(descriptor)
+        raise InputError(f"{path}: is neither a file nor a folder")
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def read_text(path: str | os.PathLike[str], most: int = MAX_BYTES) -> str:

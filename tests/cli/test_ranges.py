@@ -46,3 +46,12 @@ def test_of_characters(words: list[str], capsys: pytest.CaptureFixture[str]) -> 
         main(words)
     assert left.value.code == 2
     assert "null character" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [["16385", "8"], ["8", "9" * 5000], ["0", "8"], ["-1", "8"]])
+def test_of_exports(size: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A side of a million pixels ended with a traceback of torch's."""
+    with pytest.raises(SystemExit) as left:
+        main(["export", str(tmp_path), "--format", "safetensors", "--out", str(tmp_path / "x"), "--size", *size])
+    assert left.value.code == 2
+    assert "expected pixels, 1 to 16384" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import math
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -275,3 +276,19 @@ def test_a_single_task_score_of_zero_leaves_delta_open(tmp_path: Path, capsys: p
     assert main(["table", str(tmp_path)]) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("multi-task baseline"))
     assert row.split() == ["multi-task", "baseline", "1", "10.00", "–", "1.000", "–", "–"]
+
+
+def test_names_in_a_figure_are_shown_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No controls, no mathematics, which ends with a traceback, no warnings, and no name over the whole page."""
+    name = "\x1b[31m$\\foo$ " + "x" * 3000
+    rows = [f"{row}/{seed},{row},depth/rmse,{seed}" for row in ("plain", name) for seed in (1, 2, 3)]
+    (tmp_path / "s.csv").write_text("\n".join(["run,row,metric,value", *rows]))
+    figure = tmp_path / "t.svg"
+    assert (
+        main(["table", str(tmp_path / "s.csv"), "--no-tests", "--figure", str(figure), "--out", str(figure) + ".txt"])
+        == 0
+    )
+    assert len(capsys.readouterr().err.splitlines()) == 0
+    drawn = "".join(ElementTree.parse(figure).getroot().itertext())
+    assert "\\x1b[31m$\\foo$" in drawn
+    assert drawn.count("x") < 400

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from nas_ctx.analysis import load_runs
+from nas_ctx.cli import main
 from nas_ctx.cli.trial_progress import TrialProgress
 from nas_ctx.errors import InputError
 from nas_ctx.experiment import checks, launch, manager
@@ -158,3 +159,16 @@ def test_on_a_terminal_it_is_one_table_redrawn(
         ["0", "seed", "0", "succeeded", "0.25"],
         ["1", "seed", "1", "running", "20", "of", "40", "0.5", "20", "min"],  # ten steps took ten minutes
     ]
+
+
+def test_what_nni_says_is_one_line_without_controls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It repeats what stands in the file, and ended with exit code 1."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise launch.LaunchError("it said:\n\x1b[31mno\u202e tuner")
+
+    monkeypatch.setattr(launch, "run", fails)
+    assert main(["launch", str(tmp_path / "e.yaml")]) == 2
+    assert capsys.readouterr().err == "nas-ctx launch: it said: \\x1b[31mno\\u202e tuner\n"

@@ -121,3 +121,25 @@ def test_a_report_writes_through_no_link(tmp_path: Path, name: str, capsys: pyte
     assert main(["report", *(str(tmp_path / f"{seed}.json") for seed in range(3)), "--out", str(out)]) == 2
     assert f"{out / name}: is a symbolic link" in capsys.readouterr().err
     assert list(victim.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["show"], ["report", "--out", "out"], ["show", "--curves", "c.png"]], ids=" ".join)
+def test_a_pipe_in_a_folder_that_is_read_is_not_waited_for(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody may ever write to it: each of these waited for good."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("genotype.json", "validation.csv"):
+        os.mkfifo(tmp_path / name)
+    assert main([words[0], str(tmp_path), *words[1:]]) == 2
+    assert "is neither a file nor a folder" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["genotype.json", "validation.csv"]
+
+
+def test_a_pipe_that_the_shell_hands_over_is_read(tmp_path: Path) -> None:
+    """As in ``nas-ctx report <(tool)``."""
+    taken, given = os.pipe()
+    os.write(given, b"block,r1,r2\na,x,y\nb,y,x\n")
+    os.close(given)
+    assert main(["report", f"/dev/fd/{taken}", "--out", str(tmp_path / "out"), "--no-figures", "--draws", "20"]) == 0
+    os.close(taken)

@@ -140,3 +140,13 @@ def test_what_has_no_learning_curves(
     assert main(["show", str(tmp_path), "--curves", "c.png"]) == 2
     assert "losses.csv: expected a column step and numbers" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.png"))
+
+
+@pytest.mark.parametrize("name", ["losses.csv", "validation.csv"])
+def test_more_curves_than_any_run_has_are_refused(tmp_path: Path, name: str, capsys) -> None:
+    """A panel each took minutes, and gigabytes."""
+    head = ",".join(["step", *(f"m{number}" for number in range(300))])
+    (tmp_path / name).write_text(f"{head}\n{','.join(['1'] * 301)}\n")
+    assert main(["show", str(tmp_path), "--curves", str(tmp_path / "c.png")]) == 2
+    assert f"{name}: 300 columns, of which at most 200 are drawn" in capsys.readouterr().err
+    assert not (tmp_path / "c.png").exists()

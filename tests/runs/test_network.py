@@ -221,3 +221,15 @@ def test_export_replaces_no_file_of_another_kind(run: Path, tmp_path: Path, caps
         assert main(["export", str(run), "--format", format, "--out", str(tmp_path / "n.onnx")]) == 2
         assert "exists and is something else" in capsys.readouterr().err
     assert (tmp_path / "n.onnx").read_text() == "notes"
+
+
+def test_predictions_are_written_through_no_link(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, victim = tmp_path / "out", tmp_path / "victim"
+    out.mkdir()
+    victim.mkdir()
+    (out / "predictions.json").write_text("{}")
+    (out / "depth").symlink_to(victim)
+    Image.fromarray(photo(20, 30)).save(tmp_path / "photo.png")
+    assert main(["predict", str(run), str(tmp_path / "photo.png"), "--out", str(out)]) == 2
+    assert f"{out / 'depth'}: is a symbolic link" in capsys.readouterr().err
+    assert list(victim.iterdir()) == []

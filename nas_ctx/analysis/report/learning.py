@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = 4  # panels side by side
+MOST = 200  # losses, and scores: a run of nine tasks has about fifty
 Curves = dict[str, tuple[list[float], list[float]]]
 """Name -> steps and values."""
 
@@ -27,6 +28,9 @@ def learning_curves(run: str | os.PathLike[str]) -> tuple[Curves, Curves]:
         InputError: the folder has neither losses nor validations, or a file of them that cannot be read.
     """
     losses, scores = (_curves(Path(run) / name) for name in ("losses.csv", "validation.csv"))
+    for name, curves in (("losses.csv", losses), ("validation.csv", scores)):
+        if len(curves) > MOST:
+            raise InputError(f"{Path(run) / name}: {len(curves)} columns, of which at most {MOST} are drawn")
     if not losses and not scores:
         raise InputError(f"{run}: expected a run folder with rows in losses.csv or validation.csv")
     return losses, scores

@@ -16,10 +16,13 @@ import argparse
 
 from nas_ctx.cli import terminal
 
+MAX_PIXELS = 16_384
+"""The longest side of an image, as of ``data.image_size``."""
+
 
 def _pixels(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text}: expected pixels, at least 1")
+    if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= MAX_PIXELS:
+        raise argparse.ArgumentTypeError(f"{text}: expected pixels, 1 to {MAX_PIXELS}")
     return int(text)
 
 

@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         experiment, trials = launch.run(config, options.home, options.port, follow=TrialProgress())
     except launch.LaunchError as error:
-        raise SystemExit(f"nas-ctx launch: {error}") from None
+        raise InputError(" ".join(str(error).split())) from None
     terminal.say(f"experiment {experiment.id}: {experiment.folder}")
     votes = [trial.latest for trial in trials if trial.status == "SUCCEEDED"]
     if rule is not None and votes:

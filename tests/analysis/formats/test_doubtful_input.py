@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pandas
 import pytest
@@ -261,3 +262,28 @@ def test_trials_of_one_sweep_are_said_to_be_that_at_the_top(tmp_path, capsys):
     assert main(["report", str(path), "--out", str(tmp_path / "out"), "--no-figures", "--draws", "20"]) == 0
     page = (tmp_path / "out" / "report.html").read_text()
     assert "counted as runs" in page[page.index("<body") : page.index("pairwise agreement")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        (
+            "t.json",
+            '{"trial_id": 1, "status": "COMPLETED", "hyperparameters": {"values": {"a": "x"}, "space": [{"class_name": '
+            '"Choice", "config": {"name": ["a"], "values": ["x"]}}]}}',
+            "at least two runs",
+        ),
+        (
+            "t.yaml",
+            "normal: [[a, 0], [b, 1]]\nreduce: [[a, 0], [b, 1]]\n3: [[a, 0], [b, 1]]\n",
+            "name of a cell, got 3",
+        ),
+        ("t.csv", "name,summary,config,State\nr1,{},\"{'a': 'x'}\",crashed\n", "Of .*t.csv: r1 .crashed."),
+    ],
+    ids=["the name of a hyperparameter is a list", "the name of a cell is a number", "a state without a Name"],
+)
+def test_odd_names_are_refused_or_passed_over(name, text, told, tmp_path, capsys):
+    (tmp_path / name).write_text(text)
+    assert main(["report", str(tmp_path / name), "--out", str(tmp_path / "out"), "--no-figures"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(told, line)

@@ -126,6 +126,8 @@ def genotype_run(value: object, name: str, **more: Any) -> Run:
         raise InputError(f"{name}: expected a genotype with the cells normal and reduce, got {value!r:.60}")
     blocks: dict[str, str] = {}
     for cell in [key for key in (*_CELLS, *fields) if isinstance(fields.get(key), list | tuple)]:
+        if not isinstance(cell, str):
+            raise InputError(f"{name}: expected the name of a cell, got {cell!r:.60}")
         if cell.endswith("concat") or any(block.startswith(f"{cell} ") for block in blocks):
             continue
         blocks |= _edges(cell, fields[cell], f"{name}: {cell}")

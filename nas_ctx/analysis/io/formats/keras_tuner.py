@@ -72,7 +72,7 @@ def _run(trial: dict[str, Any], name: str, source: str) -> Run:
     candidates = {}
     for entry in entries:
         config = entry.get("config")
-        if not isinstance(config, dict) or config.get("name") not in choices:
+        if not isinstance(config, dict) or not isinstance(config.get("name"), str) or config["name"] not in choices:
             continue
         if entry.get("class_name") == "Choice" and isinstance(config.get("values"), list):
             candidates[config["name"]] = config["values"]

@@ -72,6 +72,10 @@ def _decoded(value: object, where: str) -> object:
 
 def _of_table(document: Document) -> list[Run]:
     table = document.read_table()
+    if "trialJobId" not in table.head:
+        raise InputError(
+            f"{document.name}: expected a column trialJobId, as NNI writes it; got {', '.join(table.head):.80}"
+        )
     runs = []
     for row, line in zip(table.rows, table.lines, strict=True):
         cells = dict(zip(table.head, row, strict=True))

@@ -196,12 +196,12 @@ class WandbTables(Importer):
         runs, left_out = [], []
         for row, line in zip(table.rows, table.lines, strict=True):
             cells = dict(zip(table.head, row, strict=True))
+            name = cells.get("name") or cells.get("Name") or f"line {line}"
             if cells.get("State", "finished").lower() not in ("finished", ""):
-                left_out.append(f"{cells['Name']} ({cells['State']})")
+                left_out.append(f"{name} ({cells['State']})")
                 continue
             where = f"{document.name}, line {line}"
             run = self._of_api(cells, where) if "config" in cells else self._of_page(cells)
-            name = cells.get("name") or cells.get("Name") or f"line {line}"
             if run.genotype:
                 runs.append(run.called(name))
         notes = [*table.notes]
