@@ -19,6 +19,7 @@ PLACES = ("output", "plugin_folder")
 """Keys that say where things lie, not what is run."""
 WAYS = (
     "data.workers", "data.eval_batch_size", "training.log_every", "training.checkpoint_every", "training.threads",
+    "training.logger",
 )  # fmt: skip
 """Keys that say in which way a run is done, not what comes of it: a resumed run may change them."""
 

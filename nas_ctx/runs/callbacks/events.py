@@ -8,7 +8,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx.files.events import EventFile
-from nas_ctx.runs.callbacks.progress import inner_module, validation_row
+from nas_ctx.runs.callbacks.progress import losses_of, validation_row
 from nas_ctx.runs.folder import RunFolder
 
 NAME = "tensorboard"
@@ -33,8 +33,7 @@ class Events(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         if trainer.global_step % self.every == 0:
-            losses = {name: float(loss) for name, loss in inner_module(pl_module).losses.items()}
-            self._add(trainer, "losses", {"total": sum(losses.values()), **losses})
+            self._add(trainer, "losses", losses_of(pl_module))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._add(trainer, "validation", validation_row(pl_module))

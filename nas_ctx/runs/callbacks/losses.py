@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from nas_ctx.runs.callbacks.progress import inner_module
+from nas_ctx.runs.callbacks.progress import losses_of
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.search.history import StepRows
 
@@ -29,13 +28,11 @@ class LossRows(Callback):
         step = trainer.global_step
         if step % self.every:
             return
-        module = inner_module(pl_module)
-        losses = {name: float(loss) for name, loss in module.losses.items()}
-        without = {name: math.nan for name in losses if name.partition("/")[0] in module.unlabelled}
+        losses = losses_of(pl_module)
         if self._rows is None:
             self.folder.check_there()
-            self._rows = StepRows(self.folder.path / NAME, ["step", "total", *losses])
-        self._rows.add(step, [sum(losses.values()), *(losses | without).values()])
+            self._rows = StepRows(self.folder.path / NAME, ["step", *losses])
+        self._rows.add(step, losses.values())
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         if self._rows is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -78,6 +79,14 @@ def validation_row(module: LightningModule) -> dict[str, float]:
 def scores_of(module: LightningModule) -> dict[str, float]:
     """The scores of the last validation, whether the module is a search's or the inner one itself."""
     return inner_module(module).scores
+
+
+def losses_of(module: LightningModule) -> dict[str, float]:
+    """The weighted losses of the last step behind their ``total``; nan of a task that the batch has no label for."""
+    inner = inner_module(module)
+    losses = {name: float(loss) for name, loss in inner.losses.items()}
+    without = {name: math.nan for name in losses if name.partition("/")[0] in inner.unlabelled}
+    return {"total": sum(losses.values()), **losses, **without}
 
 
 def inner_module(module: LightningModule) -> MultiTaskModule:
