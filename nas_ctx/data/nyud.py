@@ -43,11 +43,13 @@ class NYUD(DenseDataset):
         return [(_FOLDERS[task],)]
 
     def label_files(self, task: str, name: str) -> Sequence[Path]:
+        if task not in _FOLDERS:  # a label that a subclass adds
+            return super().label_files(task, name)
         return [self.root / _FOLDERS[task] / f"{name}.{'png' if task == 'semseg' else 'npy'}"]
 
     def stored(self, task: str, name: str) -> NDArray[Any]:
-        if task == "semseg":
-            return self._semseg(name)
+        if task == "semseg" or task not in _FOLDERS:
+            return super().stored(task, name)
         return read_array(self.root / _FOLDERS[task] / f"{name}.npy", channels=3 if task == "normals" else None)
 
     def _semseg(self, name: str) -> NDArray[np.uint8]:

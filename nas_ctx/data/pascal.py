@@ -68,7 +68,7 @@ class PASCAL(DenseDataset):
             "saliency": [self.root / "sal_distill" / f"{name}.png"],
             "human_parts": [self.root / "human_parts" / f"{name}.mat"],
         }
-        return files[task]
+        return files.get(task, [])  # none of a label that a subclass adds
 
     def stored(self, task: str, name: str) -> NDArray[Any]:
         return self._coded_normals(name) if task == "normals" else super().stored(task, name)

@@ -11,8 +11,9 @@ from PIL import Image
 from scipy.io import savemat
 
 from nas_ctx.cli import main
-from nas_ctx.data import DATASETS, PASCAL, DataModule
+from nas_ctx.data import DATASETS, NYUD, PASCAL, DataModule
 from nas_ctx.data.check import check
+from nas_ctx.data.judging import judge
 from nas_ctx.data.rooms import write_rooms
 from nas_ctx.errors import InputError
 from nas_ctx.tasks import make_tasks
@@ -155,3 +156,22 @@ def test_an_archive_of_arrays_under_the_name_of_one_is_called_so(copies):
         np.savez(file, depth=np.ones(SIZE))
     with pytest.raises(InputError, match=r"train_00000\.npy: .*a zip archive, as np\.savez writes"):
         DATASETS["nyud"](root, "train", make_tasks({"depth": {}})).read(0)
+
+
+def test_a_layout_with_one_more_reader_needs_nothing_else(copies):
+    """A subclass that adds a reader and its folder is judged, read and checked."""
+
+    class WithFar(NYUD):
+        def readers(self):
+            return {**super().readers(), "far": lambda name: super(WithFar, self).readers()["depth"](name) + 1}
+
+        def label_folders(self, task):
+            return super().label_folders("depth" if task == "far" else task)
+
+    tasks = make_tasks({"far": {"type": "depth"}})
+    dataset = WithFar(copies["nyud"], "train", tasks)
+    assert judge(dataset) == []
+    assert dataset.unlabelled("far") == []
+    assert check(copies["nyud"], layout=WithFar, tasks=tasks).problems == []
+    (copies["nyud"] / "depth/train_00001.npy").unlink()
+    assert dataset.read(1)["far"] is None
