@@ -16,17 +16,22 @@ The trials must report their genotype at the end, as those of :mod:`nas_ctx.tria
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
 import re
+import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import nni
 from nni.tuner import Tuner
 
 from nas_ctx.analysis.early_vote import EarlyVote, Rule
+from nas_ctx.errors import InputError
+from nas_ctx.experiment.manager import DIRECT, authorization
 from nas_ctx.experiment.parameters import seeds_in
 
 _log = logging.getLogger("nni.nas_ctx.tuner")  # NNI shows what is logged below its own name, in dispatcher.log
@@ -89,17 +94,20 @@ class UntilStable(Tuner):
 
 def _no_more_trials(started: int) -> None:
     """Tell the manager that ``started`` trials are all: otherwise it waits for ever for more."""
-    from nni.tools.nnictl.rest_utils import rest_get, rest_put
-
     channel = os.environ.get("NNI_TUNER_COMMAND_CHANNEL", "")
     address = re.sub(r"^ws://(?:[^@/]*@)?(.*)/tuner$", r"http://\1/api/v1/nni/experiment", channel)
     if address == channel:
         return  # not started by a manager
-    answer = rest_get(address, 20)
-    if answer is not None and answer.ok:
-        profile = answer.json()
+    headers = {"Content-Type": "application/json"}
+    with contextlib.suppress(KeyError, InputError):  # a manager that nnictl itself started asks for no token
+        headers["Authorization"] = authorization(Path(os.environ["NETRC"]))
+    try:
+        with DIRECT.open(urllib.request.Request(address, headers=headers), timeout=20) as answer:
+            profile = json.load(answer)
         profile["params"]["maxTrialNumber"] = started
-        answer = rest_put(f"{address}?update_type=MAX_TRIAL_NUM", json.dumps(profile), 20)
-    if answer is None or not answer.ok:
-        said = "does not answer" if answer is None else f"answers {answer.status_code}"
-        _log.warning("the experiment does not end by itself: its manager %s", said)
+        change = urllib.request.Request(
+            f"{address}?update_type=MAX_TRIAL_NUM", json.dumps(profile).encode(), headers, method="PUT"
+        )
+        DIRECT.open(change, timeout=20).close()
+    except (OSError, ValueError) as error:
+        _log.warning("the experiment does not end by itself: its manager says: %s", error)

@@ -29,7 +29,7 @@ from nas_ctx.experiment.parameters import VARIABLE
 from nas_ctx.files import umask_of
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class LaunchError(RuntimeError):
@@ -85,11 +85,9 @@ class Experiment:
 
     def get(self, what: str) -> Any:
         """What the manager answers to a question, decoded."""
-        password = base64.b64encode(f"{USER}:{token_in(self.netrc)}".encode()).decode()
-        request = urllib.request.Request(
-            f"{self.url}/api/v1/nni/{what}", headers={"Authorization": f"Basic {password}"}
-        )
-        with _DIRECT.open(request, timeout=20) as answer:
+        headers = {"Authorization": authorization(self.netrc)}
+        request = urllib.request.Request(f"{self.url}/api/v1/nni/{what}", headers=headers)
+        with DIRECT.open(request, timeout=20) as answer:
             return json.load(answer)
 
     def status(self) -> str:
@@ -126,6 +124,11 @@ class Experiment:
         with contextlib.suppress(subprocess.SubprocessError, OSError):
             nnictl(["stop", self.id], self.environment, timeout=60)
         end(ours, patience=10)
+
+
+def authorization(path: Path) -> str:
+    """The header of a request to a manager that asks for the token in ``path``."""
+    return f"Basic {base64.b64encode(f'{USER}:{token_in(path)}'.encode()).decode()}"
 
 
 def create(config: Path, home: Path, port: int | None = None, tries: int = 10) -> Experiment:
