@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from nas_ctx.analysis.io.formats.texts import SEEDS, number_of
@@ -35,6 +36,20 @@ _ROUND = 3  # digits that a number has that somebody chose
 _FEW = 3  # with fewer runs, values that all differ say little
 
 
+@lru_cache(maxsize=4096)
+def _last_word(name: str) -> str:
+    return re.split(r"[./]", name.strip().lower())[-1]
+
+
+def names_seed(name: str) -> bool:
+    """Whether something called ``name`` is the seed, where it is a number.
+
+    >>> names_seed("config/seed"), names_seed("seeds")
+    (True, False)
+    """
+    return _last_word(name) in SEEDS
+
+
 def absurdity(name: str, values: Sequence[object]) -> str:
     """Why something called ``name`` with these values in the runs can be no block; "" where it can be one.
 
@@ -43,11 +58,11 @@ def absurdity(name: str, values: Sequence[object]) -> str:
     >>> absurdity("when", ["2024-05-01 10:00:00"] * 2), absurdity("rate", ["0.11317", "0.20791", "0.3564"])
     ('a date', 'a number of its own in every run')
     """
-    word = re.split(r"[./]", name.strip().lower())[-1]
+    word = _last_word(name)
     texts = list({str(value).strip(): None for value in dict.fromkeys(values)})  # of many runs, few are different
     numeric = all(number_of(value) is not None for value in dict.fromkeys(values))
     distinct = len(texts) == len(values)
-    if word in SEEDS and numeric:
+    if names_seed(name) and numeric:
         return "the seed"
     if word in _BOOKKEEPING:
         return "how or where it ran"

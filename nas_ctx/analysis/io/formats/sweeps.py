@@ -17,7 +17,7 @@ from nas_ctx.analysis.io.formats.base import Importer, ReadOptions, Runs
 from nas_ctx.analysis.io.formats.literals import parse_literal
 from nas_ctx.analysis.io.formats.texts import number_of, record_of
 from nas_ctx.analysis.io.formats.trials import trials
-from nas_ctx.analysis.io.plausible import absurdity, matches, plausible
+from nas_ctx.analysis.io.plausible import matches, names_seed, plausible
 from nas_ctx.analysis.io.runs import Note, Run
 from nas_ctx.analysis.io.tables import Table
 from nas_ctx.errors import InputError
@@ -53,6 +53,8 @@ class ColumnTables(Importer):
         repeated = [name for name in columns if table.head.count(name) > 1]
         if repeated:
             raise InputError(f"{document.name}: the header has {repeated[0]!r} twice")
+        chosen_ones = set(columns)
+        scored = [name for name in table.head if name not in chosen_ones and matches(name, scores)]
         runs, left_out = [], []
         for number, (row, line) in enumerate(zip(table.rows, table.lines, strict=True), start=1):
             cells = dict(zip(table.head, row, strict=True))
@@ -60,7 +62,7 @@ class ColumnTables(Importer):
             if self.finished and self.state in cells and state.lower() not in self.finished:
                 left_out.append(f"line {line} ({state or 'no state'})")
                 continue
-            run = self._run(document.name, cells, columns, scores, options.choices is None)
+            run = self._run(document.name, cells, columns, scored, options.choices is None)
             if run is None:
                 left_out.append(f"line {line} (no choice)")
                 continue
@@ -76,7 +78,7 @@ class ColumnTables(Importer):
         return trials(runs, notes, document.name, options)
 
     def _run(
-        self, name: str, cells: Mapping[str, str], columns: list[str], scores: str, cut: bool
+        self, name: str, cells: Mapping[str, str], columns: list[str], scored: list[str], cut: bool
     ) -> Run | None:  # fmt: skip
         choices: dict[str, Any] = {}
         settings: dict[str, Any] = {}
@@ -84,19 +86,21 @@ class ColumnTables(Importer):
             label = _cut(column, self.choices) if cut else column
             if cells[column] == "":
                 continue
-            if cut and absurdity(label, [cells[column]]) == "the seed":
+            if cut and _is_seed(label, cells[column]):
                 settings["seed"] = int(float(cells[column]))
             else:
                 choices[label] = cells[column]
         metrics = {
-            _cut(column, self.scores): number
-            for column, cell in cells.items()
-            if matches(column, scores) and column not in columns and (number := number_of(cell)) is not None
+            _cut(column, self.scores): number for column in scored if (number := number_of(cells[column])) is not None
         }
-        seeds = [cell for column, cell in cells.items() if absurdity(_last(column), [cell]) == "the seed"]
+        seeds = [cell for column, cell in cells.items() if _is_seed(_last(column), cell)]
         if "seed" not in settings and len(set(seeds)) == 1:
             settings["seed"] = int(float(seeds[0]))
         return Run(name, choices, name, settings=settings, metrics=metrics, form="sweep") if choices else None
+
+
+def _is_seed(name: str, cell: str) -> bool:
+    return names_seed(name) and number_of(cell) is not None
 
 
 def _last(column: str) -> str:

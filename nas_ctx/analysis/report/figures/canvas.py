@@ -45,7 +45,7 @@ _UNPRINTABLE = re.compile("[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 def settings(salt: str = "") -> Iterator[None]:
     """In this context matplotlib has its own defaults, whatever the user's are, and writes text into SVG as
     text; ids come from ``salt`` and what is drawn."""
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with matplotlib.rc_context(), warnings.catch_warnings(), np.errstate(all="ignore"):  # of values near the largest
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a browser has fonts for what DejaVu lacks
         matplotlib.rcdefaults()
         matplotlib.rcParams["svg.fonttype"] = "none"
