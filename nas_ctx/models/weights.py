@@ -82,15 +82,18 @@ def read_weights(source: str) -> WeightsFile:
         InputError: no such file or package, or no state dictionary in it.
     """
     path = _in_package(source.removeprefix(PACKAGE)) if source.startswith(PACKAGE) else Path(source)
-    if path.exists() and not path.is_file():  # the end of a device or a pipe may never come
-        raise InputError(f"model.weights: {source}: is no file; expected a file, or {PACKAGE}NAME")
     digest = hashlib.sha256()
     try:
+        if path.exists() and not path.is_file():  # the end of a device or a pipe may never come
+            raise InputError(f"model.weights: {source}: is no file; expected a file, or {PACKAGE}NAME")
         with path.open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
-    except OSError as error:
-        raise InputError(f"model.weights: {source}: {error.strerror}; expected a file, or {PACKAGE}NAME") from None
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"model.weights: {source:.200}: {reason}; expected a file, or {PACKAGE}NAME") from None
     return WeightsFile(source, path.name, digest.hexdigest(), _state(path, source))
 
 

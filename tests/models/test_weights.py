@@ -203,3 +203,9 @@ def test_what_is_no_file_is_not_read(source: str) -> None:
     """A device has no end."""
     with pytest.raises(InputError, match=rf"model\.weights: {source}: is no file"):
         read_weights(source)
+
+
+@pytest.mark.parametrize("source", ["\x00", "x" * 5000, "\ud800"], ids=["null", "long", "half a character"])
+def test_a_name_that_no_file_can_have_is_refused(source: str) -> None:
+    with pytest.raises(InputError, match="expected a file, or package:NAME"):
+        read_weights(source)
