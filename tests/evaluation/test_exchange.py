@@ -92,7 +92,7 @@ def test_every_candidate_learns_and_the_search_stays_as_it_was(searched: Searche
     losses = []
     for _ in range(2):
         losses.append(
-            [float(loss("", v.train()(rows["depth"]), batch["depth"])) for of in variants.values() for v in of.values()]
+            [loss("", v.train()(rows["depth"]), batch["depth"]).item() for of in variants.values() for v in of.values()]
         )
         adapt(variants, iter([(rows, batch["depth"])] * 10), loss, optimizer)
     assert len(losses[0]) == 9
