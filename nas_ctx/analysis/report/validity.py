@@ -56,7 +56,7 @@ def write_validity(record: Validity, folder: str | os.PathLike[str], *, figures:
         "validity", "Validity report", record.reliability.title, facts, drawings,
         record=record, sentences=sentences(record), caution=CAUTION,
         told=record.counts[Verdict.CANNOT_TELL] < len(record.blocks),
-        tiles=[(kind.value, record.counts[kind], detail) for kind, detail in _DETAILS.items()],
+        tiles=[_tile(record, kind) for kind in _DETAILS],
         block_rows=[_block_row(block) for block in record.blocks],
         correlation_rows=[
             (f"{of.first} and {of.second}", number(of.rho), number(of.p, 3), str(of.blocks))
@@ -69,6 +69,12 @@ def write_validity(record: Validity, folder: str | os.PathLike[str], *, figures:
     )  # fmt: skip
     write_text(folder / "validity.html", page)
     return folder / "validity.html"
+
+
+def _tile(record: Validity, kind: Verdict) -> tuple[str, int, str]:
+    """A kind of block, how many there are, and what to make of them."""
+    better = sum(block.better is not None for block in record.blocks if block.verdict is kind)
+    return kind.value, record.counts[kind], f"another candidate is better in {better}" if better else _DETAILS[kind]
 
 
 def _block_row(block: BlockVerdict) -> tuple[object, ...]:

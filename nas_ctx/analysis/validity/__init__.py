@@ -6,7 +6,7 @@ From measurements that others made: the scores of searched supernets whose candi
 
 from nas_ctx.analysis.validity.collapse import Collapse, collapse_of
 from nas_ctx.analysis.validity.effects import Effect, RunExchange, Scores, effect, exchange_effects
-from nas_ctx.analysis.validity.record import Validity, validity
+from nas_ctx.analysis.validity.record import Correlation, Validity, validity
 from nas_ctx.analysis.validity.retraining import BlockEffect, Retraining, TrainedScore, retraining
 from nas_ctx.analysis.validity.verdicts import BlockVerdict, Verdict
 
@@ -14,6 +14,7 @@ __all__ = [
     "BlockEffect",
     "BlockVerdict",
     "Collapse",
+    "Correlation",
     "Effect",
     "Retraining",
     "RunExchange",

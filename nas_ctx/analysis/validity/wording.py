@@ -20,14 +20,14 @@ _SEVERAL = {
     Verdict.RELIABLE_IDLE: "are reliable and do not matter",
     Verdict.UNRELIABLE_MATTERS: "matter, and the searches do not agree on them",
     Verdict.FLAT: "are flat: the searches do not agree, and it does not matter",
-    Verdict.CANNOT_TELL: "cannot be told",
+    Verdict.CANNOT_TELL: "are open: the searches are too few, or the intervals too wide",
 }
 _ONE = {
     Verdict.RELIABLE_MATTERS: "is reliable and matters",
     Verdict.RELIABLE_IDLE: "is reliable and does not matter",
     Verdict.UNRELIABLE_MATTERS: "matters, and the searches do not agree on it",
     Verdict.FLAT: "is flat: the searches do not agree, and it does not matter",
-    Verdict.CANNOT_TELL: "cannot be told",
+    Verdict.CANNOT_TELL: "is open: the searches are too few, or the intervals too wide",
 }
 
 

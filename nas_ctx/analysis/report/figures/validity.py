@@ -69,7 +69,9 @@ def _verdicts(record: Validity) -> Canvas:
 def _cell(block: BlockVerdict) -> Cell:
     tip = f"{block.block} – {block.voted}: {block.votes} of {block.runs} votes; {block.verdict.value}"
     words = f"{block.better} is better" if block.better else _SHORT.get(block.verdict, block.verdict.value)
-    return Cell((f"{block.voted}  {block.votes}/{block.runs}", words), [KIND_COLOURS[block.verdict]], tip)
+    striped = [KIND_COLOURS[Verdict.UNRELIABLE_MATTERS]] if block.better else []
+    fills = list(dict.fromkeys([KIND_COLOURS[block.verdict], *striped]))
+    return Cell((f"{block.voted}  {block.votes}/{block.runs}", words), fills, tip)
 
 
 def _exchanges(record: Validity) -> Canvas:
