@@ -1,13 +1,13 @@
 """Computations that the blocks of a grid have in common are done once.
 
-Many contexts project the same feature map, and many gather source features in the same regions. What they can share, the
-mean and covariance of a map and its region features, is kept here for one forward pass.
+Many contexts project the same feature map, and many gather source features in the same regions. What they can share,
+the mean and covariance of a map and its region features, is kept here for one forward pass.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,9 @@ from nas_ctx.contexts.attention import region_features
 from nas_ctx.contexts.kernels.normalised_stack import ACTIVATIONS, Centred, normalised_stack
 from nas_ctx.contexts.projection import Projection
 
-SMALL = 1024
-"""Images times positions up to which a map, such as region features, is projected by the modules themselves: of so few
-numbers the memory does not count, and theirs are fewer operations."""
+SMALL = 4096
+"""Images times positions up to which the modules themselves project a map: they take fewer operations, which count
+there, and more memory, which does not."""
 
 
 class Shared:
@@ -46,16 +46,15 @@ class Shared:
         """``stack(features)``; by :func:`normalised_stack` where that is the same and pays."""
         if features.numel() <= SMALL * features.shape[1] or not _as_made(stack):
             return stack(features)
-        return normalised_stack(features.flatten(2), stack, self._once(_centred, features)).unflatten(
-            2, features.shape[2:]
-        )
+        y = normalised_stack(features.flatten(2), list(stack), self._once(_centred, features))
+        return y.unflatten(2, features.shape[2:])
 
 
 def _centred(features: Tensor) -> Centred:
     return Centred.of(features.flatten(2))
 
 
-def _as_made(stack: nn.Module) -> bool:
+def _as_made(stack: nn.Module) -> TypeGuard[Projection]:
     """Whether a stack is a :class:`Projection` in training, none of whose parts was exchanged."""
     return isinstance(stack, Projection) and all(
         type(layer.conv) is nn.Conv2d

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nas_ctx.context_types import CONTEXT_NAMES
-from nas_ctx.contexts import CONTEXTS, candidates
+from nas_ctx.contexts import CONTEXTS, candidates, sharing
 from nas_ctx.contexts.attention import region_map
 from nas_ctx.models.grid import ContextGrid
 from tests.reference import straightforward
@@ -58,9 +58,9 @@ def plainly(grid, features, regions):
     )
 
 
-def run(grid, forward, size=(7, 10)):
+def run(grid, forward):
     """Outputs, gradients and the state after one step."""
-    features, logits = make_inputs(next(grid.parameters()).dtype, size)
+    features, logits = make_inputs(next(grid.parameters()).dtype)
     output = forward(grid, features, {task: region_map(x) for task, x in logits.items()})
     loss = sum((x * torch.linspace(0, 1, x.numel(), dtype=x.dtype).view_as(x)).sum() for x in output.values())
     loss.backward()
@@ -78,14 +78,16 @@ def assert_equal(ours, expected, tolerance=1e-9):
 
 
 @pytest.mark.parametrize("training", [True, False])
-@pytest.mark.parametrize("size", [(7, 10), (24, 25)], ids=["small", "large"])
-def test_equals_the_straightforward_formulation(training, size):
+@pytest.mark.parametrize("small", [sharing.SMALL, 0], ids=["small maps", "large maps"])
+def test_equals_the_straightforward_formulation(monkeypatch, training, small):
+    monkeypatch.setattr(sharing, "SMALL", small)
     grid = make_grid().train(training)
     other = copy.deepcopy(grid)
-    assert_equal(run(grid, lambda g, *x: g(*x), size), run(other, plainly, size))
+    assert_equal(run(grid, lambda g, *x: g(*x)), run(other, plainly))
 
 
-def test_equals_the_straightforward_formulation_in_single_precision():
+def test_equals_the_straightforward_formulation_in_single_precision(monkeypatch):
+    monkeypatch.setattr(sharing, "SMALL", 0)
     grid = make_grid(dtype=torch.float32)
     exact = run(make_grid(), plainly)
     ours = run(grid, lambda g, *x: g(*x))
@@ -108,14 +110,17 @@ def kept_for_the_backward_pass(grid):
     return sum(storage.nbytes() for storage in kept.values())
 
 
-def test_computing_again_changes_nothing_but_memory():
+@pytest.mark.parametrize("small", [sharing.SMALL, 0], ids=["small maps", "large maps"])
+def test_computing_again_changes_nothing_but_memory(monkeypatch, small):
+    monkeypatch.setattr(sharing, "SMALL", small)
     grid, other = make_grid(), make_grid(recompute=True)
     assert kept_for_the_backward_pass(make_grid(recompute=True)) < kept_for_the_backward_pass(make_grid()) / 4
     assert_equal(run(other, lambda g, *x: g(*x)), run(grid, lambda g, *x: g(*x)), tolerance=1e-12)
 
 
-def test_synchronised_norms_change_nothing_in_one_process():
+def test_synchronised_norms_change_nothing_in_one_process(monkeypatch):
     """They take the way of the straightforward formulation: the operation for whole stacks knows plain norms only."""
+    monkeypatch.setattr(sharing, "SMALL", 0)
     grid = make_grid()
     other = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(grid))
     assert_equal(run(other, lambda g, *x: g(*x)), run(grid, lambda g, *x: g(*x)))
@@ -133,7 +138,8 @@ def test_computing_again_meets_the_same_dropout():
     assert_equal(*outcomes, tolerance=1e-12)
 
 
-def test_autocast():
+def test_autocast(monkeypatch):
+    monkeypatch.setattr(sharing, "SMALL", 0)
     grid = make_grid(dtype=torch.float32)
     exact = run(grid, lambda g, *x: g(*x))
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -155,16 +161,16 @@ def test_channels_last_features():
 
 def test_moments_and_region_features_are_computed_once(monkeypatch):
     """Counted: the moments of each map, and as many region features as pairs of region map and source exist."""
-    from nas_ctx.contexts import sharing
-
     calls = {name: [] for name in ("_centred", "region_features")}
     for name, found in calls.items():
         original = getattr(sharing, name)
         monkeypatch.setattr(sharing, name, lambda *x, o=original, found=found: found.append(x) or o(*x))
+    monkeypatch.setattr(sharing, "SMALL", 0)
     grid = make_grid()
-    features, logits = make_inputs(size=(24, 25))
+    features, logits = make_inputs()
     grid(features, {task: region_map(x) for task, x in logits.items()})
-    assert [len(found) for found in calls.values()] == [len(TASKS), len(TASKS) ** 2]
+    pairs = len(TASKS) ** 2
+    assert [len(found) for found in calls.values()] == [len(TASKS) + pairs, pairs]
 
 
 def test_a_watched_candidate_computes_everything_itself():

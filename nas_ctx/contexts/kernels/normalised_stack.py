@@ -45,9 +45,10 @@ class Centred(NamedTuple):
     @classmethod
     @torch.no_grad()
     def of(cls, x: Tensor) -> Centred:
-        mean = upcast(x).mean((0, 2))
-        centred = upcast(x) - mean.unsqueeze(1)
-        covariance = (centred @ centred.mT).sum(0) / (x.shape[0] * x.shape[2])
+        with without_autocast(x):
+            mean = upcast(x).mean((0, 2))
+            centred = upcast(x) - mean.unsqueeze(1)
+            covariance = (centred @ centred.mT).sum(0) / (x.shape[0] * x.shape[2])
         return cls(centred.to(x.dtype), mean, covariance)
 
 
@@ -175,8 +176,8 @@ def _backward(g: Tensor, x: Tensor, layer: _Layer, wanted: bool) -> tuple[Tensor
 
 def _affine(x: Tensor, weight: Tensor, shift: Tensor) -> Tensor:
     """weight @ x + shift, in the dtype of x: (B, C, P), (n, C), (n) to (B, n, P)."""
-    repeated = (matrix.to(x.dtype).expand(len(x), -1, -1) for matrix in (shift.unsqueeze(1), weight))
-    return torch.baddbmm(*repeated, x)
+    shifts, weights = (matrix.to(x.dtype).expand(len(x), -1, -1) for matrix in (shift.unsqueeze(1), weight))
+    return torch.baddbmm(shifts, weights, x)
 
 
 def _activation_gradient(gradient: Tensor, output: Tensor, activation: type[nn.Module]) -> Tensor:

@@ -75,7 +75,7 @@ class Estimator:
                 images = torch.empty(2, 3, *self.config.data.image_size)
                 counters = [ExpectedCost(supernet, strategy.choices, what) for what in ("multiply-adds", "parameters")]
                 check_sizes(supernet, result.eval_sizes)
-                supernet(images)  # counts candidates one by one, where nothing is computed for several at once
+                multiply_adds(lambda: supernet(images))  # the counters count each candidate in its first run
                 result.step = self._step(supernet)
                 self._cache(result, supernet)
                 result.costs["supernet"] = Cost(parameters(supernet) - alphas, self._each(result.step))

@@ -146,9 +146,25 @@ def one_step(
     return Step(forward // 2, tally.operations // 2, tally.peak)
 
 
+def _norm(x: Tensor, weight: Any, bias: Any, mean: Any, variance: Any, training: bool, *_: Any) -> tuple[Tensor, ...]:
+    return torch.empty_like(x), *(x.new_empty(x.shape[1] if training else 0) for _ in range(2))
+
+
+def _norm_gradient(gradient: Tensor, x: Tensor, *others: Any) -> tuple[Tensor | None, ...]:
+    results = torch.empty_like(x), x.new_empty(x.shape[1]), x.new_empty(x.shape[1])
+    return tuple(result if wanted else None for result, wanted in zip(results, others[-1], strict=True))
+
+
+_SHAPES: dict[Any, Callable[..., Any]] = {
+    torch.ops.aten.native_batch_norm.default: _norm,
+    torch.ops.aten.native_batch_norm_backward.default: _norm_gradient,
+}
+"""Results of what the meta device has only as dozens of operations in Python, and networks do by the hundred."""
+
+
 class _Tally(TorchDispatchMode):
-    """Counts floating-point operations, and adds up the storages that are alive: those of ``tensors``, and those of every
-    result within it. (Torch's own counter first looks for a decomposition of each operation, which takes longer.)
+    """Counts floating-point operations, and adds up the storages that are alive: those of ``tensors``, and those of
+    every result within it. (Torch's own counter looks for a decomposition of each operation first: that takes longer.)
 
     Attributes:
         operations: floating-point operations so far.
@@ -164,7 +180,7 @@ class _Tally(TorchDispatchMode):
             self._add(tensor)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        results = func(*args, **(kwargs or {}))
+        results = _SHAPES.get(func, func)(*args, **(kwargs or {}))
         formula = flop_registry.get(getattr(func, "overloadpacket", func))
         if formula is not None:
             self.operations += formula(*args, **(kwargs or {}), out_val=results)
