@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -78,15 +79,17 @@ def _package(required: Requirement) -> Finding:
 
 def _torchvision() -> Finding:
     import torch
-    import torchvision
 
-    if torchvision.extension._has_ops():
-        return Finding("torchvision", "ok", f"{torchvision.__version__}, with its compiled operators")
+    from nas_ctx.compat import torchvision
+
+    version, spec = metadata.version("torchvision"), PathFinder.find_spec("torchvision")
+    if spec is not None and torchvision.compiled_operators_load(Path(spec.origin or "")):
+        return Finding("torchvision", "ok", f"{version}, with its compiled operators")
     build = "CPU" if torch.version.cuda is None else f"CUDA {torch.version.cuda}"
     return Finding(
         "torchvision",
         "note",
-        f"{torchvision.__version__} is not built for this torch ({build}): its operators are missing. nas_ctx works "
+        f"{version} is not built for this torch ({build}): its operators are missing. nas_ctx works "
         "without them; other packages may not",
         "install torch and torchvision from the same index",
     )

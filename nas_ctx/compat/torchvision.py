@@ -28,12 +28,13 @@ class _DeclareBeforeTorchvision(MetaPathFinder):
         if name == "torchvision":
             sys.meta_path.remove(self)
             spec = PathFinder.find_spec(name)
-            if spec is not None and spec.origin is not None and not _compiled_operators_load(Path(spec.origin)):
+            if spec is not None and spec.origin is not None and not compiled_operators_load(Path(spec.origin)):
                 _declare()
         return None
 
 
-def _compiled_operators_load(init_file: Path) -> bool:
+def compiled_operators_load(init_file: Path) -> bool:
+    """Whether the compiled operators of the torchvision whose ``__init__.py`` this is fit the installed torch."""
     import torch
 
     # `_C.so`, since torchvision 0.29 `_C_stable.so`. To declare what they declare ends the process.

@@ -50,7 +50,7 @@ def test_ports_operators_and_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             raise OSError(errno.EADDRINUSE, "Address already in use")
 
     monkeypatch.setattr(doctor.socket, "socket", Full)
-    monkeypatch.setattr("torchvision.extension._has_ops", lambda: False)
+    monkeypatch.setattr("nas_ctx.compat.torchvision.compiled_operators_load", lambda _: False)
     monkeypatch.setattr("torch.version.cuda", "12.6")
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     findings = findings_in(tmp_path)
