@@ -5,13 +5,14 @@ They stand outside :mod:`nas_ctx.search`, whose import loads torch and NNI, so t
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from nas_ctx.config.section import MOST, Pair, Rate, Section, Weight, Whole
 
-Evaluate = Literal["all", "sparse"]
+Evaluate = Literal["all", "partial"]
 StopOn = Literal["probabilities", "logits"]
 Resource = Literal["parameters", "multiply-adds"]
 
@@ -32,11 +33,16 @@ class SearchSettings(Section):
     """A choice is decided when its two largest values differ by more; ``null`` never decides."""
     stop_on: StopOn = "probabilities"
     """Which values ``stop_margin`` compares: softmax(alpha), or alpha itself."""
+    eliminate_margin: Weight | None = None
+    """A candidate falls, before its choice is decided, when its value trails the largest by more; ``null`` eliminates
+    none."""
     evaluate: Evaluate = "all"
-    """``all`` evaluates every candidate of an undecided choice in every step; ``sparse`` skips those of negligible
-    weight, without changing the expectation of the mixture."""
-    sparse_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """The weight below which ``sparse`` may skip a candidate."""
+    """``all`` differentiates every candidate of an undecided choice in every step; ``partial`` evaluates those of
+    negligible weight mostly without a graph, which keeps the mixture, and the expectation of the weights' gradient."""
+    partial_threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.05, validation_alias=AliasChoices("partial_threshold", "sparse_threshold")
+    )
+    """The weight below which ``partial`` may leave out the graph of a candidate."""
     warmup_steps: Whole = 0
     """Steps at the start in which only the weights move; the schedules begin after them."""
     resource_weight: Weight = 0.0
@@ -45,6 +51,13 @@ class SearchSettings(Section):
     """What cost means. Both are measured on the candidates, and scaled so that the most expensive one has cost 1."""
     stop_when_decided: bool = False
     """End the search once every choice is decided. The paper's has a fixed length."""
+
+    @field_validator("evaluate", mode="before")
+    @classmethod
+    def _no_longer_sparse(cls, value: Any) -> Any:
+        if value == "sparse":
+            raise PydanticCustomError("gone", "has gone, it recovered less; 'partial' takes its place")
+        return value
 
 
 class SearchChanges(TypedDict, total=False):
@@ -55,8 +68,9 @@ class SearchChanges(TypedDict, total=False):
     entropy_weight: tuple[float, float]
     stop_margin: float | None
     stop_on: StopOn
+    eliminate_margin: float | None
     evaluate: Evaluate
-    sparse_threshold: float
+    partial_threshold: float
     warmup_steps: int
     resource_weight: float
     resource: Resource

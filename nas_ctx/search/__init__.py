@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from nas_ctx.compat.renamed import former_names
 from nas_ctx.config.search_settings import SearchSettings
-from nas_ctx.search.choice import Candidate, Choice, Choices, Decision
+from nas_ctx.search.choice import Candidate, Choice, Decision
+from nas_ctx.search.choices import Choices
 from nas_ctx.search.history import HistoryWriter
 
 if TYPE_CHECKING:

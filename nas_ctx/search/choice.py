@@ -1,18 +1,18 @@
-"""The choices of a space as trainable distributions: alpha, the sampled weights of a step, and the decisions.
+"""A choice of a space as a trainable distribution: alpha, the sampled weights of a step, and the decision.
 
-A search has one :class:`Choice` per label, shared by all supernet layers of that label. :class:`Choices` samples,
-measures and decides all choices of a space at once.
+A search has one :class:`Choice` per label, shared by all supernet layers of that label.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+
+from nas_ctx.compat.renamed import former_names
 
 UNDECIDED = -1
 
@@ -45,6 +45,9 @@ class Choice(nn.Module):
         values: what can be chosen, in the space's order.
         listed: NNI samples it as a list of one value, as it does for a choice of inputs.
 
+    Attributes:
+        followers: how many layers follow it.
+
     >>> choice = Choice("semseg/depth", ["none", "global"])
     >>> choice.decide(1, step=7)
     Decision(label='semseg/depth', value='global', step=7, probability=0.5)
@@ -66,7 +69,10 @@ class Choice(nn.Module):
         # The same in plain Python: reading a buffer on an accelerator would wait for it at every forward pass.
         self._index = UNDECIDED
         self.decision: Decision | None = None
+        self._alive = list(range(len(self.values)))  # the indices of what was not eliminated
         self._active: list[tuple[int, Tensor]] = []
+        self._scales: list[list[float]] = []
+        self.followers = 0
         self.register_load_state_dict_post_hook(lambda module, _: module._read_state())
 
     def _read_state(self) -> None:
@@ -75,6 +81,7 @@ class Choice(nn.Module):
         if self.decided:
             probability = float(self.alpha.detach().softmax(-1)[self._index])
             self.decision = Decision(self.label, self.values[self._index], step, probability)
+        self._alive = [index for index, alpha in enumerate(self.alpha.tolist()) if alpha != -torch.inf]
         self.alpha.requires_grad_(not self.decided)
 
     @property
@@ -109,7 +116,7 @@ class Choice(nn.Module):
     @property
     def possible(self) -> list[int]:
         """Indices of the values that may still be evaluated."""
-        return [self._index] if self.decided else list(range(len(self.values)))
+        return [self._index] if self.decided else self._alive
 
     def decide(self, index: int, step: int) -> Decision:
         """Make the choice one-hot after ``step`` steps: no gradient, momentum or decay moves its alpha any more."""
@@ -119,6 +126,17 @@ class Choice(nn.Module):
         assert self.decision is not None
         return self.decision
 
+    def eliminate(self, indices: Sequence[int]) -> None:
+        """Take values out of the choice: with an alpha of -inf their probability is 0 for good."""
+        with torch.no_grad():
+            self.alpha[list(indices)] = -torch.inf
+        self._read_state()
+
+    def follow(self) -> int:
+        """The number of a further layer that follows this choice, for :meth:`gradient_scale`."""
+        self.followers += 1
+        return self.followers - 1
+
     def active(self) -> list[tuple[int, Tensor | None]]:
         """What a supernet layer evaluates: (index, weight) pairs; the weight of a lone candidate is ``None`` (one).
 
@@ -127,155 +145,22 @@ class Choice(nn.Module):
         """
         if self.decided or not self.training:
             return [(self.best_index, None)]
-        return list(self._active) or list(enumerate(self.alpha.softmax(-1)))
+        if self._active:
+            return list(self._active)
+        weights = self.alpha.softmax(-1)
+        return [(index, weights[index]) for index in self._alive]
 
-    def set_active(self, weights: list[tuple[int, Tensor]]) -> None:
-        """Set the sample of this step; an empty list drops it, and with it its reference to the step's graph."""
-        self._active = weights
+    def gradient_scale(self, index: int, follower: int) -> float:
+        """What a layer is to multiply the gradient by a value's output with in this step; 0: it needs none."""
+        return self._scales[follower][index] if self._scales and self.training and not self.decided else 1.0
 
+    def set_active(self, weights: Tensor | None, scales: list[list[float]] | None = None) -> None:
+        """Set the sample of this step: a weight per value and, per follower, a gradient scale per value.
 
-class Choices:
-    """All choices of a space, in the order of the space.
-
-    Args:
-        choices: label -> choice.
-        seed: the Gumbel noise of step ``n`` depends on ``(seed, n)`` alone. A resumed search draws what the
-            uninterrupted one would have drawn, and every process of a distributed search draws the same.
-    """
-
-    def __init__(self, choices: Mapping[str, Choice], seed: int) -> None:
-        self.by_label = dict(choices)
-        self.seed = seed
-        sizes = [len(choice.values) for choice in self]
-        self._shape = (len(sizes), max(sizes))
-        self._rows = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
-        self._columns = torch.cat([torch.arange(size) for size in sizes])
-
-    def __iter__(self) -> Iterator[Choice]:
-        return iter(self.by_label.values())
-
-    def __len__(self) -> int:
-        return len(self.by_label)
-
-    def __getitem__(self, label: str) -> Choice:
-        return self.by_label[label]
-
-    def logits(self) -> Tensor:
-        """All alphas as one (choices, largest choice) float32 matrix, padded with -inf."""
-        flat = torch.cat([choice.alpha for choice in self])
-        grid = flat.new_full(self._shape, -torch.inf)
-        return grid.index_put((self._rows.to(flat.device), self._columns.to(flat.device)), flat)
-
-    def probabilities(self) -> Tensor:
-        """softmax(alpha) per choice, (choices, largest choice), padded with 0."""
-        return self.logits().softmax(-1)
-
-    def distributions(self) -> dict[str, dict[Any, float]]:
-        """label -> value -> softmax(alpha), as plain numbers."""
-        rows = zip(self, self.probabilities().tolist(), strict=True)
-        return {choice.label: dict(zip(choice.values, row, strict=False)) for choice, row in rows}
-
-    def decisions(self) -> list[Decision]:
-        """What has been decided so far, in the order of the space."""
-        return [choice.decision for choice in self if choice.decision is not None]
-
-    def table(self) -> list[Candidate]:
-        """A row for each value.
-
-        >>> choices = Choices({"layer": Choice("layer", ["conv", "skip"])}, seed=0)
-        >>> decision = choices["layer"].decide(1, step=7)
-        >>> choices.table()[1]
-        Candidate(label='layer', value='skip', probability=0.5, decided_at=7)
+        ``None`` drops it, and with it its reference to the step's graph.
         """
-        return [
-            Candidate(choice.label, value, row[index], choice.decided_at if choice.possible == [index] else None)
-            for choice, row in zip(self, self.probabilities().tolist(), strict=True)
-            for index, value in enumerate(choice.values)
-        ]
-
-    def most_probable(self, count: int) -> list[dict[str, Any]]:
-        """The ``count`` most probable samples, label -> value as NNI has it, the best first.
-
-        A sample's probability is the product of softmax(alpha), of decided choices as it was when they were decided.
-
-        >>> choices = Choices({label: Choice(label, ["conv", "skip"]) for label in "ab"}, seed=0)
-        >>> with torch.no_grad():
-        ...     choices["a"].alpha[1], choices["b"].alpha[0] = 1.0, 2.0
-        >>> choices.most_probable(3)
-        [{'a': 'skip', 'b': 'conv'}, {'a': 'conv', 'b': 'conv'}, {'a': 'skip', 'b': 'skip'}]
-        """
-        rows = self.logits().log_softmax(-1).tolist()
-        best: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
-        for choice, row in zip(self, rows, strict=True):
-            # The best samples begin with the best beginnings: no more of these are needed.
-            row[choice.best_index] = max(row)  # whatever was decided
-            indices = sorted(range(len(choice.values)), key=lambda index: index != choice.best_index)
-            longer = [(score + row[index], (*taken, index)) for score, taken in best for index in indices]
-            best = sorted(longer, key=lambda entry: -entry[0])[:count]
-        return [
-            {choice.label: choice.sampled(index) for choice, index in zip(self, taken, strict=True)}
-            for _, taken in best
-        ]
-
-    def mean_entropy(self) -> Tensor:
-        """Mean over all choices, decided ones too, of the entropy of softmax(alpha) in nats (supplement, eq. 2)."""
-        log_probabilities = self.logits().log_softmax(-1)
-        finite = log_probabilities.masked_fill(log_probabilities.isinf(), 0.0)
-        return -(log_probabilities.exp() * finite).sum(-1).mean()
-
-    def sample(self, step: int, temperature: float, threshold: float = 0.0) -> None:
-        """Draw this step's mixture of every undecided choice by Gumbel-softmax (supplement A; SNAS).
-
-        Args:
-            step: number of the step, from 0.
-            temperature: the larger, the nearer to uniform; > 0.
-            threshold: 0 evaluates every candidate. Otherwise a candidate whose weight ``w`` is below it is evaluated
-                with probability ``w / threshold``, at weight ``threshold``, and skipped else: the expectation of the
-                mixture and of its gradients, by the candidate's parameters and by alpha, stays what it was.
-        """
-        logits = self.logits()
-        seed = int(np.random.SeedSequence((self.seed, step)).generate_state(1, np.uint64)[0] >> 1)
-        generator = torch.Generator().manual_seed(seed)
-        uniform = torch.rand((2, *self._shape), generator=generator).clamp_min(torch.finfo(torch.float32).tiny)
-        gumbel = -(-uniform[0].log()).log()
-        weights = ((logits + gumbel.to(logits.device)) / temperature).softmax(-1)
-        # Only the sparse rule has to look at the weights; looking makes an accelerator wait.
-        values = weights.tolist() if threshold > 0.0 else None
-        for row, choice in enumerate(self):
-            if choice.decided:
-                continue
-            size = len(choice.values)
-            if values is None:
-                choice.set_active(list(enumerate(weights[row, :size])))
-            else:
-                choice.set_active(_thin_out(weights[row], values[row][:size], uniform[1, row].tolist(), threshold))
-
-    def forget(self) -> None:
-        """Drop the sample of the step, and with it its reference to the step's graph."""
-        for choice in self:
-            choice.set_active([])
-
-    def decide(self, margin: float, step: int, *, on: str = "probabilities") -> list[Decision]:
-        """Decide each undecided choice whose two largest values differ by more than ``margin``.
-
-        Args:
-            margin: the difference that decides (supplement A: 0.3).
-            step: number of steps done.
-            on: what to compare: "probabilities", softmax(alpha), or "logits", alpha itself.
-
-        Returns:
-            The decisions of this call.
-        """
-        grid = self.probabilities() if on == "probabilities" else self.logits()
-        if grid.shape[1] < 2:
-            return []
-        largest, index = grid.detach().topk(2, dim=-1)
-        gaps, winners = (largest[:, 0] - largest[:, 1]).tolist(), index[:, 0].tolist()
-        return [
-            choice.decide(winner, step)
-            for choice, gap, winner in zip(self, gaps, winners, strict=True)
-            if not choice.decided and gap > margin
-        ]
+        self._active = [] if weights is None else [(index, weights[index]) for index in self._alive]
+        self._scales = scales or []
 
 
 def product(*weights: Tensor | None) -> Tensor | None:
@@ -288,13 +173,4 @@ def product(*weights: Tensor | None) -> Tensor | None:
     return math.prod(given[1:], start=given[0]) if given else None
 
 
-def _thin_out(weights: Tensor, values: list[float], draws: list[float], threshold: float) -> list[tuple[int, Tensor]]:
-    """The sparse rule of :meth:`Choices.sample` for one choice; ``draws`` are uniform on (0, 1)."""
-    kept: list[tuple[int, Tensor]] = []
-    for index, (value, draw) in enumerate(zip(values, draws, strict=False)):
-        if value >= threshold:
-            kept.append((index, weights[index]))
-        elif draw * threshold < value:
-            # The value is `threshold`; the gradient is scaled too, so that the expectations of both are right.
-            kept.append((index, weights[index] * (threshold / value)))
-    return kept
+__getattr__ = former_names(__name__, {"Choices": "nas_ctx.search.choices:Choices"})

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from nas_ctx.search.choice import Choices
+from nas_ctx.search.choices import Choices
 from nas_ctx.search.supernet.layer import MixedLayer
 
 if TYPE_CHECKING:
@@ -25,10 +25,14 @@ class ExpectedCost:
         model: the supernet.
         choices: its choices.
         resource: what to count.
+
+    Attributes:
+        largest: the cost of the most expensive candidate so far; a resumed search may no longer run it.
     """
 
     def __init__(self, model: nn.Module, choices: Choices, resource: Resource) -> None:
         self._choices = choices
+        self.largest = 0.0
         self._costs = {choice.label: [0.0] * len(choice.values) for choice in choices}
         for layer in model.modules():
             if isinstance(layer, MixedLayer):
@@ -45,8 +49,8 @@ class ExpectedCost:
 
     def __call__(self) -> Tensor:
         """The expected cost now, a scalar in [0, 1] that is differentiable by alpha."""
-        largest = max(map(max, self._costs.values())) or 1.0
-        rows = [torch.tensor(cost) / largest for cost in self._costs.values()]
+        self.largest = max(self.largest, *map(max, self._costs.values()))
+        rows = [torch.tensor(cost) / (self.largest or 1.0) for cost in self._costs.values()]
         costs = nn.utils.rnn.pad_sequence(rows, batch_first=True)
         probabilities = self._choices.probabilities()
         return (probabilities * costs.to(probabilities)).sum(-1).mean()

@@ -13,7 +13,7 @@ from nas_ctx.errors import InputError
 from nas_ctx.files import MAX_HISTORY, atomic_write, naming, read_csv, unlinked
 
 if TYPE_CHECKING:
-    from nas_ctx.search.choice import Choices
+    from nas_ctx.search.choices import Choices
 
 SCHEDULES = ("step", "temperature", "entropy_weight", "mean_entropy")
 

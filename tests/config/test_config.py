@@ -52,7 +52,12 @@ def test_defaults_are_the_papers() -> None:
         ("training.steps", True, "training.steps: True: input should be a valid integer"),
         ("seed", 1.5, "seed: 1.5: input should be a valid integer"),
         ("search.temperature", [1, 0], "search.temperature.1: 0: input should be greater than 0"),
-        ("search.evaluate", "most", "search.evaluate: 'most': input should be 'all' or 'sparse'"),
+        ("search.evaluate", "most", "search.evaluate: 'most': input should be 'all' or 'partial'"),
+        (
+            "search.evaluate",
+            "sparse",
+            "search.evaluate: 'sparse': has gone, it recovered less; 'partial' takes its place",
+        ),
         ("data.image_size", [1, 2, 3], "data.image_size: [1, 2, 3]:"),
         ("data.image_size", [32], "data.image_size: [32]: expected more values than 1"),
         ("search.temperature", [], "search.temperature: []: expected more values than 0"),
@@ -219,7 +224,7 @@ def test_malformed_overrides_are_refused(text: str) -> None:
 
 
 def test_the_written_configuration_reads_back_equal(tmp_path: Path) -> None:
-    content = {**MINIMAL, "output": "runs/{seed}", "seed": 3, "search": {"stop_margin": None, "evaluate": "sparse"}}
+    content = {**MINIMAL, "output": "runs/{seed}", "seed": 3, "search": {"stop_margin": None, "evaluate": "partial"}}
     config = check_config(content, "x")
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(config))

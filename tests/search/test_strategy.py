@@ -258,9 +258,9 @@ def test_a_space_without_choices_is_refused() -> None:
         ({"arch_lr": 0.0}, "arch_lr: 0.0: input should be greater than 0"),
         ({"temperature": (1.0, 0.0)}, "temperature"),
         ({"temperature": 1.0}, "temperature: 1.0: expected a list of two values"),
-        ({"evaluate": "some"}, "evaluate: 'some': input should be 'all' or 'sparse'"),
+        ({"evaluate": "some"}, "evaluate: 'some': input should be 'all' or 'partial'"),
         ({"stop_on": "alpha"}, "stop_on"),
-        ({"sparse_threshold": 1.5}, "sparse_threshold"),
+        ({"partial_threshold": 1.5}, "partial_threshold"),
     ],
 )
 def test_settings_out_of_range_are_refused(setting: dict, words: str) -> None:
@@ -273,9 +273,9 @@ def test_editors_and_type_checkers_know_every_setting_and_its_type() -> None:
         name: hint for name, hint in get_type_hints(SearchSettings).items() if name in SearchSettings.model_fields
     }
     assert "**changes: 'Unpack[SearchChanges]'" in str(inspect.signature(GumbelSearch.__init__))
-    given = SearchSettings(arch_lr=0.1, stop_margin=None, evaluate="sparse")
+    given = SearchSettings(arch_lr=0.1, stop_margin=None, evaluate="partial")
     assert GumbelSearch(given, stop_margin=0.2).settings == SearchSettings(
-        arch_lr=0.1, stop_margin=0.2, evaluate="sparse"
+        arch_lr=0.1, stop_margin=0.2, evaluate="partial"
     )
 
 

@@ -109,7 +109,7 @@ def test_deciding_changes_nothing_but_the_mixture(supernet, choices: dict[str, s
     for choice, index in blocks.items():
         nn.init.constant_(choice.alpha, 0.0)
         choice.alpha.data[index] = 0.1
-        choice.set_active([(n, torch.tensor(float(n == index))) for n in range(len(choice.values))])
+        choice.set_active(torch.eye(len(choice.values))[index])
     mixed, best = predicted(network.train()), predicted(network.eval())
     for choice, index in blocks.items():
         choice.decide(index, step=1)

@@ -26,7 +26,6 @@ _HOOKS = (
     "on_validation_epoch_end",
     "on_validation_batch_start",
     "on_validation_batch_end",
-    "on_load_checkpoint",
 )
 """Hooks of the evaluator's module that NNI's base does not call, and that the search has no part in."""
 

@@ -22,7 +22,7 @@ class MixedLayerChoice(MixedLayer, SupernetModule, LayerChoice):
 
     def __init__(self, layer: LayerChoice, choice: Choice) -> None:
         LayerChoice.__init__(self, layer.candidates, label=layer.label)
-        self.architecture = choice
+        self.follow(choice)
 
 
 class MixedInputChoice(MixedInput, SupernetModule, InputChoice):

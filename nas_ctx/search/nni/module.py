@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -13,11 +12,13 @@ from torch import Tensor, optim
 
 from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
-from nas_ctx.search.choice import Choice, Choices, Decision
+from nas_ctx.search.choice import Choice, Decision
+from nas_ctx.search.choices import Choices
+from nas_ctx.search.cost import ExpectedCost
 from nas_ctx.search.history import HistoryWriter
 from nas_ctx.search.nni.evaluator import EvaluatorWrapper
 from nas_ctx.search.schedule import LinearSchedule
-from nas_ctx.search.supernet.layer import freeze_pruned
+from nas_ctx.search.supernet.layer import freeze_pruned, still_gradients
 
 
 class GumbelSearchModule(EvaluatorWrapper):
@@ -39,7 +40,7 @@ class GumbelSearchModule(EvaluatorWrapper):
         settings: SearchSettings,
         gradient_clip: float | None = None,
         history: HistoryWriter | None = None,
-        expected_cost: Callable[[], Tensor] | None = None,
+        expected_cost: ExpectedCost | None = None,
     ) -> None:
         super().__init__(training_module)
         self.choices = choices
@@ -64,7 +65,7 @@ class GumbelSearchModule(EvaluatorWrapper):
         position = step - settings.warmup_steps, self._total_steps() - settings.warmup_steps
         temperature, entropy_weight = self._temperature.at(*position), self._entropy_weight.at(*position)
 
-        self.choices.sample(step, temperature, settings.sparse_threshold if settings.evaluate == "sparse" else 0.0)
+        self.choices.sample(step, temperature, settings.partial_threshold if settings.evaluate == "partial" else 0.0)
         output, loss = self.evaluators_step(batch, batch_idx)
         if loss is not None:
             regularised = loss + entropy_weight * self.choices.mean_entropy()
@@ -94,6 +95,8 @@ class GumbelSearchModule(EvaluatorWrapper):
     def _step(self, loss: Tensor, step: int, batch_idx: int) -> None:
         """Clipping, and the steps of alpha and of the weights. A bad step changes neither."""
         weights, alphas = self._weight_optimizer(), self._alpha_optimizer()
+        if self.settings.evaluate == "partial":
+            still_gradients(self.training_module)
         # In half precision the loss is scaled: gradients are unscaled before they are clipped, and alpha is stepped
         # before the step of the weights changes the scale.
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
@@ -116,12 +119,15 @@ class GumbelSearchModule(EvaluatorWrapper):
         self.training_module.optimizer_step(self.trainer.current_epoch, batch_idx, weights)
 
     def _decide(self, steps: int) -> None:
-        """Decide what is clear after ``steps`` steps, and end the search where nothing is left."""
+        """Decide and eliminate what is clear after ``steps`` steps, and end the search where nothing is left."""
         settings = self.settings
         if settings.stop_margin is not None:
             self.new_decisions = self.choices.decide(settings.stop_margin, steps, on=settings.stop_on)
-            if self.new_decisions:
-                freeze_pruned(self.training_module)
+        fallen = []
+        if settings.eliminate_margin is not None:
+            fallen = self.choices.eliminate(settings.eliminate_margin, on=settings.stop_on)
+        if self.new_decisions or fallen:
+            freeze_pruned(self.training_module)
         if settings.stop_when_decided and all(choice.decided for choice in self.choices):
             self.trainer.should_stop = True
 
@@ -197,7 +203,14 @@ class GumbelSearchModule(EvaluatorWrapper):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.history is not None:
             self.history.flush()
+        if self._expected_cost is not None:
+            checkpoint["largest_cost"] = self._expected_cost.largest
         self.training_module.on_save_checkpoint(checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self._expected_cost is not None:
+            self._expected_cost.largest = checkpoint.get("largest_cost", 0.0)
+        self.training_module.on_load_checkpoint(checkpoint)
 
     def decided(self) -> list[Choice]:
         """The former way to the decided choices; ``choices.decisions()`` lists the decisions."""

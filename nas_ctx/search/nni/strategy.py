@@ -20,7 +20,8 @@ from nas_ctx.config.checking import checked
 from nas_ctx.config.search_settings import SearchChanges, SearchSettings
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
-from nas_ctx.search.choice import Candidate, Choice, Choices
+from nas_ctx.search.choice import Candidate, Choice
+from nas_ctx.search.choices import Choices
 from nas_ctx.search.cost import ExpectedCost
 from nas_ctx.search.history import HistoryWriter
 from nas_ctx.search.nni.hooks import mix, refuse, settle

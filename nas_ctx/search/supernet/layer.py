@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -35,6 +36,36 @@ def mix(outputs: Sequence[Any], weights: Sequence[Tensor | None]) -> Any:
     if not isinstance(first, (int, float)):
         raise TypeError(f"the output of a candidate holds a {type(first).__name__}, which cannot be mixed")
     return sum(output * weight for output, weight in zip(outputs, weights, strict=True))
+
+
+def with_scaled_gradient(output: Any, scale: float) -> Any:
+    """``output``, by which gradients are multiplied by ``scale`` on their way back; tensors, sequences and mappings.
+
+    >>> x = torch.ones(1, requires_grad=True)
+    >>> with_scaled_gradient([3.0 * x], 2.0)[0].backward()
+    >>> x.grad
+    tensor([6.])
+    """
+    if scale in (0.0, 1.0):  # without a graph, or as it is
+        return output
+    if isinstance(output, Tensor):
+        return _ScaledGradient.apply(output, scale)
+    if isinstance(output, Mapping):
+        return {key: with_scaled_gradient(part, scale) for key, part in output.items()}
+    if isinstance(output, Sequence) and not isinstance(output, str):
+        return [with_scaled_gradient(part, scale) for part in output]
+    return output
+
+
+class _ScaledGradient(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
+        ctx.scale = scale
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * ctx.scale, None
 
 
 def shape_of(output: Any) -> str:
@@ -106,7 +137,12 @@ class MixedLayer(Mixed):
         self.names: list[Any] = list(candidates)
         for name, module in candidates.items():
             self.add_module(name, module)
+        self.follow(choice)
+
+    def follow(self, choice: Choice) -> None:
+        """Let ``choice`` weigh the candidates."""
         self.architecture = choice
+        self._number = choice.follow()
 
     def __getitem__(self, name: Any) -> nn.Module:
         return self._modules[str(name)]  # type: ignore[return-value]  # no candidate is None
@@ -118,6 +154,11 @@ class MixedLayer(Mixed):
     def active_candidates(self) -> list[nn.Module]:
         """The candidates that the next forward pass evaluates."""
         return [self[name] for name, _ in self._active()]
+
+    @property
+    def resting_candidates(self) -> list[nn.Module]:
+        """Those of them that it evaluates without a graph."""
+        return [self[name] for name, _ in self._active() if self._gradient_scale(name) == 0.0]
 
     def pruned(self) -> list[str]:
         possible = self.architecture.possible
@@ -131,9 +172,16 @@ class MixedLayer(Mixed):
         adding = [(name, weight) for name, weight in active if not getattr(self[name], "produces_zeros", False)]
         return adding or active[:1]
 
+    def _gradient_scale(self, name: Any) -> float:
+        return self.architecture.gradient_scale(self.names.index(name), self._number)
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         active = self._active()
-        outputs = {name: self[name](*args, **kwargs) for name, _ in active}
+        outputs = {}
+        for name, _ in active:
+            scale = self._gradient_scale(name)
+            with nullcontext() if scale else torch.no_grad():
+                outputs[name] = with_scaled_gradient(self[name](*args, **kwargs), scale)
         return self.mixed(outputs, [weight for _, weight in active])
 
 
@@ -169,6 +217,20 @@ def freeze_pruned(model: nn.Module) -> None:
         if parameter not in live:
             parameter.requires_grad_(False)
             parameter.grad = None
+
+
+def still_gradients(model: nn.Module) -> None:
+    """Give the parameters of candidates that ran without a graph gradients of zero, where they have none.
+
+    An optimiser passes over parameters without a gradient: momentum and weight decay would rest too, and Adam, which
+    divides by the size of the gradients that it saw, would take steps of full length, but rarely.
+    """
+    for layer in model.modules():
+        if isinstance(layer, MixedLayer):
+            for candidate in layer.resting_candidates:
+                for parameter in candidate.parameters():
+                    if parameter.requires_grad and parameter.grad is None:
+                        parameter.grad = torch.zeros_like(parameter)
 
 
 def inactive_choices(model: nn.Module) -> list[str]:
