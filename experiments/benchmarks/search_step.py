@@ -8,7 +8,7 @@ time_ratio, memory_ratio: the grid of contexts over the straightforward formulat
 recompute_time_ratio, recompute_memory_ratio: the same with rows computed again in the backward pass.
 grid_derived_ratio: over a grid with one context per block (the five types in turn).
 derived_ratio: the whole network at four times the size (backbone, heads, grid), search over derived.
-cold_ratio: the whole network once every weight but one is negligible (temperature 0.05, sparse evaluation), over
+cold_ratio: the whole network once every weight but one is negligible (temperature 0.05, partial evaluation), over
     derived.
 """
 

@@ -4,26 +4,27 @@
     python experiments/benchmarks/whole_search.py --size 27 35 --points 6 --json
     python experiments/benchmarks/whole_search.py --run work/rooms/search/seed-0     # the course of a search of yours
 
-A step's cost depends on what is decided, and on how many sampled weights are negligible. The course of both is either
-that of a run folder, or that of the paper's schedules, rates and stop rule, followed by the real choices and Adam over
-every step, with a stand-in for the network: each candidate has a loss, drawn once, and noise in it at each step. From
-the course come moments at equal distances; at each of them one step of the real grid and of the real network is
-measured, in turn with what it is compared with, and the mean over the moments is the cost of the search per step.
+A step's cost depends on what is decided or eliminated, and on how many sampled weights are negligible. The course of
+both is either that of a run folder, or that of the paper's schedules, rates and stop rule, followed by the real choices
+and Adam over every step, with a stand-in for the network: each candidate has a loss, drawn once, and noise in it at
+each step. From the course come moments at equal distances; at each of them one step of the real grid and of the real
+network is measured, in turn with what it is compared with, and the mean over the moments is the cost of the search per
+step.
 
-time_ratio, sparse_time_ratio: our grid over the straightforward formulation of the test suite, which evaluates every
-    candidate at every step; with `evaluate` "all" and "sparse".
-every_candidate_ratio, sparse_every_candidate_ratio: our grid over our grid when nothing is ever decided.
-gumbel_darts_ratio, sparse_gumbel_darts_ratio: our grid over one pass through the supernet that NNI's GumbelDARTS makes
-    of the same space. Its step takes two passes, one for alpha and one for the weights: for whole steps, halve it.
-derived_ratio, sparse_derived_ratio: the whole network (backbone, heads, grid at a fourth of the image's size) over
+time_ratio, partial_time_ratio: our grid over the straightforward formulation of the test suite, which differentiates
+    every candidate at every step; with `evaluate` "all" and "partial".
+every_candidate_ratio, partial_every_candidate_ratio: our grid over our grid when nothing is ever decided.
+gumbel_darts_ratio, partial_gumbel_darts_ratio: our grid over one pass through the supernet that NNI's GumbelDARTS
+    makes of the same space. Its step takes two passes, one for alpha and one for the weights: halve it for whole steps.
+derived_ratio, partial_derived_ratio: the whole network (backbone, heads, grid at a fourth of the image's size) over
     training the network that the course ends in.
-evaluated, sparse_evaluated: share of all candidates that a step evaluates, mean over the moments.
+all_ratio: of the whole network, "partial" over "all".
+evaluated, differentiated: share of all candidates that a step of "partial" evaluates, and differentiates, mean over the
+    moments; "all" differentiates what it evaluates.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import statistics
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -34,6 +35,7 @@ from typing import Any, NamedTuple
 import measure
 import search_step
 import torch
+from course import TASKS, Moment, put, recorded, simulated
 from torch import Tensor, nn
 
 from nas_ctx.context_types import CONTEXT_NAMES
@@ -42,94 +44,12 @@ from nas_ctx.contexts.attention import region_map
 from nas_ctx.models import Backbone, ContextGrid, MultiTaskNetwork
 from nas_ctx.models.grid import label
 from nas_ctx.search import Choice, Choices, SearchSettings
-from nas_ctx.search.schedule import LinearSchedule
 
 import nas_ctx.search.nni  # noqa: F401 isort: skip  (before other parts of NNI's one-shot package)
 from nni.nas.oneshot.pytorch.supermodule.base import BaseSuperNetModule  # isort: skip
 from nni.nas.strategy import GumbelDARTS  # isort: skip
 
-TASKS = search_step.TASKS
-THRESHOLD = SearchSettings().sparse_threshold
-
-
-class Moment(NamedTuple):
-    """The state of the choices at a moment: temperature, and per label alpha and the index of what is decided."""
-
-    temperature: float
-    alpha: dict[str, list[float]]
-    decided: dict[str, int]
-
-
-def simulated(points: int, steps: int, spread: float, noise: float, seed: int) -> list[Moment]:
-    """``points`` moments of the paper's search and its last one, gone through in ``steps`` steps.
-
-    Fewer steps than the paper's 40 000 take a rate that is larger in proportion. ``spread`` is the standard deviation
-    of the candidates' losses, ``noise`` that of what is added to them anew at each step.
-    """
-    settings = SearchSettings()
-    generator = torch.Generator().manual_seed(seed)
-    names = {label(t, s): list(candidates(t, s, CONTEXT_NAMES)) for t in TASKS for s in TASKS}
-    choices = Choices({name: Choice(name, values) for name, values in names.items()}, seed=seed)
-    losses = {c.label: spread * torch.randn(len(c.values), generator=generator) for c in choices}
-    adam = torch.optim.Adam([c.alpha for c in choices], lr=settings.arch_lr * 40_000 / steps)
-    temperature, entropy_weight = LinearSchedule(*settings.temperature), LinearSchedule(*settings.entropy_weight)
-    found = []
-    moments = {steps * (2 * point + 1) // (2 * points) for point in range(points)}
-    for step in range(steps):
-        if step in moments:
-            found.append(_moment(choices, temperature.at(step, steps)))
-        choices.sample(step, temperature.at(step, steps))
-        seen = {name: mean + noise * torch.randn(len(mean), generator=generator) for name, mean in losses.items()}
-        terms = [seen[c.label][index] * weight for c in choices for index, weight in c.active() if weight is not None]
-        adam.zero_grad()
-        (sum(terms, torch.zeros(())) + entropy_weight.at(step, steps) * choices.mean_entropy()).backward()
-        adam.step()
-        choices.forget()
-        choices.decide(settings.stop_margin, step + 1)
-        if all(c.decided for c in choices):
-            break
-    found += [_moment(choices, 0.05)] * (points + 1 - len(found))
-    return found
-
-
-def _moment(choices: Choices, temperature: float) -> Moment:
-    return Moment(
-        temperature, {c.label: c.alpha.tolist() for c in choices}, {c.label: c.best_index for c in choices if c.decided}
-    )
-
-
-def recorded(points: int, run: Path) -> list[Moment]:
-    """``points`` moments of a search's run folder, and its last one."""
-    with (run / "history.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    genotype = json.loads((run / "genotype.json").read_text())
-    columns: dict[str, list[str]] = {}
-    for column in rows[0]:
-        if "=" in column:
-            columns.setdefault(column.split("=")[0], []).append(column)
-
-    def moment(row: dict[str, str]) -> Moment:
-        alpha = {name: torch.tensor([float(row[c]) for c in of]).log().tolist() for name, of in columns.items()}
-        decided = {
-            name: columns[name].index(f"{name}={genotype['choices'][name]}")
-            for name, step in genotype["meta"]["decided_at"].items()
-            if step < int(row["step"])
-        }
-        return Moment(float(row["temperature"]), alpha, decided)
-
-    return [moment(rows[len(rows) * (2 * point + 1) // (2 * points)]) for point in range(points)] + [moment(rows[-1])]
-
-
-def put(choices: Choices, moment: Moment) -> None:
-    """Bring the choices into the state of a moment."""
-    for choice in choices:
-        index = moment.decided.get(choice.label, -1)
-        choice.load_state_dict({"alpha": torch.tensor(moment.alpha[choice.label]), "state": torch.tensor([index, 0])})
-
-
-def evaluated(choices: Choices) -> float:
-    """Share of all candidates that are active now."""
-    return sum(len(c.active()) for c in choices) / sum(len(c.values) for c in choices)
+THRESHOLD = SearchSettings().partial_threshold
 
 
 def final_blocks(last: Moment) -> Callable[[str, str, int, int], nn.Module]:
@@ -161,12 +81,12 @@ class Subject(NamedTuple):
 
 
 def mean_over(moments: Sequence[Moment], ours: Subject, others: dict[str, Subject], repeats: int) -> dict[str, float]:
-    """Mean seconds of a step of ours at the moments ("all", "sparse"), and median seconds of the others, in turn."""
-    times: dict[str, list[float]] = {name: [] for name in ("all", "sparse", *others)}
+    """Mean seconds of a step of ours at the moments ("all", "partial"), and median seconds of the others, in turn."""
+    times: dict[str, list[float]] = {name: [] for name in ("all", "partial", *others)}
     for moment in moments:
         steps = {
             "all": partial(ours.step, moment),
-            "sparse": partial(ours.step, moment, THRESHOLD),
+            "partial": partial(ours.step, moment, THRESHOLD),
             **{name: other.step for name, other in others.items()},
         }
         for name, step in steps.items():
@@ -175,7 +95,7 @@ def mean_over(moments: Sequence[Moment], ours: Subject, others: dict[str, Subjec
             step() if not times[name] else None  # the first step of all does not count
             times[name].append(measure.seconds(step, "cpu"))
     middle = {name: statistics.median(times[name]) for name in others}
-    return {"all": statistics.mean(times["all"]), "sparse": statistics.mean(times["sparse"]), **middle}
+    return {"all": statistics.mean(times["all"]), "partial": statistics.mean(times["partial"]), **middle}
 
 
 def grids(moments: Sequence[Moment], size: tuple[int, int], batch: int, repeats: int) -> dict[str, float]:
@@ -253,6 +173,9 @@ def main() -> None:
     parser.add_argument("--run", type=Path, help="run folder of a search whose course is followed")
     parser.add_argument("--schedule-steps", type=int, default=4000, help="steps of the simulated course (%(default)s)")
     parser.add_argument("--spread", type=float, default=0.01, help="of the simulated candidates' losses (%(default)s)")
+    parser.add_argument(
+        "--eliminate", type=float, metavar="MARGIN", help="eliminate candidates on the simulated course"
+    )
     parser.add_argument("--noise", type=float, default=0.1, help="in them, from step to step (%(default)s)")
     options = parser.parse_args()
     if options.device != "cpu":
@@ -262,19 +185,23 @@ def main() -> None:
     if options.run:
         *moments, last = recorded(options.points, options.run)
     else:
-        *moments, last = simulated(options.points, options.schedule_steps, options.spread, options.noise, seed=0)
+        course = options.points, options.schedule_steps, options.spread, options.noise
+        *moments, last = simulated(*course, seed=0, eliminate_margin=options.eliminate)
     size = tuple(options.size)
 
     grid = grids(moments, size, options.batch, options.repeats)
     network = networks(moments, last, size, options.batch, options.backbone, options.repeats)
     result: dict[str, Any] = {}
-    for prefix, mode in (("", "all"), ("sparse_", "sparse")):
+    for prefix, mode in (("", "all"), ("partial_", "partial")):
         result[f"{prefix}time_ratio"] = grid[mode] / grid["straightforward"]
         result[f"{prefix}every_candidate_ratio"] = grid[mode] / grid["every candidate"]
         result[f"{prefix}gumbel_darts_ratio"] = grid[mode] / grid["GumbelDARTS"]
         result[f"{prefix}derived_ratio"] = network[mode] / network["derived"]
-        result[f"{prefix}evaluated"] = share_evaluated(moments, THRESHOLD if mode == "sparse" else 0.0)
+    evaluated, differentiated = shares(moments)
     result |= {
+        "evaluated": evaluated,
+        "differentiated": differentiated,
+        "all_ratio": network["partial"] / network["all"],
         "decided": [len(moment.decided) for moment in [*moments, last]],
         "grid_seconds": grid,
         "network_seconds": network,
@@ -287,16 +214,21 @@ def main() -> None:
     measure.show(result, options.json)
 
 
-def share_evaluated(moments: Sequence[Moment], threshold: float, draws: int = 50) -> float:
-    """Mean share of candidates that steps at the moments evaluate."""
-    shares = []
+def shares(moments: Sequence[Moment], draws: int = 50) -> tuple[float, float]:
+    """Mean shares of candidates that steps of partial evaluation at the moments evaluate, and differentiate."""
+    total = evaluated = differentiated = 0
     for moment in moments:
         choices = Choices({n: Choice(n, list(range(len(alpha)))) for n, alpha in moment.alpha.items()}, seed=0)
+        for choice in choices:
+            choice.follow()
         put(choices, moment)
         for draw in range(draws):
-            choices.sample(draw, moment.temperature, threshold)
-            shares.append(evaluated(choices))
-    return statistics.mean(shares)
+            choices.sample(draw, moment.temperature, THRESHOLD)
+            scales = [choice.gradient_scale(index, 0) for choice in choices for index, _ in choice.active()]
+            evaluated += len(scales)
+            differentiated += sum(scale > 0.0 for scale in scales)
+            total += sum(len(choice.values) for choice in choices)
+    return evaluated / total, differentiated / total
 
 
 if __name__ == "__main__":

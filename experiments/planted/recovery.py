@@ -17,10 +17,11 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from judging import judge
-from searching import SHARP, STRATEGIES, Found, Plan, search
+from searching import SHARP, STRATEGIES, Found, Plan, search_once
 
 from nas_ctx.config.nested import parse_override
 from nas_ctx.errors import InputError
@@ -33,15 +34,19 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def search_all(worlds: Sequence[tuple[World, Plan, int]], jobs: int) -> list[Found]:
-    """``search(world, plan, seed)`` of all, ``jobs`` processes of one thread each at a time."""
+def search_all(worlds: Sequence[tuple[World, Plan, int]], jobs: int, folder: Path | None = None) -> list[Found]:
+    """``search(world, plan, seed)`` of all, ``jobs`` processes of one thread each at a time.
+
+    ``folder`` keeps what each search found: a study that was interrupted goes on where it was.
+    """
+    asked = [(*arguments, folder) for arguments in worlds]
     if jobs == 1:
         _one_thread()
-        return [search(*arguments) for arguments in worlds]
+        return [search_once(*arguments) for arguments in asked]
     # Numerical libraries read this when they are loaded: more threads than cores slow each other down.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with multiprocessing.get_context("spawn").Pool(jobs, _one_thread) as pool:
-        return pool.starmap(search, worlds, chunksize=1)
+        return pool.starmap(search_once, asked, chunksize=1)
 
 
 def recover(world: World, plans: Sequence[Plan], runs: int, seed: int, jobs: int = 1) -> dict[str, dict[str, Any]]:

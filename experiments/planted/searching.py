@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +23,7 @@ from nni.nas.strategy import DARTS, ENAS, GumbelDARTS, RandomOneShot  # isort: s
 from torch.utils.data import IterableDataset
 
 from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.files import write_text
 from search_spaces.planted import PlantedSpace, World
 
 SHARP: dict[str, Any] = {"arch_lr": 0.02, "warmup_steps": 40, "resource_weight": 0.1}
@@ -53,11 +57,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found: block label -> choice; the blocks that were decided, with the step; seconds of wall clock
-    and of processor time."""
+    """What a search found: block label -> choice; the blocks that were decided, with the step; the candidates that were
+    eliminated; seconds of wall clock and of processor time."""
 
     choices: dict[str, str]
     decided_at: dict[str, int]
+    eliminated: dict[str, list[str]]
     seconds: float
     processor_seconds: float
 
@@ -117,8 +122,20 @@ def search(world: World, plan: Plan, seed: int) -> Found:
     """Search ``world`` once. The answer depends on the arguments only."""
     torch.manual_seed(seed)
     start, start_processor = time.perf_counter(), time.process_time()
-    choices, decided_at = STRATEGIES[plan.strategy](world, plan, seed)
-    return Found(choices, decided_at, time.perf_counter() - start, time.process_time() - start_processor)
+    answer = STRATEGIES[plan.strategy](world, plan, seed)
+    return Found(*answer, time.perf_counter() - start, time.process_time() - start_processor)
+
+
+def search_once(world: World, plan: Plan, seed: int, folder: Path | None) -> Found:
+    """:func:`search`, unless ``folder`` has the answer from before; otherwise it will."""
+    if folder is None:
+        return search(world, plan, seed)
+    asked = json.dumps([asdict(world), asdict(plan), seed], sort_keys=True)
+    path = folder / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps({"asked": asked, "found": asdict(search(world, plan, seed))}, indent=1) + "\n")
+    return Found(**json.loads(path.read_text())["found"])
 
 
 def _run(
@@ -155,7 +172,7 @@ def _run(
     return mutated.module
 
 
-Answer = tuple[dict[str, str], dict[str, int]]
+Answer = tuple[dict[str, str], dict[str, int], dict[str, list[str]]]
 
 
 class _Started(GumbelSearch):
@@ -182,7 +199,8 @@ def gumbel_search(world: World, plan: Plan, seed: int) -> GumbelSearch:
 
 def _gumbel_search(world: World, plan: Plan, seed: int) -> Answer:
     choices = list(gumbel_search(world, plan, seed).choices)
-    return {c.label: c.best for c in choices}, {c.label: c.decided_at for c in choices if c.decided}
+    fallen = {c.label: [value for value, a in zip(c.values, c.alpha, strict=True) if a.isinf()] for c in choices}
+    return {c.label: c.best for c in choices}, {c.label: c.decided_at for c in choices if c.decided}, fallen
 
 
 def _two_level(make: Callable[..., Any]) -> Callable[[World, Plan, int], Answer]:
@@ -190,7 +208,7 @@ def _two_level(make: Callable[..., Any]) -> Callable[[World, Plan, int], Answer]
 
     def searched(world: World, plan: Plan, seed: int) -> Answer:
         strategy = make(arc_learning_rate=plan.settings.get("arch_lr", 3e-4), log_prob_every_n_step=plan.passes)
-        return _run(world, plan, seed, strategy, plan.passes // 2).export(), {}
+        return _run(world, plan, seed, strategy, plan.passes // 2).export(), {}, {}
 
     return searched
 
@@ -211,7 +229,7 @@ def _random_one_shot(world: World, plan: Plan, seed: int) -> Answer:
             error = float((module.model((features, regions)) - labels).square().mean())
             if error < lowest:
                 best, lowest = dict(path), error
-    return best, {}
+    return best, {}, {}
 
 
 def _enas(world: World, plan: Plan, seed: int) -> Answer:
@@ -219,7 +237,7 @@ def _enas(world: World, plan: Plan, seed: int) -> Answer:
     epochs = 5
     steps = plan.passes // (2 * epochs)
     strategy = ENAS(batches_per_update=steps, reward_metric_name="default")
-    return _run(world, plan, seed, strategy, steps, epochs, named=True).export(), {}
+    return _run(world, plan, seed, strategy, steps, epochs, named=True).export(), {}, {}
 
 
 STRATEGIES: dict[str, Callable[[World, Plan, int], Answer]] = {

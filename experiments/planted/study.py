@@ -3,6 +3,7 @@
     python experiments/planted/study.py levers       # each setting with and without
     python experiments/planted/study.py noise        # rising noise; --figure draws it
     python experiments/planted/study.py strategies   # NNI's own, at an equal number of forward passes
+    python experiments/planted/study.py evaluation   # partial evaluation and elimination, against evaluating all
 
 A row searches each of several worlds of 2 tasks several times. The blocks of all worlds together are one table of
 ratings, so that an agreement rests on more than four blocks.
@@ -52,7 +53,7 @@ def levers(plan: Plan, noise: float) -> dict[str, Row]:
         "cost weight 0.03": {"resource_weight": 0.03},
         "cost weight 0.3": {"resource_weight": 0.3},
         "cost in parameters": {"resource": "parameters"},
-        "sparse evaluation": {"evaluate": "sparse"},
+        "partial evaluation": {"evaluate": "partial"},
     }
     sharp = {**SHARP, "warmup_steps": plan.passes // 4}
     rows = {
@@ -79,13 +80,29 @@ def strategies(plan: Plan, noise: float) -> dict[str, Row]:
     return {name: Row(replace(plan, strategy=name, settings=settings), noise) for name in STRATEGIES}
 
 
-QUESTIONS = {"levers": levers, "noise": noises, "strategies": strategies}
+def evaluations(plan: Plan, noise: float) -> dict[str, Row]:
+    """What is evaluated and differentiated, and what falls on the way."""
+    settings = {**SHARP, "warmup_steps": plan.passes // 4}
+    changes: dict[str, dict[str, Any]] = {
+        "all": {},
+        "partial": {"evaluate": "partial"},
+        "all, eliminating": {"eliminate_margin": 0.3},
+        "partial, eliminating": {"evaluate": "partial", "eliminate_margin": 0.3},
+    }
+    return {name: Row(replace(plan, settings={**settings, **change}), noise) for name, change in changes.items()}
 
 
-def searched(row: Row, worlds: Sequence[int], runs: int, tasks: int, jobs: int) -> dict[str, Any]:
-    """Search all worlds of a row and judge their blocks together."""
+QUESTIONS = {"levers": levers, "noise": noises, "strategies": strategies, "evaluation": evaluations}
+
+
+def searched(
+    row: Row, worlds: Sequence[int], runs: int, tasks: int, jobs: int, folder: Path | None = None
+) -> dict[str, Any]:
+    """Search all worlds of a row and judge their blocks together; ``folder`` keeps what each search found."""
     made = {seed: random_world(tasks, seed=seed, noise=row.noise) for seed in worlds}
-    found = search_all([(world, row.plan, 1000 * s + r) for r in range(runs) for s, world in made.items()], jobs)
+    found = search_all(
+        [(world, row.plan, 1000 * s + r) for r in range(runs) for s, world in made.items()], jobs, folder
+    )
     return judged(row, made, found, runs)
 
 
@@ -104,10 +121,19 @@ def judged(row: Row, made: Mapping[int, World], found: Sequence[Found], runs: in
         **judge(planted, choices),
         "choices": choices,
         "decided": sum(len(one.decided_at) for one in found) / (runs * len(planted)),
+        **fallen([(of_run, world) for run in by_run for of_run, world in zip(run, made.values(), strict=True)]),
         "passes": row.plan.passes,
         "seconds_per_run": sum(one.seconds for one in found) / len(found),
         "processor_seconds_per_run": sum(one.processor_seconds for one in found) / len(found),
     }
+
+
+def fallen(searches: Sequence[tuple[Found, World]]) -> dict[str, int]:
+    """How many candidates were eliminated before their block was decided, and how many of them were planted there."""
+    pairs = [
+        (name, world.planted[block]) for one, world in searches for block, of in one.eliminated.items() for name in of
+    ]
+    return {"eliminated": len(pairs), "eliminated_planted": sum(name == planted for name, planted in pairs)}
 
 
 def differences(table: Mapping[str, dict[str, Any]], base: str) -> str:
@@ -134,6 +160,7 @@ def main() -> None:
     parser.add_argument("--passes", type=int, default=80)
     parser.add_argument("--batch", type=int, default=Plan.batch)
     parser.add_argument("--jobs", type=int, default=2, help="processes of one thread each")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep each search there, and take it from there again")
     parser.add_argument("--out", type=Path, help="a JSON file for all figures")
     parser.add_argument("--figure", type=Path, help="a PNG or SVG file for recovery against Light's kappa")
     options = parser.parse_args()
@@ -146,10 +173,14 @@ def main() -> None:
     print(HEAD.replace("strategy", "row"))
     for name, row in rows.items():
         if options.rows is None or name in options.rows:
-            table[name] = searched(row, worlds, options.runs, options.tasks, options.jobs)
+            table[name] = searched(row, worlds, options.runs, options.tasks, options.jobs, options.keep)
             print(line(name, table[name]), flush=True)
-    if options.question == "levers" and "sharp" in table and len(table) > 1:
-        print("\n" + differences(table, "sharp"))
+    base = {"levers": "sharp", "evaluation": "all"}.get(options.question)
+    if base in table and len(table) > 1:
+        print("\n" + differences(table, base))
+    for name, row in table.items():
+        if row["eliminated"]:
+            print(f"\n{name}: {row['eliminated']} candidates eliminated, {row['eliminated_planted']} of them planted")
     if options.out is not None:
         write_text(options.out, json.dumps(table, indent=1) + "\n")
     if options.figure is not None:

@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parents[2] / "experiments" / "benchmarks"
         (
             "whole_search.py",
             ["--size", "9", "12", "--backbone", "test_resnet", "--points", "2", "--schedule-steps", "200"],
-            {"time_ratio", "sparse_time_ratio", "gumbel_darts_ratio", "derived_ratio", "evaluated", "decided"},
+            {"time_ratio", "partial_time_ratio", "gumbel_darts_ratio", "derived_ratio", "differentiated", "decided"},
         ),
         ("local_attention.py", ["--size", "24", "32"], {"time_ratio", "memory_ratio", "error"}),
         ("frozen.py", ["--size", "32", "48", "--batch", "2"], {"baseline", "search", "measured_on"}),

@@ -24,6 +24,19 @@ def test_a_search_finds_what_was_planted():
     assert sum(found.choices[block] == name for block, name in PLANTED.items()) >= 3, found
 
 
+def test_what_was_searched_before_is_taken_from_its_file(tmp_path, monkeypatch):
+    import searching
+
+    from search_spaces.planted import random_world
+
+    world, plan = random_world(1, seed=0), searching.Plan(passes=2)
+    found = searching.search_once(world, plan, 0, tmp_path)
+    monkeypatch.setattr(searching, "search", None)
+    assert searching.search_once(world, plan, 0, tmp_path) == found
+    with pytest.raises(TypeError):  # another seed is another search
+        searching.search_once(world, plan, 1, tmp_path)
+
+
 def test_the_judgement_counts_votes_runs_and_mistakes():
     from judging import judge
 
