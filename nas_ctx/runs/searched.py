@@ -17,7 +17,7 @@ from nas_ctx.models.weights import without_weights
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.runs.trained import newest_state, opened
 from nas_ctx.search import GumbelSearch
-from nas_ctx.search.choice import Choices
+from nas_ctx.search.choices import Choices
 from nas_ctx.tasks import Task
 from nas_ctx.training.networks import make_search_space, misfit
 
