@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from nas_ctx.data.locate import find_picture, find_root, id_of
 from nas_ctx.data.reading import MissingFile, read_array, read_grey, read_image, read_lines
 from nas_ctx.errors import InputError, unknown_name
 from nas_ctx.plugins import Registry, subclass_of
@@ -40,7 +41,7 @@ class DenseDataset(ABC):
     only to the tasks that need it.
 
     Args:
-        root: folder of the data set.
+        root: folder of the data set, or one that holds it, as an unpacked archive does.
         split: "train" or "val".
         tasks: task name -> task; their labels are read.
         transform: applied to every sample; None returns the arrays as read.
@@ -64,12 +65,10 @@ class DenseDataset(ABC):
         tasks: Mapping[str, Task],
         transform: Transform | None = None,
     ) -> None:
-        self.root = Path(root)
+        self.root = find_root(root, self.split_folder)
         self.split = split
         self.tasks = tasks
         self.transform = transform
-        if not self.root.is_dir():
-            raise InputError(f"{self.root}: no such folder, expected a data set in the {self.name} layout")
         for task in tasks:
             if task not in self.readers() and self.own_folder(task) is None:
                 raise unknown_name(f"label of the {self.name} layout", task, self.readers())
@@ -92,7 +91,8 @@ class DenseDataset(ABC):
 
     def list_ids(self) -> list[str]:
         """The ids of the split, in the order of its file."""
-        return read_lines(self.root / self.split_folder / f"{self.split}.txt")
+        lines = read_lines(self.root / self.split_folder / f"{self.split}.txt")
+        return [id_of(line, self.image_folder) for line in lines]
 
     def check_task(self, task: str) -> None:
         """InputError when the folder with the labels of ``task`` is missing."""
@@ -114,8 +114,8 @@ class DenseDataset(ABC):
             raise InputError(f"{folder}: no such folder, which tasks.{task}.labels names")
 
     def image_path(self, name: str) -> Path:
-        """The path of the image of an id."""
-        return self.root / self.image_folder / f"{name}.jpg"
+        """The path of the image of an id, a JPEG or PNG file."""
+        return find_picture(self.root / self.image_folder / name)
 
     def label_files(self, task: str, name: str) -> Sequence[Path]:
         """The files that an id needs to have a label; none where only reading can tell."""

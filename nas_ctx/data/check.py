@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.judging import faults_of, faults_together
-from nas_ctx.data.reading import MissingFile, read_image
+from nas_ctx.data.locate import find_roots, one_of
+from nas_ctx.data.reading import MissingFile, is_turned, read_image
 from nas_ctx.errors import InputError
 from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import TASKS, Task, make_tasks
@@ -35,6 +36,7 @@ class Column:
     high: float = float("-inf")
     pixels: int = 0
     ignored: int = 0
+    turned: int = 0
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(IGNORE + 1, np.int64))
 
     def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
@@ -72,9 +74,10 @@ class Report:
             more = f", {len(column.sizes) - 3} more sizes" if len(column.sizes) > 3 else ""
             values = f"{column.low:g} to {column.high:g}" if column.low <= column.high else "no values"
             share = 100 * column.ignored / column.pixels
+            turned = f"   {column.turned} turned upright by their EXIF data" if column.turned else ""
             yield (
                 f"  {split:<6}{kind:<12}{column.read:>6} read{missing}   {'/'.join(column.types)}   "
-                f"{values}   {share:.1f} % ignored   {sizes}{more}"
+                f"{values}   {share:.1f} % ignored   {sizes}{more}{turned}"
             )
             if kind in self.classes:
                 yield from class_lines(column.counts[: self.classes[kind]])
@@ -98,14 +101,16 @@ def class_lines(counts: NDArray[np.int64]) -> Iterable[str]:
 
 
 def detect(root: str | os.PathLike[str]) -> type[DenseDataset]:
-    """The class of the data set in a folder, recognised by where its lists of ids are.
+    """The class of the data set in a folder or below it, recognised by where its lists of ids are.
 
     Raises:
-        InputError: the folder has none of the known layouts.
+        InputError: no such folder, or it has none of the known layouts, or several data sets.
     """
-    for kind in DATASETS.values():
-        if (Path(root) / kind.split_folder).is_dir():
-            return kind
+    found = [(kind, place) for kind in DATASETS.values() for place in find_roots(root, kind.split_folder)]
+    chosen = [pair for pair in found if pair[1] == Path(root)][:1] or found
+    if chosen:
+        one_of(root, [place for _, place in chosen])
+        return chosen[0][0]
     places = ", ".join(f"{kind.split_folder} ({name})" for name, kind in DATASETS.items())
     raise InputError(f"{root}: holds no data set of a known layout, expected a folder {places}")
 
@@ -129,6 +134,7 @@ def check(
     """
     kind = layout or detect(root)
     report = Report(kind.name, {}, [], [])
+    listed: dict[str, str] = {}  # id -> the first split that lists it
     for split in SPLITS:
         try:
             dataset = kind(root, split, {})
@@ -144,6 +150,8 @@ def check(
         for name, count in Counter(dataset.ids).items():
             if count > 1:
                 report.problems.append(f"{split}: id {name!r} is listed {count} times")
+            if listed.setdefault(name, split) != split:
+                report.problems.append(f"{split}: id {name!r} is listed in {listed[name]} too")
         for name in progress(list(dict.fromkeys(dataset.ids))):
             _check_sample(dataset, name, labels, report)
         for label in labels:
@@ -169,9 +177,11 @@ def _has_label(dataset: DenseDataset, task: str, report: Report) -> bool:
 def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], report: Report) -> None:
     size: tuple[int, ...] | None = None
     try:
-        image = read_image(dataset.image_path(name))
+        path, column = dataset.image_path(name), report.columns[dataset.split, "image"]
+        image = read_image(path)
         size = image.shape[:2]
-        report.columns[dataset.split, "image"].add(image, np.zeros(size, dtype=bool))
+        column.add(image, np.zeros(size, dtype=bool))
+        column.turned += is_turned(path)
     except InputError as error:
         report.problems.append(str(error))
     for label_name in labels:

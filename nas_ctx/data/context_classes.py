@@ -36,6 +36,10 @@ HAVE_NORMALS = {
 }  # fmt: skip
 UNKNOWN = 431
 
+VOC_CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
 PERSON = 15  # class_ind of people among the 20 PASCAL VOC classes
 
 # Part names of PASCAL-Part -> class of human parts; l and r are left and right, u and l upper and lower.

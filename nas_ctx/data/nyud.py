@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nas_ctx.data.base import DenseDataset, finite, register_dataset
 from nas_ctx.data.reading import read_array, read_grey
 
-_FOLDERS = {"semseg": "segmentation", "depth": "depth", "normals": "normals", "edge": "edge"}
+FOLDERS = {"semseg": "segmentation", "depth": "depth", "normals": "normals", "edge": "edge"}
 
 
 @register_dataset("nyud")
@@ -40,17 +40,17 @@ class NYUD(DenseDataset):
         return {"semseg": self._semseg, "depth": self._depth, "normals": self._normals, "edge": self._edge}
 
     def label_folders(self, task: str) -> Sequence[tuple[str, ...]]:
-        return [(_FOLDERS[task],)]
+        return [(FOLDERS[task],)]
 
     def label_files(self, task: str, name: str) -> Sequence[Path]:
-        if task not in _FOLDERS:  # a label that a subclass adds
+        if task not in FOLDERS:  # a label that a subclass adds
             return super().label_files(task, name)
-        return [self.root / _FOLDERS[task] / f"{name}.{'png' if task == 'semseg' else 'npy'}"]
+        return [self.root / FOLDERS[task] / f"{name}.{'png' if task == 'semseg' else 'npy'}"]
 
     def stored(self, task: str, name: str) -> NDArray[Any]:
-        if task == "semseg" or task not in _FOLDERS:
+        if task == "semseg" or task not in FOLDERS:
             return super().stored(task, name)
-        return read_array(self.root / _FOLDERS[task] / f"{name}.npy", channels=3 if task == "normals" else None)
+        return read_array(self.root / FOLDERS[task] / f"{name}.npy", channels=3 if task == "normals" else None)
 
     def _semseg(self, name: str) -> NDArray[np.uint8]:
         # uint8 arithmetic wraps around: 0, which is "unlabelled", becomes 255, which is "ignore".

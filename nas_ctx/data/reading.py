@@ -6,13 +6,13 @@ import io
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from nas_ctx.errors import InputError
 from nas_ctx.files import read_bytes, read_npy
@@ -26,6 +26,8 @@ MOST_UNPACKED = 256_000_000
 """The most bytes of a MATLAB file, packed and unpacked."""
 ZLIB_RATIO = 1032
 """How many times zlib's data can be as large unpacked: a match of 258 bytes in two bits (RFC 1951)."""
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 class MissingFile(InputError):
@@ -51,9 +53,17 @@ def _named(path: Path) -> Iterator[None]:
     except MemoryError:
         raise InputError(f"{path}: does not fit into memory") from None
     except (OSError, ValueError, EOFError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        _refuse_pointer(path)
         # Messages of libraries may repeat the path and span lines: keep the first line, without the path.
         reason = (str(error).splitlines() or [type(error).__name__])[0].replace(str(path), "the file")
         raise InputError(f"{path}: damaged or not of the expected format ({reason})") from None
+
+
+def _refuse_pointer(path: Path) -> None:
+    """InputError where Git LFS left its note in place of the file (its specification, "The Pointer")."""
+    with suppress(OSError), path.open("rb") as file:
+        if file.read(len(LFS_POINTER)) == LFS_POINTER:
+            raise InputError(f"{path}: is a pointer of Git LFS, not the file itself; `git lfs pull` fetches it")
 
 
 @contextmanager
@@ -65,9 +75,15 @@ def _picture(path: Path) -> Iterator[Image.Image]:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An RGB image, uint8 (H, W, 3), of a JPEG or PNG file."""
+    """An RGB image, uint8 (H, W, 3), of a JPEG or PNG file, upright: turned as its EXIF data say."""
     with _picture(path) as image:
-        return np.array(image.convert("RGB"))
+        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def is_turned(path: Path) -> bool:
+    """Whether a picture is stored otherwise than upright, by its EXIF data."""
+    with _picture(path) as image:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
@@ -124,6 +140,7 @@ def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # damaged files make SciPy raise nearly anything, zlib.error and TypeError included
+        _refuse_pointer(path)
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise InputError(f"{path}: damaged or without the expected {variable} ({reason})") from None
 
@@ -156,4 +173,5 @@ def _unpacked(content: bytes) -> int:
 def read_lines(path: Path) -> list[str]:
     """The non-empty lines of a text file, stripped."""
     with _named(path):
+        _refuse_pointer(path)  # it would be read as a list of three lines
         return [line.strip() for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip()]

@@ -16,6 +16,7 @@ from nas_ctx.files.reading import (
 )
 from nas_ctx.files.writing import (
     BEGINNINGS,
+    atomic_folder,
     atomic_write,
     check_entry,
     check_file,
@@ -36,6 +37,7 @@ __all__ = [
     "MAX_DIGITS",
     "MAX_HISTORY",
     "MAX_VALUES",
+    "atomic_folder",
     "atomic_write",
     "check_entry",
     "check_file",

@@ -1,10 +1,11 @@
-"""Files written atomically (to a temporary name, then renamed), who can read them, and what is not overwritten."""
+"""Writing atomically (to a temporary name, then renamed), who can read it, and what is not overwritten."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +46,31 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OSError(number, words, str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary folder beside ``path``; on a clean exit it is renamed to ``path``, on an error it is removed.
+
+    Its parents are made when they are missing. What is at ``path`` may only be an empty folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_folder(Path(folder) / "a" / "b") as temporary:
+    ...         _ = (temporary / "x.txt").write_text("whole")
+    ...     sorted(str(found.relative_to(folder)) for found in Path(folder).rglob("*"))
+    ['a', 'a/b', 'a/b/x.txt']
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if path.is_dir():
+            path.rmdir()
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str, mode: int = 0o666) -> None:

@@ -220,7 +220,7 @@ def codebook(make: Maker, folder: Path) -> Path:
 
 def picture(make: Maker, folder: Path) -> Path:
     kind = make.choice(["PNG", "JPEG"]) if not make.odd() else make.choice(["GIF", "BMP", "TIFF", "PPM"])
-    mode = make.choice(["L", "RGB"]) if kind == "JPEG" else make.choice(["L", "RGB", "P", "1"])
+    mode = make.choice(["L", "RGB"]) if kind in ("JPEG", "PPM") else make.choice(["L", "RGB", "P", "1"])
     file = io.BytesIO()
     Image.new(mode, (make.randrange(1, 9), make.randrange(1, 9))).save(file, kind)
     content = file.getvalue()

@@ -1,6 +1,7 @@
-"""Generate, check and show data sets.
+"""Generate, convert, check and show data sets.
 
-Data sets have the layout of NYUD-v2 or of PASCAL-Context; `rooms` renders one in either layout. `nas-ctx data KIND
+Data sets have the layout of NYUD-v2 or of PASCAL-Context; `rooms` renders one in either layout, `convert` makes one of
+what the authors of a data set publish. `nas-ctx data KIND
 --help` explains each subcommand.
 
 examples:
@@ -33,6 +34,17 @@ examples:
   nas-ctx data rooms work/rooms/data
   nas-ctx data rooms work/people --layout pascal --train 200 --val 50
 """
+CONVERT = """Write NYUD-v2 or PASCAL-Context, as their authors publish them, in the layout that is read here.
+
+What the source is, is recognised by its files: nyu_depth_v2_labeled.mat (with --splits and --classes; needs h5py:
+pip install 'nas_ctx[convert]'), the .npy form of MTAN, or VOC2010 (with --context and --labels, and --parts for human
+parts). docs/data.md says where they come from and how the labels differ from those of the multi-task archives.
+
+examples:
+  nas-ctx data convert nyu_depth_v2_labeled.mat /data/NYUD --splits splits.mat --classes classMapping40.mat
+  nas-ctx data convert nyuv2 /data/NYUD_13
+  nas-ctx data convert VOCdevkit/VOC2010 /data/PASCAL --context trainval --labels labels.txt --parts Annotations_Part
+"""
 CHECK = """Read every file of a data set, and list what is missing, damaged or suspicious.
 
 Ends with exit code 2 if there are problems. Of a configuration, its data set is read with the labels, the numbers of
@@ -56,6 +68,13 @@ tasks: {normals: {codebook: codebook.npy}}.
 examples:
   nas-ctx data codebook /data/NYUD_MT --out codebook.npy
 """
+FURTHER_FILES = {
+    "splits": "of NYUD-v2: splits.mat, the numbers of the images of either split",
+    "classes": "of NYUD-v2: classMapping40.mat, the class of each of the 894 names",
+    "context": "of VOC: the folder of PASCAL-Context with ID.mat",
+    "labels": "of VOC: labels.txt, the 459 classes of PASCAL-Context",
+    "parts": "of VOC: the folder of PASCAL-Part with ID.mat",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +91,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rooms.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the scenes (default 0)")
     rooms.add_argument("--layout", default="nyud", metavar="NAME", help="nyud (default) or pascal")
     rooms.set_defaults(run_kind=_rooms)
+
+    convert = _add_kind(kinds, "convert", "write a published data set in the layout that is read here", CONVERT)
+    convert.add_argument("source", metavar="SOURCE", help="what was published: a file or a folder")
+    convert.add_argument("folder", metavar="DIR", help="folder to make")
+    for name, text in FURTHER_FILES.items():
+        convert.add_argument(f"--{name}", metavar="PATH", help=text)
+    convert.set_defaults(run_kind=_convert)
 
     check = _add_kind(kinds, "check", "read every file of a data set and list problems", CHECK)
     check.add_argument(
@@ -122,6 +148,14 @@ def _rooms(options: argparse.Namespace) -> None:
     )
     scenes = f"{options.train} training and {options.val} validation scenes of {height} x {width} pixels"
     terminal.say(f"{'wrote' if wrote else 'reusing'} {scenes} in {options.folder}")
+
+
+def _convert(options: argparse.Namespace) -> None:
+    from nas_ctx.data.convert import convert
+
+    files = {name: path for name in FURTHER_FILES if (path := getattr(options, name)) is not None}
+    said = convert(options.source, options.folder, files, terminal.progress("image"))
+    terminal.say(f"wrote {options.folder}:", *(f"  {line}" for line in said))
 
 
 def _check(options: argparse.Namespace) -> None:

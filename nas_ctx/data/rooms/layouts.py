@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nas_ctx.data.context_classes import HAVE_NORMALS, UNKNOWN
+from nas_ctx.data.context_classes import HAVE_NORMALS, UNKNOWN, VOC_CLASSES
 from nas_ctx.data.context_classes import PERSON as VOC_PERSON
 from nas_ctx.data.rooms.camera import Shot
 from nas_ctx.data.rooms.labels import class_map, outlines, salient_item
@@ -54,11 +54,7 @@ def _finish_nyud(root: Path, split: str, names: Sequence[str], _: Sequence[Any])
     (root / "gt_sets" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
 
 
-# The 21 classes of PASCAL VOC; rooms show five of them, all else is background.
-VOC_CLASSES = (
-    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
-)  # fmt: skip
+# Of the classes of PASCAL VOC rooms show five; all else is background.
 _VOC_VALUES = {"table": 11, "chair": 9, PERSON: VOC_PERSON, "plant": 16, "sofa": 18, UNLABELLED: 255}
 _CONTEXT_VALUES = {
     **{name: HAVE_NORMALS[name] for name in (*ROOMS_CLASSES, PERSON) if name in HAVE_NORMALS},

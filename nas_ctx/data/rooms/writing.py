@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from nas_ctx.data.rooms.furnish import compose
 from nas_ctx.data.rooms.layouts import LAYOUTS
 from nas_ctx.data.rooms.scene import Scene
 from nas_ctx.errors import InputError, unknown_name
-from nas_ctx.files import read_json
+from nas_ctx.files import atomic_folder, read_json
 
 # Raised whenever the same parameters would give different files.
 VERSION = 1
@@ -75,19 +73,14 @@ def write_rooms(
 
 def _write_whole(root: Path, manifest: dict[str, Any], progress: bool) -> bool:
     """Write what ``manifest`` describes beside ``root``, then move it there; False if another process was faster."""
-    temporary = root.with_name(f".{root.name}-{secrets.token_hex(4)}")
     try:
-        _write(temporary, manifest, progress)
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+        with atomic_folder(root) as temporary:
+            _write(temporary, manifest, progress)
+            (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    except OSError as error:
         if _already_there(root, manifest):
             return False
-        if root.is_dir():
-            root.rmdir()
-        temporary.rename(root)
-    except OSError as error:
         raise InputError(f"{root}: cannot be written ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return True
 
 
