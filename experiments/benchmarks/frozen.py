@@ -22,7 +22,7 @@ from nas_ctx.models import Backbone
 from nas_ctx.search import GumbelSearch
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training.networks import build_network, make_search_space
-from nas_ctx.training.optimizer import sgd_with_poly
+from nas_ctx.training.optimizer import make_optimizer
 
 FORMS = ("learning", "frozen", "cached")
 TASKS: dict[str, dict[str, Any]] = {"semseg": {"classes": 14}, "depth": {}, "normals": {}, "edge": {}}
@@ -49,7 +49,7 @@ def step_of(name: str, form: str, options: Any) -> Callable[[], None]:
         for part in network.modules():
             if isinstance(part, Backbone):
                 part.cache_features()
-    optimizer = sgd_with_poly(network, TrainingConfig())["optimizer"]
+    optimizer = make_optimizer(network, TrainingConfig())["optimizer"]
     image = torch.rand(options.batch, 3, *options.size, device=options.device)
 
     def step() -> None:

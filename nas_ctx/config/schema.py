@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -98,14 +98,22 @@ class TrainingConfig(Section):
 
     steps: Positive = 40_000
     """Optimiser steps."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    """Of the weights, in a search too. ``adam`` adds the decay to the gradient, ``adamw`` takes it from the weight."""
     lr: Rate = 0.01
-    """Initial learning rate of SGD, decayed by ``(1 - step / steps) ** power``."""
+    """Initial learning rate, decayed by ``(1 - step / steps) ** power``. Adam needs a far smaller one than SGD."""
+    lr_warmup_steps: Whole = 0
+    """Steps at the start over which the learning rate rises to that along a line."""
     head_lr_factor: Rate = 1.0
     """Learning rate of all that is not the backbone (heads, blocks, auxiliary heads), in multiples of ``lr``."""
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Learning rate of each layer of the backbone in multiples of that of the next one; of the last it is ``lr``."""
     momentum: Share = 0.9
-    """Momentum of SGD."""
+    """Momentum of SGD; Adam's first beta. Its second is 0.999."""
     weight_decay: Weight = 5e-4
-    """Weight decay of SGD."""
+    """Weight decay."""
+    decay: Literal["all", "matrices"] = "all"
+    """What decays: all weights, or ``matrices`` alone, not biases, norms, tokens and embeddings of positions."""
     power: Rate = 0.9
     """Power of the learning-rate schedule."""
     gradient_clip: Rate | None = None

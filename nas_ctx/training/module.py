@@ -17,7 +17,7 @@ from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
 from nas_ctx.tasks import Task
 from nas_ctx.training.execution import arrange
 from nas_ctx.training.networks import misfit
-from nas_ctx.training.optimizer import sgd_with_poly
+from nas_ctx.training.optimizer import make_optimizer
 
 Outputs = Mapping[str, Mapping[str, Tensor]]
 
@@ -188,4 +188,4 @@ class MultiTaskModule(LightningModule):
         self.log_dict({f"val/{name}": value for name, value in self.scores.items()}, rank_zero_only=True)
 
     def configure_optimizers(self) -> dict[str, Any]:
-        return sgd_with_poly(self.model, self.config)
+        return make_optimizer(self.model, self.config)

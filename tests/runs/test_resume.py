@@ -33,7 +33,14 @@ from tests.runs.processes import contents, ended, same, started, stopped, wait_u
 STEPS = {"training__steps": 7, "training__checkpoint_every": 1, "training__validate_every": 3, "seed": 3}
 KINDS: dict[str, dict[str, Any]] = {
     # Decides within these steps, so that decisions are among what is resumed.
-    "search": {"search__stop_margin": 0.2, "search__arch_lr": 0.5, "search__warmup_steps": 1},
+    "search": {
+        "search__stop_margin": 0.2,
+        "search__arch_lr": 0.5,
+        "search__warmup_steps": 1,
+        "training__optimizer": "adamw",
+        "training__lr": 1e-3,
+        "training__lr_warmup_steps": 3,
+    },
     # Dropout draws from the global generator; scales, crops and colours from the data's.
     "train": {"model__blocks": "local", "model__dropout": 0.5},
 }

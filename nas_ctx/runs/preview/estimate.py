@@ -33,7 +33,7 @@ from nas_ctx.tasks import Task
 from nas_ctx.training.execution import arrange
 from nas_ctx.training.module import outputs_of, task_losses
 from nas_ctx.training.networks import build_network, make_search_space, network_of
-from nas_ctx.training.optimizer import sgd_with_poly
+from nas_ctx.training.optimizer import make_optimizer
 
 
 @dataclass
@@ -143,7 +143,7 @@ class Estimator:
         def loss() -> Tensor:
             return torch.stack(list(task_losses(self.tasks, outputs_of(network, batch), batch).values())).sum()
 
-        return one_step(network, batch, loss, sgd_with_poly(network, training)["optimizer"])
+        return one_step(network, batch, loss, make_optimizer(network, training)["optimizer"])
 
 
 def _extremes(

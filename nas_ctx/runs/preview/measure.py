@@ -125,24 +125,25 @@ def one_step(
     loss: Callable[[], Tensor],
     optimizer: torch.optim.Optimizer,
 ) -> Step:
-    """Do an optimiser step within :func:`nothing_computed`, as after the first one: the optimiser has its momentum.
+    """Do a step within :func:`nothing_computed`, as after the first one: the optimiser has its moments.
+
+    The step of the optimiser itself is left out: it holds less than the backward pass before it.
 
     Args:
         network: in training mode.
         batch: the tensors of a batch, which stay in memory.
         loss: the forward pass with its loss.
-        optimizer: SGD with momentum.
+        optimizer: SGD with momentum, or Adam.
     """
+    moments = ("momentum_buffer",) if isinstance(optimizer, torch.optim.SGD) else ("exp_avg", "exp_avg_sq")
     for group in optimizer.param_groups:
         for parameter in group["params"]:
-            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+            optimizer.state[parameter] = {name: torch.zeros_like(parameter) for name in moments}
     kept = [*network.parameters(), *network.buffers(), *tree_leaves((optimizer.state_dict()["state"], dict(batch)))]
     with _Tally(tensor for tensor in kept if isinstance(tensor, Tensor)) as tally:
         total = loss()
         forward = tally.operations
         total.backward()
-        optimizer.step()
-        optimizer.zero_grad()
     return Step(forward // 2, tally.operations // 2, tally.peak)
 
 
