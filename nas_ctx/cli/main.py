@@ -22,6 +22,7 @@ COMMANDS = {
     "predict": "predict pictures, as files; or draw predictions beside the ground truth",
     "export": "write a trained network as ONNX, as torch.export's program, or as weights",
     "importance": "measure how much each block of a trained network matters",
+    "score-edges": "score boundaries in files: odsF, oisF, and the curve of precision and recall",
     "launch": "run an NNI experiment on loopback, with its state in one folder, and wait for it",
     "nnictl": "run nnictl on launched experiments: view ID, trial ls ID, resume ID",
     "report": "measure how well repeated searches agree, and take their vote",
@@ -79,7 +80,7 @@ def _main(arguments: list[str]) -> int:
     for name, summary in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=summary, formatter_class=Page, allow_abbrev=False)
         if name == requested or completing:
-            command = importlib.import_module(f"nas_ctx.cli.commands.{name}")
+            command = importlib.import_module(f"nas_ctx.cli.commands.{name.replace('-', '_')}")
             subparser.description = command.__doc__
             command.add_arguments(subparser)
             subparser.set_defaults(run=command.run)
