@@ -2,6 +2,8 @@
 
 from nas_ctx.evaluation.contrasts import Contrast, read_contrasts
 from nas_ctx.evaluation.differences import Difference
+from nas_ctx.evaluation.edges import EdgeScores, score_edges
+from nas_ctx.evaluation.edges_figure import draw_edge_curve
 from nas_ctx.evaluation.exchange.measure import measure_exchange
 from nas_ctx.evaluation.heat_map import write_importance
 from nas_ctx.evaluation.importance import Drop, Importance, measure_importance
@@ -23,6 +25,7 @@ __all__ = [
     "Contrast",
     "Difference",
     "Drop",
+    "EdgeScores",
     "Importance",
     "Layout",
     "Measure",
@@ -30,6 +33,7 @@ __all__ = [
     "ResultTable",
     "Row",
     "ScoreRow",
+    "draw_edge_curve",
     "draw_table",
     "gather",
     "make_table",
@@ -42,6 +46,7 @@ __all__ = [
     "read_results",
     "read_scores",
     "read_trained",
+    "score_edges",
     "validation_pictures",
     "write_importance",
     "write_predictions",

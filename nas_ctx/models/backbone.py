@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
+from timm.models.hrnet import HighResolutionNet
 from torch import Tensor, nn
 
 from nas_ctx.errors import InputError, suggestion
@@ -93,8 +94,11 @@ class Backbone(nn.Module):
                 self.model.load_state_dict(fit_weights(self.weights, self.model.state_dict()))
             strides, channels = _measured(self.model, name)
             self.used = sorted(range(len(strides)), key=lambda index: strides[index])
-        self.coarsest_stride: int = max(strides)
-        self.stride: int = min(strides[index] for index in self.used)
+        # An HRNet fuses all its stages, also where the maps of some are not used.
+        self.coarsest_stride: int = 32 if isinstance(self.model, HighResolutionNet) else max(strides)
+        used_strides = [strides[index] for index in self.used]
+        self.stride: int = min(used_strides)
+        self.finest = used_strides.index(self.stride)
         self.map_channels: list[int] = [channels[index] for index in self.used]
         self.channels: int = sum(self.map_channels)
         self.channels_last_output = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
@@ -164,7 +168,20 @@ class Backbone(nn.Module):
             ) from error
         if self.channels_last_output:
             maps = [x.permute(0, 3, 1, 2) for x in maps]
-        return [maps[index] for index in self.used]
+        used = [maps[index] for index in self.used]
+        self._check_grid(used[self.finest].shape[2:], image.shape[2:])
+        return used
+
+    def _check_grid(self, found: torch.Size, image: torch.Size) -> None:
+        """Refuse a map that is not of the whole image pixel by pixel: of convolutions without padding, or of an image
+        that the model itself resized."""
+        promised = [side // self.stride for side in image]
+        if not all(least <= side <= least + 1 for least, side in zip(promised, found, strict=True)):
+            got, size, expected = (f"{height} x {width}" for height, width in (found, image, promised))
+            raise InputError(
+                f"model.backbone: gives a map of {got} of an image of {size}, expected {expected} at stride "
+                f"{self.stride}: its features are not aligned with the pixels, choose another backbone"
+            )
 
     def cropped(self, features: Tensor, image: Tensor) -> Tensor:
         """A map of the finest resolution without what belongs to the padding."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from nas_ctx.data.check import check, detect
 from nas_ctx.data.reading import read_array, read_image, read_lines, read_mat
 from nas_ctx.data.rooms import write_rooms
 from nas_ctx.errors import InputError
+from nas_ctx.tasks import make_tasks
 
 
 @pytest.fixture
@@ -133,3 +136,20 @@ def test_pointers_of_git_lfs_are_called_so(tmp_path, name, read):
 def test_an_id_in_both_splits_is_told(copy):
     (copy / "gt_sets/val.txt").write_text("val_00000\ntrain_00001\n")
     assert check(copy).problems == ["val: id 'train_00001' is listed in train too"]
+
+
+def test_ten_thousand_images_open_at_once_and_take_no_memory(copy):
+    """Opening reads the list only: an id is 60 bytes, an image here 9 kB."""
+    path = copy / "gt_sets/train.txt"
+    path.write_text("".join(f"scene_{number:06d}\n" for number in range(10_000)))
+    (copy / "images/scene_009999.jpg").symlink_to(copy / "images/train_00000.jpg")
+    tasks = make_tasks({"semseg": {"classes": 14}, "depth": {}, "normals": {}, "edge": {}})
+    started = time.process_time()
+    tracemalloc.start()
+    data = NYUD(copy, "train", tasks)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert time.process_time() - started < 2
+    assert held < 200 * 10_000
+    assert len(data) == 10_000
+    assert read_image(data.image_path(data.ids[-1])).shape == (48, 64, 3)

@@ -22,7 +22,7 @@ ANY_SIZE = [
     "swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256", "pvt_v2_b0", "mambaout_femto", "twins_svt_small",
     "mvitv2_tiny", "nextvit_small", "tiny_vit_5m_224", "fastvit_t8", "repvit_m0_9", "edgenext_xx_small",
     "davit_tiny", "focalnet_tiny_srf", "xcit_nano_12_p16_224", "ghostnet_050", "mnasnet_050", "lcnet_035",
-    "tinynet_e", "poolformer_s12", "starnet_s1", "hgnetv2_b0", "inception_next_atto", "crossvit_tiny_240",
+    "tinynet_e", "poolformer_s12", "starnet_s1", "hgnetv2_b0", "inception_next_atto",
     "sequencer2d_s",
 ]  # fmt: skip
 ONE_SIZE = [
@@ -80,3 +80,27 @@ def test_examples_of_the_quick_start() -> None:
             work = multiply_adds(lambda backbone=backbone: backbone(torch.empty(1, 3, 425, 560)))
         weights = sum(parameter.numel() for parameter in backbone.parameters())
         assert [str(backbone.channels), str(backbone.stride), f"{weights / 1e6:.1f} M", f"{work / 1e9:.1f} G"] == row
+
+
+@pytest.mark.parametrize("indices", [[1, 2], [2], [1, 3]])
+def test_some_maps_of_an_hrnet_are_those_of_all(indices: list[int]) -> None:
+    """All stages are fused whichever maps are used: 425 x 560 is padded to a multiple of 32, and the maps fit."""
+    torch.manual_seed(0)
+    whole = Backbone("hrnet_w18_small").eval()
+    some = Backbone("hrnet_w18_small", options={"out_indices": indices}).eval()
+    some.load_state_dict(whole.state_dict())
+    image = torch.rand(1, 3, 73, 112)
+    expected = [whole.maps(image)[index - 1] for index in indices]
+    for found, right in zip(some.maps(image), expected, strict=True):
+        torch.testing.assert_close(found, right)
+    stride = 4 * 2 ** (indices[0] - 1)
+    assert some(image).shape[2:] == (-(-73 // stride), -(-112 // stride))
+
+
+@pytest.mark.parametrize("name", ["inception_v4", "inception_resnet_v2", "crossvit_tiny_240"])
+@pytest.mark.parametrize("size", [(425, 560), (75, 107)])
+def test_maps_that_are_not_of_the_image_s_pixels_are_refused(name: str, size: tuple[int, int]) -> None:
+    """Convolutions without padding, and a model that resizes every image to 240 x 240."""
+    backbone = without_content(lambda: Backbone(name).train())
+    with nothing_computed(), pytest.raises(InputError, match=r"a map of \d+ x \d+ of an image of .*not aligned"):
+        backbone(torch.empty(2, 3, *size))

@@ -2,7 +2,7 @@
 
 PREDICTIONS and TRUTH are folders; a prediction is scored against the truth of its name. Predictions are 8-bit grey PNG
 files, 255 where a boundary is certain, or .npy arrays of 0 to 1; the truth is 0 and 1, where 255 is ignored, or 0 and
-255. Predictions are thinned at 99 thresholds, the truth once, and pixels matched one to one, as MATLAB's benchmark does.
+255. Predictions are thinned at each threshold, and pixels matched one to one, as in MATLAB's benchmark.
 
 examples:
   nas-ctx score-edges predictions/edge /data/NYUD_MT/edge --max-dist 0.011 --jobs 8

@@ -1,0 +1,68 @@
+"""Which families of timm work as backbones: a small model of each, on images of two sizes, as a table.
+
+Nothing is computed: models are built without weights, and maps have sizes only, as in a dry run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import warnings
+
+import torch
+
+from nas_ctx.errors import InputError
+from nas_ctx.models import Backbone
+from nas_ctx.runs.preview.measure import nothing_computed, parameters, without_content
+
+import timm  # isort: skip  # behind torchvision, which nas_ctx makes loadable
+
+SIZES = ((425, 560), (75, 107))
+SMALL = re.compile(
+    r"atto|zepto|femto|pico|nano|tiny|xx_?small|xxs|_s0|_b0|_m0|_t0|_t8|xs|small|_s1?2?(_|$)|18|_035|_050|11"
+)
+
+
+def small_member(family: str) -> str:
+    """A model of a family that is likely to be small, by its name."""
+    names = timm.list_models(module=family)
+    return next((name for name in names if SMALL.search(name)), names[0])
+
+
+def verdict(name: str) -> tuple[str, str]:
+    """The name of a group, and what is said of the model in it."""
+    try:
+        backbone = without_content(lambda: Backbone(name).train())
+    except InputError as error:
+        return "no feature maps", str(error).rpartition("timm says: ")[2].splitlines()[0]
+    facts = f"stride {backbone.stride}, {backbone.channels} channels, {parameters(backbone) / 1e6:.1f} M"
+    for size in SIZES:
+        try:
+            with nothing_computed():
+                found = backbone(torch.empty(2, 3, *size)).shape[2:]
+        except InputError as error:
+            return ("one size" if "img_size" in str(error) else "refused"), facts
+        except (RuntimeError, NotImplementedError):
+            return "needs values", facts
+        if tuple(found) != tuple(-(-side // backbone.stride) for side in size):
+            return "FAULT", f"{facts}: a map of {tuple(found)} of {size}"
+    return "any size", facts
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("families", nargs="*", help="families (default: all)")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    print("| family | tried | verdict | |\n| --- | --- | --- | --- |")
+    for family in options.families or timm.list_modules():
+        name = small_member(family)
+        try:
+            group, said = verdict(name)
+        except Exception as error:
+            group, said = "FAULT", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        print(f"| {family} | `{name}` | {group} | {said} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
