@@ -54,8 +54,10 @@ def test_no_folder_and_an_archive_are_told(tmp_path, capsys):
     assert main(["data", "check", str(tmp_path / "nowhere")]) == 2
     assert capsys.readouterr().err.endswith("nowhere: no such folder\n")
     (tmp_path / "NYUD_MT.tgz").write_bytes(b"\x1f\x8b")
-    assert main(["data", "check", str(tmp_path / "NYUD_MT.tgz")]) == 2
-    assert "NYUD_MT.tgz: is a file, expected the folder of a data set; unpack an archive" in capsys.readouterr().err
+    with pytest.raises(
+        InputError, match=r"NYUD_MT\.tgz: is a file, expected the folder of a data set; unpack an archive"
+    ):
+        check(tmp_path / "NYUD_MT.tgz")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpeg", ".JPG"])

@@ -22,7 +22,7 @@ from nas_ctx.data.rooms import write_rooms
 from nas_ctx.errors import InputError
 from nas_ctx.models import Backbone, MultiTaskNetwork
 from nas_ctx.tasks import make_tasks
-from nas_ctx.training import MultiTaskModule, sgd_with_poly, task_losses
+from nas_ctx.training import MultiTaskModule, make_optimizer, task_losses
 from tests.rooms import tiny_config
 
 SIZE = (48, 64)
@@ -107,7 +107,7 @@ def test_a_task_without_a_label_in_a_batch_costs_nothing_and_moves_nothing(
     batches = [collate([dataset[k], dataset[k + 1]]) for k in (2, 0)]
     tasks = make_tasks(LAYOUTS[layout])
     network = network_of(tasks)
-    optimizer = sgd_with_poly(network, TrainingConfig(lr=0.1, weight_decay=0.1))["optimizer"]
+    optimizer = make_optimizer(network, TrainingConfig(lr=0.1, weight_decay=0.1))["optimizer"]
     for batch in batches:  # the first one has all labels, and leaves momentum behind
         before = {name: value.clone() for name, value in network.named_parameters()}
         losses = task_losses(tasks, network(batch["image"]), batch)

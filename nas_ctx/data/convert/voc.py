@@ -101,4 +101,10 @@ def _copy_parts(source: Path, target: Path, name: str) -> list[int]:
     if not path.is_file():
         return []
     shutil.copyfile(path, target / FOLDERS["parts"] / path.name)
-    return read_mat(path, "anno", lambda anno: [int(thing[1][0][0]) for thing in anno[0][0][1][0]])
+    return read_mat(path, "anno", classes_in)
+
+
+def classes_in(annotation: NDArray[Any]) -> list[int]:
+    """The classes of the objects in an annotation of PASCAL-Part, by position as in ``nas_ctx.data.pascal``."""
+    objects = annotation[0][0][1]
+    return [int(thing[1][0][0]) for thing in objects[0]] if objects.size else []

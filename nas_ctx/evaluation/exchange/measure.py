@@ -18,7 +18,7 @@ from nas_ctx.evaluation.exchange.variants import Row, Variant, adapt, row_inputs
 from nas_ctx.models import MultiTaskNetwork
 from nas_ctx.models.network import upsampled
 from nas_ctx.runs.searched import Searched
-from nas_ctx.training.optimizer import sgd_with_poly
+from nas_ctx.training.optimizer import make_optimizer
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 
@@ -57,7 +57,7 @@ def measure_exchange(
         return task.weight * task.loss(upsampled(output, batch["image"]), batch[target])
 
     def optimizer(variant: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
-        made = sgd_with_poly(variant, training)
+        made = make_optimizer(variant, training)
         return made["optimizer"], made["lr_scheduler"]["scheduler"]
 
     adapt(variants, passes.of(progress(passes.training(steps))), loss, optimizer, training.gradient_clip)
