@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -238,6 +239,8 @@ def test_voc_with_the_annotations_of_pascal_context(voc, tmp_path, capsys):
     further = ["--context", str(voc / "trainval"), "--labels", str(voc / "labels.txt")]
     parts = ["--parts", str(voc / "Annotations_Part")]
     (voc / "Annotations_Part/train_00001.mat").unlink()
+    nothing = np.array([[("train_00002", np.zeros((0, 0)))]], dtype=[("imname", object), ("objects", object)])
+    scipy.io.savemat(voc / "Annotations_Part/train_00002.mat", {"anno": nothing})
     assert main(command(voc / "VOCdevkit/VOC2010", tmp_path / "out", *further, *parts)) == 0
     out = capsys.readouterr().out
     assert "3 training and 1 validation images with semseg, edge, human_parts" in out
@@ -252,6 +255,8 @@ def test_voc_with_the_annotations_of_pascal_context(voc, tmp_path, capsys):
         expected[label_map == HAVE_NORMALS[name]] = value
     np.testing.assert_array_equal(data.read(1)["semseg"], expected)
     assert not data.read(1)["human_parts"].any()  # has no annotation
+    classes = json.loads((tmp_path / "out/ImageSets/Parts/train.txt").read_text())
+    assert (classes["train_00001"], classes["train_00002"]) == ([], [])
     report = check(tmp_path / "out")
     assert report.absent == ["normals", "saliency"]
     assert report.problems == []
