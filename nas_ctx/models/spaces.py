@@ -82,7 +82,8 @@ def make_space(
     except InputError:
         raise
     except Exception as error:  # of a user's own code, who needs its traceback; the note ends it
-        error.add_note(f"model.space: {name!r} cannot be made with model.space_options: {options}")
+        # As `add_note` does, which Python 3.10 lacks; its tracebacks leave notes out.
+        error.__notes__ = [f"model.space: {name!r} cannot be made with model.space_options: {options}"]
         raise
     if not isinstance(space, ModelSpace):
         raise InputError(f"model.space: {name!r}: expected to get an NNI ModelSpace, got a {type(space).__name__}")

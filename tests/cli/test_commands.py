@@ -125,7 +125,7 @@ def test_bash_completes_commands_options_and_keys() -> None:
         "nas-ctx se": "search",
         "nas-ctx data co": "codebook",
         "nas-ctx search --dry": "--dry-run",
-        "nas-ctx train x.yaml --set training.lo": "training.log_every=",
+        "nas-ctx train x.yaml --set training.log_": "training.log_every=",
         "nas-ctx completion z": "zsh",
     }
     script = """eval "$(nas-ctx completion bash)"
