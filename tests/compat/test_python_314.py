@@ -55,6 +55,6 @@ def test_which_typeguard_loads() -> None:
 
 def test_torchvisions_library_under_its_new_name(tmp_path: Path) -> None:
     """Since 0.29 it is `_C_stable.so`; what it declares must not be declared again, which ends the process."""
-    assert not torchvision._compiled_operators_load(tmp_path / "__init__.py")
+    assert not torchvision.compiled_operators_load(tmp_path / "__init__.py")
     shutil.copy(_psutil_linux.__file__, tmp_path / "_C_stable.so")  # any library that loads
-    assert torchvision._compiled_operators_load(tmp_path / "__init__.py")
+    assert torchvision.compiled_operators_load(tmp_path / "__init__.py")
