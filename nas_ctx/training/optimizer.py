@@ -64,7 +64,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> dict[str, Any]:
         [{"params": members, "lr": lr, "weight_decay": decay} for (_, lr, decay), members in groups.items()],
         lr=config.lr,
         weight_decay=config.weight_decay,
-        **momentum,  # type: ignore[arg-type]
+        **momentum,
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, config))
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
