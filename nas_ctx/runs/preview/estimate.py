@@ -133,8 +133,8 @@ class Estimator:
 
     def _step(self, network: nn.Module) -> Step:
         size, training = self.config.data.batch_size, self.config.training
-        batch = {
-            key: torch.empty(size, *value.shape, dtype=value.dtype) if isinstance(value, Tensor) else [value] * size
+        batch = {  # what is no tensor, the names of tasks without labels, is of the whole batch
+            key: torch.empty(size, *value.shape, dtype=value.dtype) if isinstance(value, Tensor) else value
             for key, value in self.sample.items()
         }
         network.train()
