@@ -123,7 +123,7 @@ def test_bash_completes_commands_options_and_keys() -> None:
     """In a real bash, with the script that the command prints, as bash calls it."""
     asked = {
         "nas-ctx se": "search",
-        "nas-ctx data co": "codebook",
+        "nas-ctx data cod": "codebook",
         "nas-ctx search --dry": "--dry-run",
         "nas-ctx train x.yaml --set training.log_": "training.log_every=",
         "nas-ctx completion z": "zsh",
