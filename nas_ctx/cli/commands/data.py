@@ -41,9 +41,11 @@ pip install 'nas_ctx[convert]'), the .npy form of MTAN, or VOC2010 (with --conte
 parts). docs/data.md says where they come from and how the labels differ from those of the multi-task archives.
 
 examples:
-  nas-ctx data convert nyu_depth_v2_labeled.mat /data/NYUD --splits splits.mat --classes classMapping40.mat
+  nas-ctx data convert nyu_depth_v2_labeled.mat NYUD --splits splits.mat \\
+      --classes classMapping40.mat
   nas-ctx data convert nyuv2 /data/NYUD_13
-  nas-ctx data convert VOCdevkit/VOC2010 /data/PASCAL --context trainval --labels labels.txt --parts Annotations_Part
+  nas-ctx data convert VOCdevkit/VOC2010 PASCAL --context trainval \\
+      --labels labels.txt --parts Annotations_Part
 """
 CHECK = """Read every file of a data set, and list what is missing, damaged or suspicious.
 

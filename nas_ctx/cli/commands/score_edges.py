@@ -5,7 +5,7 @@ files, 255 where a boundary is certain, or .npy arrays of 0 to 1; the truth is 0
 255. Predictions are thinned at each threshold, and pixels matched one to one, as in MATLAB's benchmark.
 
 examples:
-  nas-ctx score-edges predictions/edge /data/NYUD_MT/edge --max-dist 0.011 --jobs 8
+  nas-ctx score-edges predictions NYUD_MT/edge --max-dist 0.011 --jobs 8
   nas-ctx score-edges predicted true --csv curve.csv --figure curve.png
 """
 

@@ -11,7 +11,7 @@ nas-ctx report writes.
 examples:
   nas-ctx validity work/search/seed-* --out work/report
   nas-ctx validity work/search/seed-* --trained work/train --out work/report
-  nas-ctx validity work/search/seed-* --images 100 --negligible 0.5 --out work/report
+  nas-ctx validity work/search/* --images 100 --negligible 0.5 --out work/report
 """
 
 from __future__ import annotations
