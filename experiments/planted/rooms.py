@@ -1,8 +1,8 @@
 """Is the right context found on real features, and from which size of an effect on? Searches worlds of rooms.
 
     python experiments/planted/rooms.py                   # everything that is not there yet, then the tables
-    python experiments/planted/rooms.py --only curve      # one of the questions
-    python experiments/planted/rooms.py --tables --figure docs/images/planted/power.png
+    python experiments/planted/rooms.py --only curve --worlds 1    # one of the questions, in one world
+    python experiments/planted/rooms.py --tables --figure power.png
 
 Every search is kept as a file, so that the command can be stopped, goes on where it was, and can be told to end after
 some minutes. Questions: the power curve, the same without the cost term, sources that are alike, and more tasks.
@@ -87,7 +87,7 @@ def searches(cases: Sequence[Case], options: argparse.Namespace) -> Iterator[tup
     """
     for question in dict.fromkeys(case.question for case in cases):
         asked = [case for case in cases if case.question == question]
-        for number, case, run in product(range(WORLDS), asked, range(options.runs)):
+        for number, case, run in product(range(options.worlds), asked, range(options.runs)):
             if number < case.worlds:
                 seed = options.seed + number
                 yield options.out / case.name / f"world-{seed}-run-{run}.json", case, seed, 1000 * seed + run
@@ -126,6 +126,7 @@ def read(cases: Sequence[Case], options: argparse.Namespace) -> dict[Case, list[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=list(dict.fromkeys(case.question for case in CASES)))
+    parser.add_argument("--worlds", type=int, default=WORLDS, help="no more than so many of each case")
     parser.add_argument("--runs", type=int, default=5, help="searches of each world")
     parser.add_argument("--seed", type=int, default=10, help="of the first world; the others follow")
     parser.add_argument("--scenes", type=int, default=0, help="seed of the rooms")
