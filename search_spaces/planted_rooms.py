@@ -38,7 +38,7 @@ SIZE = (64, 96)
 
 @lru_cache(maxsize=2)
 def features_of_rooms(rooms: int, scenes: int = 0) -> Tensor:
-    """The feature maps of rooms, computed once: (rooms, 176, 24, 32), float32; every channel has mean 0 and variance 1.
+    """The feature maps of rooms, computed once: (rooms, 176, 16, 24), float32; every channel has mean 0 and variance 1.
 
     They are those of ``experiments/rooms``: the stages of EfficientNet-Lite0 with strides 4, 8 and 16 at stride 4.
 
@@ -87,7 +87,7 @@ class RoomsWorld:
 
     >>> world = RoomsWorld({"a/a": "local"}, rooms=2)
     >>> [tuple(part.shape) for part in world.sample(2, torch.Generator().manual_seed(0))]
-    [(2, 1, 6, 24, 32), (2, 1, 4, 24, 32), (2, 1, 4, 24, 32)]
+    [(2, 1, 6, 16, 24), (2, 1, 4, 16, 24), (2, 1, 4, 16, 24)]
     """
 
     planted: Mapping[str, str]

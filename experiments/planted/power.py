@@ -19,19 +19,17 @@ _LINES = (
 
 
 def draw(found: Mapping[Any, Searches], path: Path) -> None:
-    """Write the picture of the cases of the power curve: PNG, SVG or PDF by the name of ``path``."""
+    """Write the picture of cases that differ in their effect: PNG, SVG or PDF by the name of ``path``."""
     import matplotlib
 
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(9.6, 3.8), layout="constrained", sharey=True)
-    for axes, (title, cost) in zip(panels, (("with the cost term", True), ("without it", False)), strict=True):
-        curve = {c.effect: s for c, s in found.items() if bool(c.cost) is cost and (c.tasks, c.overlap) == (3, 0.0)}
-        _draw(axes, dict(sorted(curve.items())))
-        axes.set(title=title, xlabel="effect: deviation of a planted block's contribution")
-    panels[0].set_ylabel("share of the blocks where something is planted")
-    panels[0].legend(frameon=False, fontsize=9, loc="upper left")
+    figure, axes = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    _draw(axes, {case.effect: found[case] for case in sorted(found, key=lambda one: one.effect)})
+    axes.set(xlabel="effect: deviation of a planted block's contribution")
+    axes.set_ylabel("share of the planted blocks")
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as temporary:
         figure.savefig(temporary, dpi=130, format=path.suffix[1:])

@@ -109,13 +109,13 @@ def search_missing(cases: Sequence[Case], options: argparse.Namespace) -> None:
 
 
 def read(cases: Sequence[Case], options: argparse.Namespace) -> dict[Case, list[dict[str, Any]]]:
-    """What is there: case -> its searches; a world counts once all its runs are there."""
+    """What is there: case -> its searches, strong effects first; a world counts once all its runs are there."""
     found: dict[Case, list[dict[str, Any]]] = {}
     for file, case, _, _ in searches(cases, options):
         if file.exists():
             found.setdefault(case, []).append(json.loads(file.read_text()))
     whole = {}
-    for case, kept in found.items():
+    for case, kept in sorted(found.items(), key=lambda one: -one[0].effect):
         worlds = [one["world"] for one in kept]
         complete = [one for one in kept if worlds.count(one["world"]) == options.runs]
         if complete:
@@ -145,7 +145,7 @@ def main() -> None:
     found = read(cases, options)
     print(tables(found))
     if options.figure is not None:
-        draw(found, options.figure)
+        draw({case: kept for case, kept in found.items() if case.question == "curve"}, options.figure)
 
 
 if __name__ == "__main__":
