@@ -49,9 +49,9 @@ def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str,
     names all of them, gradients are 0.
     """
     losses: dict[str, Tensor] = {}
-    unlabelled = set(batch.get("unlabelled", ()))
+    unlabelled = [name for name in tasks if name in batch.get("unlabelled", ())]
     for name, task in tasks.items():
-        if name in unlabelled and not unlabelled >= set(tasks):
+        if name in unlabelled and len(unlabelled) < len(tasks):
             kinds = {"": "final", "/auxiliary": "auxiliary", "/initial": "initial"}
             zero = batch["image"].new_zeros(())
             losses |= {f"{name}{end}": zero for end, kind in kinds.items() if name in outputs.get(kind, {})}
