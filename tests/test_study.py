@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from nas_ctx.evaluation.contrasts import read_contrasts
+
 PROJECT = Path(__file__).resolve().parents[1]
 STUDY = PROJECT / "experiments" / "rooms" / "study.py"
 
@@ -72,3 +74,10 @@ def test_sigterm_reaches_the_command_that_runs(tmp_path: Path) -> None:
     assert study.wait(60) == 128 + signal.SIGTERM
     _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
+
+
+def test_every_contrast_is_of_rows_that_the_study_has() -> None:
+    declared = read_contrasts(PROJECT / "experiments" / "rooms" / "contrasts.yaml")
+    names = {"consensus", "random", *(f"{name} everywhere" for name in ("global", "local", "t-label", "s-label"))}
+    names |= {f"{name} everywhere, true regions" for name in ("t-label", "s-label")}
+    assert {contrast.row for contrast in declared} | {contrast.against for contrast in declared} - {None} == names

@@ -78,6 +78,7 @@ ROOMS = {
     "search_spaces": ("model spaces", "nni"),
     "testing": ("checks for custom parts", "nni"),
     "trial": ("what nnictl starts", "nni"),
+    "tuner": ("seeds until the vote is stable", "nni"),
     "cli": ("the commands", "plain"),
     "evaluation": ("tables, importance, prediction sheets", "nni"),
     "runs": ("a search or training from start to end: folder, lock, checkpoints, log", "nni"),

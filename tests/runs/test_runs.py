@@ -16,6 +16,7 @@ from nas_ctx.analysis import load_runs
 from nas_ctx.cli import main
 from nas_ctx.config import load_config
 from nas_ctx.errors import InputError
+from nas_ctx.evaluation.contrasts import read_contrasts
 from nas_ctx.genotype import Genotype
 from tests.rooms import tiny, tiny_config
 
@@ -254,7 +255,9 @@ def test_a_genotype_of_other_tasks_is_refused(rooms: Path, tmp_path: Path) -> No
 
 def test_experiments_of_the_project_are_valid() -> None:
     for path in Path("experiments").rglob("*.yaml"):
-        if not path.name.endswith(".nni.yaml"):
+        if path.name == "contrasts.yaml":
+            assert read_contrasts(path)
+        elif not path.name.endswith(".nni.yaml"):
             load_config(path)
         else:
             assert {"trialCommand", "searchSpace", "maxTrialNumber"} <= set(yaml.safe_load(path.read_text()))

@@ -1,0 +1,87 @@
+"""The table of trained networks: its space, its trainings at toy size, and how choices are judged."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.tabular.compare import Judged, additive_effects, random_search, variances, voted
+from search_spaces.tabular import BLOCKS, METRICS, Table, genotypes
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def written(path: Path, effect: dict[str, float], noise: float, seeds: int) -> Table:
+    """A table in which a context adds its effect, in percent of every metric, wherever it stands."""
+    generator = np.random.default_rng(0)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([*BLOCKS, "seed", *METRICS.values()])
+        for genotype in genotypes():
+            for seed in range(seeds):
+                gain = sum(effect[name] for name in genotype) + noise * generator.standard_normal()
+                writer.writerow([*genotype, seed, 0.7 * (1 - gain / 100), 22.0 * (1 - gain / 100)])
+    return Table(path)
+
+
+EFFECT = {"none": 0.0, "global": 1.0, "local": 2.0, "t-label": -1.0, "s-label": 0.5}
+
+
+def test_a_score_is_delta_m_against_the_network_without_context(tmp_path: Path) -> None:
+    table = written(tmp_path / "table.csv", EFFECT, noise=0.0, seeds=2)
+    assert table.score(("none",) * 4) == pytest.approx(0.0, abs=1e-9)
+    assert table.score({**dict.fromkeys(BLOCKS, "none"), "depth/normals": "s-label"}) == pytest.approx(0.5)
+    assert table.score(("local",) * 4) == pytest.approx(8.0)
+
+
+def test_choices_are_judged_by_trainings_that_were_not_seen(tmp_path: Path) -> None:
+    judged = Judged(written(tmp_path / "table.csv", EFFECT, noise=0.3, seeds=3))
+    assert judged.place(("local",) * 4) < 0.02
+    assert judged.regret(("t-label",) * 4) == pytest.approx(12.0, abs=1.5)
+    assert additive_effects(judged)["depth/depth"]["local"] == pytest.approx(2.0 - 0.5, abs=0.1)
+    regrets = [
+        np.mean([judged.regret(random_search(judged, trained, np.random.default_rng(s))) for s in range(50)])
+        for trained in (2, 200)
+    ]
+    assert regrets[1] < regrets[0] / 2
+
+
+def test_deviations_of_networks_and_of_retrainings_are_told_apart(tmp_path: Path) -> None:
+    between, within = variances(written(tmp_path / "table.csv", EFFECT, noise=0.5, seeds=4))
+    own, other = ([EFFECT[name] for name in EFFECT if name in names] for names in ({*EFFECT} - {"s-label"}, {*EFFECT}))
+    assert between == pytest.approx(np.sqrt(2 * np.var(own) + 2 * np.var(other)), rel=0.05)
+    assert within == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_vote_takes_the_most_of_each_block() -> None:
+    searches = [("local", "s-label", "none", "none"), ("local", "none", "global", "none"), ("none",) * 4]
+    assert voted(searches) == ("local", "none", "none", "none")
+
+
+def test_trainings_are_added_to_the_file_and_not_repeated(tmp_path: Path) -> None:
+    data = [Path(sys.executable).parent / "nas-ctx", "data", "rooms", tmp_path / "data", "--size", "32", "48"]
+    subprocess.run([*data, "--train", "4", "--val", "2"], check=True, capture_output=True)
+    changes = [
+        f"data.root={tmp_path / 'data'}",
+        "training.steps=1",
+        "model.weights=null",
+        "model.pretrained=false",
+        "data.image_size=[32,48]",
+    ]
+    command = [
+        sys.executable, "experiments/tabular/train.py", "--out", tmp_path / "table.csv", "--every", "200",
+        *(word for change in changes for word in ("--set", change)),
+    ]  # fmt: skip
+    first = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert first.returncode == 0, first.stderr
+    rows = list(csv.DictReader((tmp_path / "table.csv").open(newline="")))
+    assert len(rows) == 2
+    assert all(float(row[metric]) > 0 for row in rows for metric in METRICS.values())
+    more = subprocess.run([*command, "--seeds", "0", "1"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert more.stdout.count(", seed 1:") == 2
+    assert ", seed 0:" not in more.stdout
