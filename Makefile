@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install -qq --disable-pip-version-check
-PIP := $(INSTALL) --editable
+PIP := $(INSTALL) --constraint requirements/torch.txt --editable
 TESTS := $(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not docs"
 
 .DEFAULT_GOAL := help
@@ -27,8 +27,8 @@ $(VENV)/.base: requirements/lock.txt requirements/torch.txt
 $(VENV)/.%: $(VENV)/.base
 	@touch $@
 else
-# Each job installs the dependencies it needs and no others; the extras are those of setup.cfg. What NNI asks for and
-# cannot use is replaced each time, since pip puts it back.
+# Each job installs the dependencies it needs and no others; the extras are those of setup.cfg. Torch is the one that
+# the whole suite runs with. What NNI asks for and cannot use is replaced each time, since pip puts it back.
 $(VENV)/.base: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) .
@@ -46,7 +46,8 @@ CUDA := triton cuda-bindings cuda-pathfinder cuda-toolkit $(addprefix nvidia-,cu
 	cudnn-cu13 cufft cufile curand cusolver cusparse cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx)
 
 lock:  ## renew requirements/lock.txt (UV=path of uv): the newest versions that setup.cfg allows, with hashes
-	$(UV) pip compile setup.cfg --extra test --extra lint --extra docs --extra coverage --constraint requirements/torch.txt --override requirements/overrides.txt \
+	$(UV) pip compile setup.cfg --extra test --extra lint --extra docs --extra coverage \
+		--constraint requirements/torch.txt --override requirements/overrides.txt \
 		--universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate \
 		$(addprefix --no-emit-package ,torch torchvision $(CUDA)) --output-file requirements/lock.txt
 
