@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from nas_ctx.analysis import load_runs
 from nas_ctx.analysis.io.document import Document
 from nas_ctx.analysis.io.formats import importers
-from nas_ctx.analysis.io.formats.base import ReadOptions
+from nas_ctx.analysis.io.formats.base import FORMATS, ReadOptions
 from nas_ctx.analysis.io.formats.literals import MAX_DEPTH, parse_literal
 from nas_ctx.cli import main
 from nas_ctx.errors import InputError
@@ -202,3 +202,27 @@ def test_literals_are_what_python_reads():
     for a, b in itertools.product(atoms, repeat=2):
         for text in (f"[{a}, {b}]", f"({a}, {b},)", f"{{'k': {a}, 2: {b}}}", f"[[{a}], ({b},)]"):
             assert parse_literal(text)[0] == ast.literal_eval(text), text
+
+
+OTHERS = {
+    "a.csv": "a,b\n1,2\n3,4\n",
+    "a.json": '{"a": [1, {"b": null}]}',
+    "b.json": "[[1, 2], 3]",
+    "a.txt": "nothing\n",
+    "a.jsonl": "{}\n3\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS.known()))
+@pytest.mark.parametrize("file", OTHERS)
+def test_a_format_asked_for_on_another_document_reads_or_refuses_in_a_line(
+    name: str, file: str, tmp_path: Path
+) -> None:
+    path = tmp_path / file
+    path.write_text(OTHERS[file])
+    refusal = ""
+    try:
+        load_runs(path, format=name)
+    except InputError as error:
+        refusal = str(error)
+    assert "\n" not in refusal
