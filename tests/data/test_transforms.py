@@ -172,7 +172,8 @@ def test_each_colour_change_happens_half_the_time(monkeypatch):
 
 def test_evaluation_standardises_pads_and_marks(sample, tasks):
     ready = EvalTransform(tasks, (44, 60))(sample, Draw(0, 0))
-    assert {name: tuple(value.shape) for name, value in ready.items() if name != "id"} == {
+    assert ready["unlabelled"] == []
+    assert {name: tuple(value.shape) for name, value in ready.items() if name not in ("id", "unlabelled")} == {
         "image": (3, 44, 60),
         "semseg": (44, 60),
         "depth": (1, 44, 60),

@@ -36,7 +36,7 @@ def normals_from_depth(depth: NDArray[np.floating], camera: Camera) -> NDArray[n
     normal is -(a, b, c), scaled: it is fitted by least squares to the neighbours that can lie on the same surface.
 
     >>> flat = normals_from_depth(np.full((12, 16), 2.0), Camera(20, 20, 7.5, 5.5))
-    >>> flat[6, 8].round(6).tolist()
+    >>> (flat[6, 8].round(6) + 0.0).tolist()
     [0.0, 0.0, -1.0]
     """
     known = depth > 0
