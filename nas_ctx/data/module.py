@@ -94,7 +94,7 @@ class DataModule(pl.LightningDataModule):
         """Look at some labels before a run: what is odd about them, one line each.
 
         Raises:
-            InputError: labels that no run can learn from, see :func:`nas_ctx.data.judging.judge`.
+            InputError: labels that no run can learn from, by the rules of ``nas-ctx data check``.
         """
         return [line for dataset in (self.train_set(), self.val_set()) for line in judge(dataset)]
 

@@ -13,6 +13,7 @@ from nas_ctx.compat.renamed import former_names
 from nas_ctx.config.search_settings import SearchSettings
 from nas_ctx.search.choice import Candidate, Choice, Decision
 from nas_ctx.search.choices import Choices
+from nas_ctx.search.cost import ExpectedCost
 from nas_ctx.search.history import HistoryWriter
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "Choice",
     "Choices",
     "Decision",
+    "ExpectedCost",
     "GumbelSearch",
     "GumbelSearchModule",
     "HistoryWriter",
