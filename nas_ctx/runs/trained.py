@@ -64,10 +64,7 @@ def load_trained(run: str | os.PathLike[str], *, trust: bool = False) -> Trained
     blocks = str(folder.genotype) if folder.genotype.exists() else config.model.blocks
     with without_weights():  # the checkpoint's follow
         model = build_network(config.model.model_copy(update={"blocks": blocks}), tasks)
-    wrong = misfit(model, weights)
-    if wrong is not None:
-        raise InputError(f"{checkpoint}: does not fit the network of {folder.config}: {wrong}")
-    model.load_state_dict(weights)
+    fill(model, weights, checkpoint, f"the network of {folder.config}")
     data = DataModule.from_config(config.data, tasks, config.seed)
     genotype = Genotype.load(folder.genotype) if folder.genotype.exists() else None
     return Trained(config, tasks, model.eval(), data, checkpoint, genotype)
@@ -93,7 +90,7 @@ def opened(folder: RunFolder, kind: str, trust: bool) -> tuple[Config, dict[str,
 def trained_weights(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
     """The newest checkpoint of a training run that can be read, and the network's weights in it by name."""
     checkpoint, state = newest_state(folder)
-    weights = _under(_PREFIX, state)
+    weights = weights_under(_PREFIX, state)
     if not weights:
         raise InputError(
             f"{folder.path}: is a search, whose network is a mixture: train its genotype, and name that run"
@@ -112,7 +109,7 @@ def start_from(network: nn.Module, run: str | os.PathLike[str]) -> None:
         InputError: the run has no readable checkpoint, or another backbone.
     """
     checkpoint, state = newest_state(RunFolder(run))
-    weights = _under(_PREFIX, state) or _under(_SEARCH_PREFIX, state)
+    weights = weights_under(_PREFIX, state) or weights_under(_SEARCH_PREFIX, state)
     network = unwrap(getattr(network, "network", network))  # a space has its network inside
     own = network.state_dict()
     shared = {name: value for name, value in weights.items() if name in own and value.shape == own[name].shape}
@@ -133,5 +130,18 @@ def newest_state(folder: RunFolder) -> tuple[Path, dict[str, Tensor]]:
     return checkpoint, torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
 
 
-def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+def fill(model: nn.Module, weights: dict[str, Tensor], checkpoint: Path, what: str) -> None:
+    """Give ``model`` the weights of a checkpoint; ``what`` describes the model in errors.
+
+    Raises:
+        InputError: weights of another model.
+    """
+    wrong = misfit(model, weights)
+    if wrong is not None:
+        raise InputError(f"{checkpoint}: does not fit {what}: {wrong}")
+    model.load_state_dict(weights)
+
+
+def weights_under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights whose names begin with ``prefix``, by the rest of the name."""
     return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

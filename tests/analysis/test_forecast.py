@@ -14,7 +14,7 @@ from nas_ctx.genotype import Genotype
 
 
 def by_enumeration(counts: list[int], most: int) -> tuple[float, float]:
-    """Polya's urn: the next run draws a choice with its votes so far, two imagined ones spread evenly included."""
+    """Polya's urn: the next run draws a choice in proportion to its votes so far plus its share of the prior."""
     lead = divided = 0.0
     for future in itertools.product(range(len(counts)), repeat=most - sum(counts)):
         votes, probability = list(counts), 1.0

@@ -14,8 +14,8 @@ from nas_ctx.analysis.stats.ratings import Floats, Label, RatingMatrix, Ratings,
 from nas_ctx.analysis.stats.votes import vote
 from nas_ctx.errors import InputError
 
-IMAGINED = 2.0
-"""Runs that are imagined before the first one, spread evenly over a block's candidates."""
+CONCENTRATION = 2.0
+"""Total concentration of the symmetric Dirichlet prior of a block's choice probabilities; it weighs as two runs."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ def forecast(
 ) -> list[BlockForecast]:
     """Per block what a vote of ``most`` runs would say, the ``ratings`` (n_runs, n_blocks) of the first ones included.
 
-    A run chooses with unknown probabilities of its block; before the first run these are Dirichlet with two imagined
-    runs spread evenly over the block's ``n_choices`` candidates (by default as many as labels occur, and at least two).
+    A run chooses with unknown probabilities of its block. Their prior is a symmetric Dirichlet distribution of total
+    concentration 2 over the block's ``n_choices`` candidates (by default as many as labels occur, and at least two).
     So the votes still to come are Dirichlet-multinomial; exact, nothing is sampled.
 
     Raises:
@@ -71,17 +71,17 @@ def _lead(counts: tuple[int, ...], most: int) -> float:
 
     Summed over the votes a that it still gets: its weight times the coefficient of x^(left-a) in the product over the
     others of their weights, cut where they would have caught up. The weight of j more votes is
-    Gamma(j + count + share) / Gamma(count + share) / j!, with the share of the imagined runs.
+    Gamma(j + count + share) / Gamma(count + share) / j!, with the share of the prior.
     """
     left = most - sum(counts)
-    weights = np.exp([_log_weights(count + IMAGINED / len(counts), left) for count in counts])
+    weights = np.exp([_log_weights(count + CONCENTRATION / len(counts), left) for count in counts])
     total = 0.0
     for a in range(left + 1):
         rest = np.ones(1)
         for count, weight in zip(counts[1:], weights[1:], strict=True):
             rest = np.convolve(rest, weight[: min(counts[0] + a - count, left - a + 1)])[: left - a + 1]
         total += float(weights[0, a] * rest[left - a]) if len(rest) > left - a else 0.0
-    return min(total / float(np.exp(_log_weights(sum(counts) + IMAGINED, left)[left])), 1.0)
+    return min(total / float(np.exp(_log_weights(sum(counts) + CONCENTRATION, left)[left])), 1.0)
 
 
 def _log_weights(start: float, left: int) -> Floats:
@@ -92,10 +92,10 @@ def _log_weights(start: float, left: int) -> Floats:
 @lru_cache(maxsize=4096)
 def _divided(counts: tuple[int, ...], most: int) -> float:
     """The probability that none of the choices has more than half of ``most`` votes; at most one can."""
-    left, n = most - sum(counts), sum(counts) + IMAGINED
+    left, n = most - sum(counts), sum(counts) + CONCENTRATION
     dominating = 0.0
     for count in counts:
         lacking = most // 2 + 1 - count
-        share = count + IMAGINED / len(counts)
+        share = count + CONCENTRATION / len(counts)
         dominating += 1.0 if lacking <= 0 else float(betabinom.sf(lacking - 1, left, share, n - share))
     return max(1.0 - dominating, 0.0)
