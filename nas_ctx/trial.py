@@ -17,6 +17,7 @@ from typing import Any
 
 import nni
 
+from nas_ctx.cli.help import Parser
 from nas_ctx.cli.options import add_run_options, load_run_config
 from nas_ctx.config import Config
 from nas_ctx.errors import InputError, guarded
@@ -28,7 +29,7 @@ from nas_ctx.runs.folder import RunFolder
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one trial; return the exit code: 0 done, 2 wrong input, with one line on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m nas_ctx.trial", description=__doc__)
+    parser = Parser(prog="python -m nas_ctx.trial", description=__doc__)
     parser.add_argument("kind", choices=["search", "train"])
     add_run_options(parser)
     parser.add_argument(

@@ -86,6 +86,16 @@ def test_errors_show_controls_as_escapes(tmp_path: Path, name: str, capfd: pytes
     assert not hidden(str(InputError(f"x: {name}")))
 
 
+@pytest.mark.parametrize("words", [
+    ["search", "c.yaml", "--nothing", "\x1b[2J"], ["export", "run", "--size", "\x1b[2J", "8"], ["\u202egnp"],
+    ["data", "check", "d", "\u202e"], ["show", "a", "--out\x9b=1"],
+])  # fmt: skip
+def test_what_was_typed_is_shown_with_controls_as_escapes(words: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(words)
+    assert not hidden(capfd.readouterr().err)
+
+
 def test_an_escape_is_the_one_of_python() -> None:
     for code in [*range(0x300), *range(0x2000, 0x2070), 0xFEFF, 0xD800, 0xE0001]:
         sign = chr(code)

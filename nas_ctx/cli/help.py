@@ -1,9 +1,19 @@
-"""The layout of help pages: paragraphs as wide as the terminal, examples as written."""
+"""The parser of our commands, and the layout of its help: paragraphs as wide as the terminal, examples as written."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
+from typing import NoReturn
+
+from nas_ctx.escaping import visible
+
+
+class Parser(argparse.ArgumentParser):
+    """Shows what was typed with its control characters escaped, as every other message does."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 class Page(argparse.RawDescriptionHelpFormatter):

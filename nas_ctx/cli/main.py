@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from nas_ctx import __version__
-from nas_ctx.cli.help import Page
+from nas_ctx.cli.help import Page, Parser
 from nas_ctx.cli.options import check_ranges
 from nas_ctx.errors import guarded, suggestion, unknown_name
 
@@ -63,7 +63,7 @@ def _checked_run(options: argparse.Namespace) -> None:
 
 
 def _main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="nas-ctx",
         description="Search relational contexts for multi-task dense prediction, and measure how reliable they are.",
         epilog=WORKFLOW,

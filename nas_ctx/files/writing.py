@@ -31,6 +31,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     ('whole', 1)
     """
     path = Path(path)
+    if path.is_dir():  # some, like "." and "..", have no name to put a temporary one beside
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
@@ -102,6 +104,8 @@ def check_file(path: str | os.PathLike[str], beginning: bytes, at: int = 0) -> N
     nas_ctx.errors.InputError: ...writing.py: exists and is something else; name another file or remove it
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; expected the name of a file to write")
     if not path.is_file():
         return
     with path.open("rb") as file:

@@ -433,6 +433,24 @@ def test_an_earlier_result_is_replaced_and_what_is_not_one_is_kept(
         assert main(["show", str(paths[0]), "--out", str(tmp_path / "g.svg")]) == 0
 
 
+def test_a_folder_in_place_of_a_file_is_told(
+    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    GRID.save(tmp_path / "g.json")
+    (tmp_path / "taken.png").mkdir()
+    for words in (
+        ["show", "g.json", "--out", "taken.png"],
+        ["data", "show", str(rooms), "--out", "."],
+        ["data", "codebook", str(rooms), "--out", ".."],
+        ["export", "run", "--format", "onnx", "--out", "/"],
+    ):
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.endswith(": is a folder; expected the name of a file to write")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["g.json", "taken.png"]
+
+
 def test_a_genotype_of_an_unknown_context_is_refused_before_there_is_a_folder(
     rooms: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
