@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import AliasChoices, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from nas_ctx.config.section import MOST, Pair, Rate, Section, Weight, Whole
 
+EstimatorName = Literal["gumbel", "gdas", "reinmax"]
 Evaluate = Literal["all", "partial"]
 StopOn = Literal["probabilities", "logits"]
 Resource = Literal["parameters", "multiply-adds"]
@@ -27,6 +28,10 @@ class SearchSettings(Section):
     takes at least about 620 steps of one sign: short searches need a larger one."""
     temperature: Pair[Rate] = (1.0, 0.05)
     """Temperature of the Gumbel-softmax at the first and at the last step."""
+    estimator: EstimatorName = "gumbel"
+    """How a step samples: a mixture of all candidates (``gumbel``, the paper's), or one of them, with the gradient of
+    that mixture (``gdas``, which evaluates nothing else) or one of second order (``reinmax``, best at a temperature of
+    1 throughout)."""
     entropy_weight: Pair[Annotated[float, Field(ge=-MOST, le=MOST)]] = (-0.02, 0.06)
     """Weight of the mean entropy of the choices in the loss, at the first and at the last step."""
     stop_margin: Weight | None = 0.3
@@ -59,12 +64,20 @@ class SearchSettings(Section):
             raise PydanticCustomError("gone", "has gone, it recovered less; 'partial' takes its place")
         return value
 
+    @field_validator("evaluate")
+    @classmethod
+    def _of_a_mixture(cls, value: Evaluate, others: ValidationInfo) -> Evaluate:
+        if value == "partial" and others.data.get("estimator", "gumbel") != "gumbel":
+            raise PydanticCustomError("no mixture", "needs the mixture of estimator 'gumbel'")
+        return value
+
 
 class SearchChanges(TypedDict, total=False):
     """Some of the :class:`SearchSettings`, for the signatures of functions that take them as keyword arguments."""
 
     arch_lr: float
     temperature: tuple[float, float]
+    estimator: EstimatorName
     entropy_weight: tuple[float, float]
     stop_margin: float | None
     stop_on: StopOn

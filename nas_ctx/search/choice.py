@@ -154,12 +154,16 @@ class Choice(nn.Module):
         """What a layer is to multiply the gradient by a value's output with in this step; 0: it needs none."""
         return self._scales[follower][index] if self._scales and self.training and not self.decided else 1.0
 
-    def set_active(self, weights: Tensor | None, scales: list[list[float]] | None = None) -> None:
+    def set_active(
+        self, weights: Tensor | None, scales: list[list[float]] | None = None, only: int | None = None
+    ) -> None:
         """Set the sample of this step: a weight per value and, per follower, a gradient scale per value.
 
-        ``None`` drops it, and with it its reference to the step's graph.
+        ``None`` drops it, and with it its reference to the step's graph. ``only`` is the index of the one value that
+        is to be evaluated; by default all are.
         """
-        self._active = [] if weights is None else [(index, weights[index]) for index in self._alive]
+        evaluated = self._alive if only is None else [only]
+        self._active = [] if weights is None else [(index, weights[index]) for index in evaluated]
         self._scales = scales or []
 
 

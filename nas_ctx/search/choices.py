@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nas_ctx.config.search_settings import EstimatorName
 from nas_ctx.search.choice import Candidate, Choice, Decision
+from nas_ctx.search.estimators import ESTIMATORS, ONE_EVALUATED
 
 
 class Choices:
@@ -101,12 +103,15 @@ class Choices:
         finite = log_probabilities.masked_fill(log_probabilities.isinf(), 0.0)
         return -(log_probabilities.exp() * finite).sum(-1).mean()
 
-    def sample(self, step: int, temperature: float, threshold: float = 0.0) -> None:
-        """Draw this step's mixture of every undecided choice by Gumbel-softmax (supplement A; SNAS).
+    def sample(
+        self, step: int, temperature: float, threshold: float = 0.0, estimator: EstimatorName = "gumbel"
+    ) -> None:
+        """Draw this step's mixture of every undecided choice, by Gumbel-softmax in the paper (supplement A; SNAS).
 
         Args:
             step: number of the step, from 0.
             temperature: the larger, the nearer to uniform; > 0.
+            estimator: a key of :data:`~nas_ctx.search.estimators.ESTIMATORS`.
             threshold: 0 differentiates every candidate. Otherwise each layer differentiates a candidate whose weight
                 ``w`` is below it with probability ``w / threshold``, and the gradient by its output is then divided by
                 that: the expectation of the parameters' gradient stays what it was.
@@ -117,14 +122,15 @@ class Choices:
         draws = 1 + max(choice.followers for choice in self) * (threshold > 0.0)
         uniform = torch.rand((draws, *self._shape), generator=generator).clamp_min(torch.finfo(torch.float32).tiny)
         gumbel = -(-uniform[0].log()).log()
-        weights = ((logits + gumbel.to(logits.device)) / temperature).softmax(-1)
+        weights = ESTIMATORS[estimator](logits, gumbel.to(logits.device), temperature)
+        drawn = weights.argmax(-1).tolist() if estimator in ONE_EVALUATED else [None] * len(self)
         scales = None
         if threshold > 0.0:  # only then must the weights be looked at, for which an accelerator has to be waited for
             shares = (weights.detach().cpu() / threshold).clamp_max(1.0)
             scales = torch.where(uniform[1:] < shares, 1.0 / shares, 0.0).tolist()
         for row, choice in enumerate(self):
             if not choice.decided:
-                choice.set_active(weights[row], scales and [of_follower[row] for of_follower in scales])
+                choice.set_active(weights[row], scales and [of_follower[row] for of_follower in scales], drawn[row])
 
     def forget(self) -> None:
         """Drop the sample of the step, and with it its reference to the step's graph."""

@@ -157,8 +157,10 @@ class MixedLayer(Mixed):
 
     @property
     def resting_candidates(self) -> list[nn.Module]:
-        """Those of them that it evaluates without a graph."""
-        return [self[name] for name, _ in self._active() if self._gradient_scale(name) == 0.0]
+        """Those that learn nothing from it, though they are still in the search."""
+        learning = {name for name, _ in self._active() if self._gradient_scale(name) != 0.0}
+        possible = [self.names[index] for index in self.architecture.possible]
+        return [self[name] for name in possible if name not in learning]
 
     def pruned(self) -> list[str]:
         possible = self.architecture.possible
@@ -220,7 +222,7 @@ def freeze_pruned(model: nn.Module) -> None:
 
 
 def still_gradients(model: nn.Module) -> None:
-    """Give the parameters of candidates that ran without a graph gradients of zero, where they have none.
+    """Give the parameters of candidates that ran without a graph, or did not run, gradients of zero.
 
     An optimiser passes over parameters without a gradient: momentum and weight decay would rest too, and Adam, which
     divides by the size of the gradients that it saw, would take steps of full length, but rarely.
