@@ -192,9 +192,9 @@ def main() -> None:
     table = {}
     worlds = range(options.seed, options.seed + options.worlds)
     print(HEAD.replace("strategy", "row"))
-    for name, row in rows.items():
+    for name, how in rows.items():
         if options.rows is None or name in options.rows:
-            table[name] = searched(row, worlds, options.runs, options.tasks, options.jobs, options.keep)
+            table[name] = searched(how, worlds, options.runs, options.tasks, options.jobs, options.keep)
             print(line(name, table[name]), flush=True)
     base = {"levers": "sharp", "evaluation": "all", "estimators": "gumbel"}.get(options.question)
     if base in table and len(table) > 1:
