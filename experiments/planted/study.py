@@ -100,14 +100,14 @@ def estimators(plan: Plan, noise: float) -> dict[str, Row]:
         passes = plan.passes * times
         return Row(replace(plan, passes=passes, settings={**SHARP, "warmup_steps": passes // 4, **change}), noise)
 
-    uncooled = {"temperature": (1.0, 1.0)}
+    uncooled = (1.0, 1.0)
     return {
         "gumbel": row(),
         "gdas": row(estimator="gdas"),
         "gdas, 3 x the passes": row(3, estimator="gdas"),
-        "gdas, 3 x the passes, temperature stays 1": row(3, estimator="gdas", **uncooled),
+        "gdas, 3 x the passes, temperature stays 1": row(3, estimator="gdas", temperature=uncooled),
         "reinmax": row(estimator="reinmax"),
-        "reinmax, temperature stays 1": row(estimator="reinmax", **uncooled),
+        "reinmax, temperature stays 1": row(estimator="reinmax", temperature=uncooled),
     }
 
 

@@ -49,7 +49,8 @@ def test_reinmax_has_the_exact_expectation_on_quadratic_losses() -> None:
     """Heun's rule, which it is made of, integrates linear derivatives exactly; straight-through does not."""
     expected = torch.zeros(4, dtype=torch.float64)
     for index, probability in enumerate(ALPHA.softmax(-1)):
-        expected += probability * gradient_of(lambda a, i=index: quadratic(reinmax(a, noise_that_draws(i), 1.0)))
+        noise = noise_that_draws(index)
+        expected += probability * gradient_of(lambda alpha, noise=noise: quadratic(reinmax(alpha, noise, 1.0)))  # type: ignore[misc]
     torch.testing.assert_close(expected, exact(quadratic), rtol=1e-12, atol=1e-12)
 
 
