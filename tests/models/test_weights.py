@@ -90,6 +90,13 @@ def test_a_file_gives_every_family_its_weights(name: str, form: str, tmp_path: P
     assert abs(float(own.std()) - 0.1) < 0.01, "they are the file's: none kept its initial value"
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_file_in_torch_s_old_format_is_read_without_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "old.pth"
+    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
+    assert torch.equal(read_weights(str(path)).state["a"], torch.ones(2))
+
+
 def test_a_custom_backbone_takes_a_file(tmp_path: Path) -> None:
     trained = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 4, stride=4))
     torch.save({"model": {f"encoder.{k}": v for k, v in trained.state_dict().items()}}, tmp_path / "w.pth")
