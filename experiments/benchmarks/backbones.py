@@ -1,6 +1,8 @@
 """Which families of timm work as backbones: a small model of each, on images of two sizes, as a table.
 
-Nothing is computed: models are built without weights, and maps have sizes only, as in a dry run.
+python experiments/benchmarks/backbones.py                # all, as a dry run does: maps have sizes only
+python experiments/benchmarks/backbones.py --step         # a forward and a backward pass of each as well
+python experiments/benchmarks/backbones.py resnet hrnet   # two of them
 """
 
 from __future__ import annotations
@@ -49,8 +51,29 @@ def verdict(name: str) -> tuple[str, str]:
     return "any size", facts
 
 
+def step(name: str) -> str:
+    """What a pass of random weights over two images of either size says: the maps' shapes and gradients hold."""
+    try:
+        backbone = Backbone(name).train()
+        for size in SIZES:
+            maps = backbone(torch.rand(2, 3, *size))
+            if tuple(maps.shape[2:]) != tuple(-(-side // backbone.stride) for side in size):
+                return f"FAULT: a map of {tuple(maps.shape[2:])} of {size}"
+            backbone.zero_grad()
+            maps.square().mean().backward()
+            learning = [p.grad for p in backbone.parameters() if p.grad is not None]
+            if not learning or not all(gradient.isfinite().all() for gradient in learning):
+                return f"FAULT: gradients of {size}"
+    except InputError as error:
+        return f"refused: {str(error)[:100]}"
+    except Exception as error:
+        return f"FAULT: {type(error).__name__}: {(str(error) or ' ').splitlines()[0][:100]}"
+    return "steps"
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--step", action="store_true", help="compute a step of each as well")
     parser.add_argument("families", nargs="*", help="families (default: all)")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
@@ -61,7 +84,8 @@ def main() -> None:
             group, said = verdict(name)
         except Exception as error:
             group, said = "FAULT", f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        print(f"| {family} | `{name}` | {group} | {said} |", flush=True)
+        stepped = f" {step(name)} |" if options.step and group not in ("no feature maps", "refused") else ""
+        print(f"| {family} | `{name}` | {group} | {said} |{stepped}", flush=True)
 
 
 if __name__ == "__main__":
