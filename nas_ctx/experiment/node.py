@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,10 +24,12 @@ def package_with(node: Path, home: Path) -> Path:
     """A folder for ``PYTHONPATH``, in the state folder ``home``, with NNI's manager on the program ``node``.
 
     Raises:
-        InputError: ``node`` is no program.
+        InputError: ``node`` is no program, or one that does not say the version of a Node.js.
     """
     if not node.is_file() or not os.access(node, os.X_OK):
         raise InputError(f"{VARIABLE}: {node}: is no program; expected the path of a Node.js")
+    if not _is_node(node):
+        raise InputError(f"{VARIABLE}: {node}: is no Node.js: `{node} --version` gives no version like v20.1.0")
     spec = find_spec("nni_node")
     assert spec is not None
     assert spec.origin is not None
@@ -38,3 +42,11 @@ def package_with(node: Path, home: Path) -> Path:
         with contextlib.suppress(FileExistsError):
             link.symlink_to(target)
     return folder
+
+
+def _is_node(program: Path) -> bool:
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, timeout=60, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return re.fullmatch(rb"v\d+\.\d+\.\d+\S*\s*", said) is not None

@@ -73,6 +73,9 @@ def test_a_manager_on_another_node(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("NAS_CTX_NODE", str(tmp_path / "wait.py"))
     with pytest.raises(InputError, match=r"NAS_CTX_NODE: .*wait\.py: is no program"):
         launch.environment_of(tmp_path / "home")
+    monkeypatch.setenv("NAS_CTX_NODE", shutil.which("false") or "")
+    with pytest.raises(InputError, match=r"NAS_CTX_NODE: .*false: is no Node\.js"):
+        launch.environment_of(tmp_path / "home")
 
 
 def test_searches_as_trials_of_nnictl(rooms: Path, tmp_path: Path) -> None:
