@@ -16,6 +16,7 @@ from nas_ctx.models.feature_cache import FeatureCache
 from nas_ctx.models.timm_features import timm_features
 from nas_ctx.models.weights import fit_weights, is_loading, read_weights
 from nas_ctx.plugins import Registry, called_with, is_path, signature_of
+from nas_ctx.plugins.returned import check_shape
 
 if TYPE_CHECKING:
     from typing import Self
@@ -169,6 +170,9 @@ class Backbone(nn.Module):
         if self.channels_last_output:
             maps = [x.permute(0, 3, 1, 2) for x in maps]
         used = [maps[index] for index in self.used]
+        for x, channels in zip(used, self.map_channels, strict=True):
+            expected = (len(image), channels, *getattr(x, "shape", ())[2:])
+            check_shape(x, expected, f"model.backbone: {type(self.model).__name__}", "check_backbone")
         self._check_grid(used[self.finest].shape[2:], image.shape[2:])
         return used
 

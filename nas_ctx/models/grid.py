@@ -14,7 +14,9 @@ from torch.utils.checkpoint import checkpoint
 
 from nas_ctx.contexts import ContextInput
 from nas_ctx.contexts.sharing import Shared
+from nas_ctx.errors import InputError
 from nas_ctx.models.heads import Fusion
+from nas_ctx.plugins.returned import check_shape
 
 MakeBlock = Callable[[str, str, int, int], nn.Module]
 """(target, source, in_channels, channels) to the block: a context, or a choice of contexts."""
@@ -49,7 +51,7 @@ class ContextGrid(nn.Module):
         super().__init__()
         self.tasks = list(tasks)
         self.recompute = recompute
-        width = channels // 2
+        self.width = width = channels // 2
         self.blocks = nn.ModuleDict(
             {label(t, s): make_block(t, s, channels, width) for t in self.tasks for s in self.tasks}
         )
@@ -90,7 +92,8 @@ class ContextGrid(nn.Module):
         for source in self.tasks:
             block = self.blocks[label(target, source)]
             maps = features[target], features[source], regions[target], regions[source]
-            contexts.append(block(ContextInput(*maps, None if _watched(block) else shared)))
+            inputs = ContextInput(*maps, None if _watched(block) else shared)
+            contexts.append(_context(label(target, source), block, inputs, self.width))
         return self.fusions[target](features[target], contexts)
 
 
@@ -101,6 +104,31 @@ def label(target: str, source: str) -> str:
     'semseg/depth'
     """
     return f"{target}/{source}"
+
+
+def _context(name: str, block: nn.Module, inputs: ContextInput, channels: int) -> Tensor:
+    """What a block gives, (B, channels, h, w).
+
+    Raises:
+        InputError: another shape, or none; of a choice, the candidate that gives it is named.
+    """
+    expected = (len(inputs.target), channels, *inputs.target.shape[2:])
+    try:
+        context: Tensor = block(inputs)
+    except (InputError, TypeError):  # of candidates whose outputs cannot be mixed
+        _find_wrong_candidate(name, block, inputs, expected)
+        raise
+    if getattr(context, "shape", None) != expected:
+        _find_wrong_candidate(name, block, inputs, expected)
+        check_shape(context, expected, f"model.blocks: {type(block).__name__} of the block {name}", "check_context")
+    return context
+
+
+def _find_wrong_candidate(name: str, block: nn.Module, inputs: ContextInput, expected: tuple[int, ...]) -> None:
+    for candidate in getattr(block, "names", ()):
+        module: nn.Module = block[candidate]  # type: ignore[index]  # a choice of layers
+        who = f"model.contexts: {candidate!r} ({type(module).__name__}) in the block {name}"
+        check_shape(module(inputs._replace(shared=None)), expected, who, "check_context")
 
 
 @contextmanager

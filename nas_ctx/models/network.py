@@ -12,6 +12,7 @@ from nas_ctx.models.backbone import Backbone
 from nas_ctx.models.grid import ContextGrid, MakeBlock
 from nas_ctx.models.heads import AuxiliaryHead, MakeHead, logits_layer, task_head
 from nas_ctx.models.registry import MakeDistillation, TaskShape, register_network
+from nas_ctx.plugins.returned import check_shape, check_shapes
 
 
 class MultiTaskNetwork(nn.Module):
@@ -55,7 +56,7 @@ class MultiTaskNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        channels = backbone.channels // 4
+        self.channels = channels = backbone.channels // 4
         self.heads = nn.ModuleDict({name: make_head(backbone.channels, channels) for name in tasks})
         self.auxiliary_heads = nn.ModuleDict()
         self.grid: ContextGrid | None = None
@@ -79,7 +80,11 @@ class MultiTaskNetwork(nn.Module):
         shared = self.backbone(image)
         auxiliary = {name: head(shared) for name, head in self.auxiliary_heads.items()}
         maps = {name: region_map(logits) for name, logits in auxiliary.items()} if regions is None else regions
-        features = self.relate({name: head(shared) for name, head in self.heads.items()}, maps)
+        features = {name: head(shared) for name, head in self.heads.items()}
+        for name, head in self.heads.items():
+            expected = (len(shared), self.channels, *shared.shape[2:])
+            check_shape(features[name], expected, f"model.head: {type(head).__name__}", "check_head")
+        features = self.relate(features, maps)
         final = {name: self.logits[name](features[name]) for name in features}
         return {
             "final": {name: upsampled(x, image) for name, x in final.items()},
@@ -90,7 +95,12 @@ class MultiTaskNetwork(nn.Module):
         """Let tasks look at each other: their features, and region maps, to new features."""
         if self.grid is not None:
             return self.grid(features, regions)
-        return features if self.distillation is None else self.distillation(features)
+        if self.distillation is None:
+            return features
+        refined: dict[str, Tensor] = self.distillation(features)
+        who = f"model.distillation: {type(self.distillation).__name__}"
+        check_shapes(refined, {name: x.shape for name, x in features.items()}, who, "check_distillation")
+        return refined
 
 
 @register_network("baseline")

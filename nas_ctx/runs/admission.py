@@ -36,7 +36,7 @@ def refusals(config: Config, tasks: Mapping[str, Task] = MappingProxyType({})) -
     """
     load_plugins(config)
     checks: dict[str, Callable[[], object]] = {
-        "tasks": partial(check_task_names, config),
+        "tasks": partial(_check_tasks, config, tasks),
         "data": partial(_check_data, config.data, tasks),
         "model.start_from": partial(_check_start, config.model.start_from),
         "training.cache_features": partial(_check_cache, config),
@@ -67,6 +67,14 @@ def check_task_names(config: Config) -> None:
             raise InputError(
                 f"tasks{f'.{name}.type' if 'type' in options else ''}: {unknown_name('task', kind, known)}"
             )
+
+
+def _check_tasks(config: Config, tasks: Mapping[str, Task]) -> None:
+    check_task_names(config)
+    for name, task in tasks.items():
+        from nas_ctx.tasks.make import check_task  # tasks are made: torch is loaded
+
+        check_task(name, task, config.data.image_size)
 
 
 def _check_data(data: DataConfig, tasks: Mapping[str, Task]) -> None:

@@ -14,6 +14,7 @@ from torchmetrics import Metric
 
 from nas_ctx.labels import IGNORE
 from nas_ctx.plugins import Registry, subclass_of
+from nas_ctx.plugins.returned import check_shape
 from nas_ctx.tasks import losses
 from nas_ctx.tasks.checks import not_finite
 
@@ -59,7 +60,9 @@ class Task(ABC):
 
     def auxiliary_loss(self, logits: Tensor, label: Tensor) -> Tensor:
         """The unweighted loss of an auxiliary prediction (B, regions, H, W): cross-entropy with :meth:`partition`."""
-        return losses.cross_entropy(logits, self.partition(label))
+        regions = self.partition(label)
+        check_shape(regions, (len(logits), *logits.shape[2:]), f"tasks: {type(self).__name__}.partition", "check_task")
+        return losses.cross_entropy(logits, regions.long())
 
     @abstractmethod
     def predict(self, logits: Tensor) -> Tensor:

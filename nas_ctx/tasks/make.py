@@ -7,11 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch.nn import ModuleDict
+from torchmetrics import Metric
 
 from nas_ctx.errors import InputError, suggestion
 from nas_ctx.labels import BATCH_KEYS
 from nas_ctx.plugins import is_path
+from nas_ctx.plugins.returned import check_shape, described
 from nas_ctx.tasks.base import TASKS, Task
 from nas_ctx.tasks.options import text as option_text
 
@@ -57,6 +60,27 @@ def make_task(name: str, options: Mapping[str, Any]) -> Task:
     task = kind(**options)
     task.labels = labels
     return task
+
+
+def check_task(name: str, task: Task, size: tuple[int, int]) -> None:
+    """Refuse a task that lacks an attribute or a metric, or whose predictions are not of the size of its logits.
+
+    Its losses are looked at in the first step, see :func:`nas_ctx.training.task_losses`.
+
+    Args:
+        size: height and width of an image.
+    """
+    who = f"tasks.{name}: {type(task).__name__}"
+    for key in ("metric_name", "higher_is_better", "weight", "channels", "regions"):
+        if not hasattr(task, key):
+            raise InputError(f"{who}: has no {key}: set self.{key} in __init__; nas_ctx.testing.check_task checks it")
+    metric = task.metric()
+    if not isinstance(metric, Metric):
+        raise InputError(f"{who}.metric: returned {described(metric)}, expected a torchmetrics.Metric")
+    prediction = task.predict(torch.zeros(1, task.channels, *size))
+    shape = tuple(getattr(prediction, "shape", ()))
+    channels = shape[1:2] if len(shape) == 4 and not task.label_classes else ()
+    check_shape(prediction, (1, *channels, *size), f"{who}.predict", "check_task")
 
 
 def _refusal(name: str) -> str | None:

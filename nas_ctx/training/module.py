@@ -13,6 +13,7 @@ from nas_ctx.config import TrainingConfig
 from nas_ctx.data.loading import parts
 from nas_ctx.errors import InputError
 from nas_ctx.labels import IGNORE
+from nas_ctx.plugins.returned import check_shape, check_shapes, described
 from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
 from nas_ctx.tasks import Task
 from nas_ctx.training.execution import arrange
@@ -47,7 +48,11 @@ def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str,
     Their sum is the total loss (supplement, eq. 1); all predictions of a task have the same weight. A task that
     ``batch["unlabelled"]`` names costs 0, without a gradient, so that what only it uses stays as it is; where it
     names all of them, gradients are 0.
+
+    Raises:
+        InputError: logits or a loss of another shape than networks and tasks have to give.
     """
+    check_outputs(tasks, outputs, batch)
     losses: dict[str, Tensor] = {}
     unlabelled = [name for name in tasks if name in batch.get("unlabelled", ())]
     for name, task in tasks.items():
@@ -56,14 +61,34 @@ def task_losses(tasks: Mapping[str, Task], outputs: Outputs, batch: Mapping[str,
             zero = batch["image"].new_zeros(())
             losses |= {f"{name}{end}": zero for end, kind in kinds.items() if name in outputs.get(kind, {})}
             continue
-        losses[name] = task.weight * task.loss(outputs["final"][name], batch[name])
+        who = f"tasks.{name}: {type(task).__name__}"
+        final = task.loss(outputs["final"][name], batch[name])
+        check_shape(final, (), f"{who}.loss", "check_task")
+        losses[name] = task.weight * final
         if name in outputs["auxiliary"]:
             auxiliary = task.auxiliary_loss(outputs["auxiliary"][name], batch[name])
+            check_shape(auxiliary, (), f"{who}.auxiliary_loss", "check_task")
             losses[f"{name}/auxiliary"] = task.weight * auxiliary
         if name in outputs.get("initial", {}):
             initial = torch.stack([task.loss(logits, batch[name]) for logits in outputs["initial"][name]])
             losses[f"{name}/initial"] = task.weight * initial.sum()
     return losses
+
+
+def check_outputs(tasks: Mapping[str, Task], outputs: Any, batch: Mapping[str, Any]) -> None:
+    """Refuse what is not ``{"final": {task: logits}, "auxiliary": {task: logits}}`` at the resolution of the image."""
+    who, check = "the network of model.blocks or model.space", "check_network (of a space, check_space)"
+    if not isinstance(outputs, Mapping) or not {"final", "auxiliary"} <= set(outputs):
+        got = ", ".join(map(str, outputs)) if isinstance(outputs, Mapping) else described(outputs)
+        raise InputError(
+            f'{who}: returned {got}, expected {{"final": ..., "auxiliary": ...}}; nas_ctx.testing.{check} checks it'
+        )
+    images, _, *size = batch["image"].shape
+    channels = {name: task.channels for name, task in tasks.items()}
+    regions = {name: task.regions for name, task in tasks.items() if name in outputs["auxiliary"]}
+    for part, widths in (("final", channels), ("auxiliary", regions)):
+        shapes = {name: (images, width, *size) for name, width in widths.items()}
+        check_shapes(outputs[part], shapes, f"{who}: {part}", check)
 
 
 class MultiTaskModule(LightningModule):
