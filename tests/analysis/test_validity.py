@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,8 @@ from nas_ctx.analysis.validity import (
     retraining,
     validity,
 )
-from nas_ctx.analysis.validity.verdicts import does_matter, is_reliable
+from nas_ctx.analysis.validity.verdicts import does_matter, is_reliable, needed_searches
+from nas_ctx.analysis.validity.wording import summary
 from nas_ctx.errors import InputError
 
 BLOCKS = ("a/a", "a/b", "b/a", "b/b")
@@ -209,9 +211,36 @@ def test_each_block_gets_its_verdict(record: Validity) -> None:
     ]  # fmt: skip
     assert [block.better for block in record.blocks] == [None, None, "global", None]
     assert record.perturbation["b/a"] == "global"
-    rho = next(of.rho for of in record.correlations if of.second == "effect by exchange")
+    rho = next(of.rho for of in record.correlations if of.second == "cost of a random other")
     expected = stats.spearmanr([1, 1, 0.4, 0.4], [block.mean.mean for block in record.blocks]).statistic
     assert rho == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("offered", range(2, 8))
+def test_the_needed_searches_are_the_fewest_that_chance_hardly_makes_unanimous(offered: int) -> None:
+    by_hand = next(runs for runs in range(2, 99) if offered * (1 / offered) ** runs < 0.05)
+    assert needed_searches(offered) == by_hand
+    guide = (Path(__file__).parents[2] / "docs" / "validity.md").read_text(encoding="utf-8")
+    ((needed, *agree),) = re.findall(rf"^\| {offered} \| (\d) \| (.+) \|$", guide, re.MULTILINE)
+    assert int(needed) == by_hand
+    for searches, least in zip((3, 4, 5, 6, 8, 10), agree[0].split(" | "), strict=True):
+        enough = [votes for votes in range(1, searches + 1) if is_reliable(votes, searches, offered)]
+        assert least == (str(min(enough)) if enough else "–")
+
+
+def test_what_cannot_be_told_has_its_reason() -> None:
+    rng = np.random.default_rng(9)
+    shifts = {"a/a": {"none": 0.0, "global": 3.0, "local": 2.0}, "a/b": {"none": 0.0, "global": 0.1, "local": 0.1}}
+    said = {}
+    for count in (2, 4):
+        runs = [Run(f"seed-{i}", dict.fromkeys(shifts, "none"), settings={"seed": i}) for i in range(count)]
+        measured = [exchanged(rng, f"seed-{i}", shifts) for i in range(count)]
+        said[count] = summary(validity(reliability(runs, ties="order", draws=20), measured))
+    assert said[2] == (
+        "Of 2 blocks 2 cannot be told, whatever is measured: 2 searches are too few, at least 4 with 3 candidates are "
+        "needed."
+    )
+    assert said[4].startswith("Of 2 blocks 1 is reliable and matters; 1 cannot be told: the intervals are too wide")
 
 
 def test_both_pages_are_written_and_lead_to_each_other(record: Validity, tmp_path: Path) -> None:

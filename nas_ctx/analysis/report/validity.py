@@ -79,15 +79,15 @@ def _tile(record: Validity, kind: Verdict) -> tuple[str, int, str]:
 
 def _block_row(block: BlockVerdict) -> tuple[object, ...]:
     """A row of the page's table."""
-    nearest = min(block.effects, key=lambda name: _last(block.effects[name].mean))
+    best = min(block.effects, key=lambda name: _last(block.effects[name].mean))
     return (
         block.block,
         block.verdict.value + (f"; {block.better} is better" if block.better else ""),
         block.voted,
         f"{block.votes} of {block.runs}",
-        number(block.alpha),
+        number(block.probability),
         _costs(block.mean, 1),
-        isolated(nearest) + f" {_costs(block.effects[nearest], len(block.effects))}",
+        isolated(best) + f" {_costs(block.effects[best], len(block.effects))}",
     )
 
 
@@ -127,7 +127,7 @@ def _block(block: BlockVerdict) -> dict[str, Any]:
         "votes": block.votes,
         "searches": block.runs,
         "candidates": block.offered,
-        "alpha": block.alpha,
+        "final_probability": block.probability,
         "reliable": block.reliable,
         "matters": block.matters,
         "verdict": block.verdict.value,
@@ -149,11 +149,23 @@ def _retraining(record: Validity) -> dict[str, Any] | None:
 
 
 def _verdict_rows(record: Validity) -> Iterator[Row]:
-    yield ("block", "voted", "votes", "searches", "alpha", "random_other", "low", "high", "verdict", "better", "best")
+    yield (
+        "block",
+        "voted",
+        "votes",
+        "searches",
+        "final_probability",
+        "random_other",
+        "low",
+        "high",
+        "verdict",
+        "better",
+        "best",
+    )
     for block in record.blocks:
         ends = block.mean.interval()
         yield (
-            block.block, block.voted, block.votes, block.runs, block.alpha, block.mean.mean, *ends,
+            block.block, block.voted, block.votes, block.runs, block.probability, block.mean.mean, *ends,
             block.verdict.value, block.better, block.best,
         )  # fmt: skip
 

@@ -70,8 +70,8 @@ class Validity:
         """What is known of each block as numbers, by name; only what was measured."""
         found = {
             "share of votes": [block.share for block in self.blocks],
-            "alpha": [block.alpha for block in self.blocks],
-            "effect by exchange": [block.mean.mean for block in self.blocks],
+            "final probability": [block.probability for block in self.blocks],
+            "cost of a random other": [block.mean.mean for block in self.blocks],
         }
         if self.importance:
             means = {block: float(np.mean(values)) for block, values in self.importance.items()}
@@ -129,10 +129,10 @@ def validity(
         block: (dict(vote.counts)[vote.choice], len(reliability.runs))
         for block, vote in zip(reliability.blocks, reliability.votes, strict=True)
     }
-    alphas = {block: _alpha(reliability, block, name) for block, name in voted.items()}
+    probabilities = {block: _probability(reliability, block, name) for block, name in voted.items()}
     return Validity(
         reliability,
-        tuple(verdicts(exchanged, votes, alphas, negligible, level)),
+        tuple(verdicts(exchanged, votes, probabilities, negligible, level)),
         tuple(exchanged),
         tuple(map(collapse_of, reliability.runs)),
         retraining,
@@ -141,7 +141,7 @@ def validity(
     )
 
 
-def _alpha(reliability: Reliability, block: str, choice: str) -> float:
+def _probability(reliability: Reliability, block: str, choice: str) -> float:
     """The mean over the searches of a choice's final probability; nan where a run has none."""
     known = [run.final_probabilities(block) for run in reliability.runs]
     values = [math.nan if shares is None else shares.get(choice, math.nan) for shares in known]

@@ -32,7 +32,7 @@ class BlockVerdict:
         voted: the candidate that the vote chose.
         votes, runs: how many of how many searches chose it.
         offered: the number of candidates.
-        alpha: its mean final probability over the searches; nan where a run recorded none.
+        probability: its mean final probability over the searches; nan where a run recorded none.
         reliable: None where even unanimity of so few searches would not tell.
         effects: other candidate -> what exchanging the voted one for it costs.
         mean: what a random other candidate costs.
@@ -47,7 +47,7 @@ class BlockVerdict:
     votes: int
     runs: int
     offered: int
-    alpha: float
+    probability: float
     reliable: bool | None
     effects: Mapping[str, Effect]
     mean: Effect
@@ -86,11 +86,20 @@ def is_reliable(votes: int, runs: int, offered: int) -> bool | None:
     return 2 * votes > runs and chance(votes) < SIGNIFICANCE
 
 
+def needed_searches(offered: int) -> int:
+    """The fewest searches that can say anything of a block of so many candidates, see :func:`is_reliable`.
+
+    >>> [needed_searches(offered) for offered in (2, 3, 4, 5, 6, 7)]
+    [6, 4, 4, 3, 3, 3]
+    """
+    return next(runs for runs in range(2, 7) if is_reliable(runs, runs, offered) is not None)
+
+
 def does_matter(effects: Mapping[str, Effect], negligible: float, level: float = 0.95) -> bool | None:
     """Whether some exchange changes the score by more than ``negligible`` percent.
 
     It does where an interval, simultaneous over the candidates, lies beyond; it does not where every interval, each by
-    itself, lies within. An interval that reaches both ways leaves it open.
+    itself, lies within. Where an interval reaches both ways it cannot be told.
     """
     simultaneous = [effect.interval(level, len(effects)) for effect in effects.values()]
     if any(low > negligible or high < -negligible for low, high in simultaneous):
@@ -104,7 +113,7 @@ def does_matter(effects: Mapping[str, Effect], negligible: float, level: float =
 def verdicts(
     runs: Sequence[RunExchange],
     votes: Mapping[str, tuple[int, int]],
-    alphas: Mapping[str, float],
+    probabilities: Mapping[str, float],
     negligible: float,
     level: float = 0.95,
 ) -> list[BlockVerdict]:
@@ -113,7 +122,7 @@ def verdicts(
     Args:
         runs: what was measured, a search each.
         votes: block -> how many searches chose the voted candidate, and of how many.
-        alphas: block -> mean final probability of the voted candidate.
+        probabilities: block -> mean final probability of the voted candidate.
         negligible: the largest change, in percent of a target's score, that does not matter.
     """
     found = []
@@ -124,7 +133,7 @@ def verdicts(
         _, high = effects[nearest].interval(level, len(effects))
         found.append(
             BlockVerdict(
-                block, voted, count, searches, len(effects) + 1, alphas.get(block, math.nan),
+                block, voted, count, searches, len(effects) + 1, probabilities.get(block, math.nan),
                 is_reliable(count, searches, len(effects) + 1), effects, mean_effect(runs, block),
                 does_matter(effects, negligible, level),
                 nearest if high < -negligible else None,

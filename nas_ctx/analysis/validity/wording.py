@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from nas_ctx.analysis.validity.collapse import Collapse
 from nas_ctx.analysis.validity.record import Validity
 from nas_ctx.analysis.validity.retraining import Retraining
-from nas_ctx.analysis.validity.verdicts import Verdict
+from nas_ctx.analysis.validity.verdicts import BlockVerdict, Verdict, needed_searches
 from nas_ctx.analysis.wording import number, percent, probability
 
 CAUTION = (
@@ -20,14 +20,12 @@ _SEVERAL = {
     Verdict.RELIABLE_IDLE: "are reliable and do not matter",
     Verdict.UNRELIABLE_MATTERS: "matter, and the searches do not agree on them",
     Verdict.FLAT: "are flat: the searches do not agree, and it does not matter",
-    Verdict.CANNOT_TELL: "are open: the searches are too few, or the intervals too wide",
 }
 _ONE = {
     Verdict.RELIABLE_MATTERS: "is reliable and matters",
     Verdict.RELIABLE_IDLE: "is reliable and does not matter",
     Verdict.UNRELIABLE_MATTERS: "matters, and the searches do not agree on it",
     Verdict.FLAT: "is flat: the searches do not agree, and it does not matter",
-    Verdict.CANNOT_TELL: "is open: the searches are too few, or the intervals too wide",
 }
 
 
@@ -36,9 +34,26 @@ def summary(record: Validity) -> str:
 
     It is what the reliability report says of validity, too.
     """
-    parts = [f"{n} {(_ONE if n == 1 else _SEVERAL)[kind]}" for kind, n in record.counts.items() if n]
+    told = [f"{n} {(_ONE if n == 1 else _SEVERAL)[kind]}" for kind, n in record.counts.items() if n and kind in _ONE]
     blocks = len(record.blocks)
-    return f"Of {blocks} {'block' if blocks == 1 else 'blocks'} {'; '.join(parts)}."
+    return f"Of {blocks} {'block' if blocks == 1 else 'blocks'} {'; '.join([*told, *_not_told(record.blocks)])}."
+
+
+def _not_told(blocks: Sequence[BlockVerdict]) -> Iterator[str]:
+    """How many blocks nothing can be told of, by the reason."""
+    few = [block for block in blocks if block.reliable is None]
+    if few:
+        searches = max(block.runs for block in few)
+        needed = " and ".join(
+            f"{needed_searches(offered)} with {offered} candidates" for offered in sorted({b.offered for b in few})
+        )
+        yield (
+            f"{len(few)} cannot be told, whatever is measured: {searches} {'search is' if searches == 1 else 'searches are'} "
+            f"too few, at least {needed} are needed"
+        )
+    wide = sum(block.reliable is not None and block.matters is None for block in blocks)
+    if wide:
+        yield f"{wide} cannot be told: the intervals are too wide, more searches or images narrow them"
 
 
 def sentences(record: Validity) -> list[str]:

@@ -64,14 +64,18 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.analysis.validity import validity
     from nas_ctx.analysis.validity.wording import sentences
     from nas_ctx.errors import InputError
+    from nas_ctx.runs.folder import RunFolder
 
     out = out_folder(options, "report.json", [*options.searches, *options.trained])
     _check(options)
-    record = reliability(load_runs(options.searches), ties=options.ties, title=options.title)
+    runs = load_runs(options.searches)
+    for run in runs:
+        if not run.folder:
+            raise InputError(f"{run.source}: expected the run folder of a search, whose checkpoint has the network")
+        if not RunFolder(run.folder).history.exists():
+            raise InputError(f"{run.folder}: is a training, expected a search; trainings are named after --trained")
+    record = reliability(runs, ties=options.ties, title=options.title)
     folders = [run.folder for run in record.runs]
-    if not all(folders):
-        named = next(run.source for run in record.runs if not run.folder)
-        raise InputError(f"{named}: expected the run folder of a search, whose checkpoint has the network")
     assert record.consensus is not None  # ties are broken
     found = _trainings(options, record.consensus)
     exchanged = [_exchanged(options, folder, record.consensus) for folder in folders]

@@ -32,11 +32,11 @@ def validity_figures(record: Validity) -> dict[str, Canvas]:
         figures = {"exchange": _exchanges(record)}
         if record.reliability.grid is not None:
             figures["verdicts"] = _verdicts(record)
-        known = [(block.block, block.alpha, block.mean.mean) for block in record.blocks]
+        known = [(block.block, block.probability, block.mean.mean) for block in record.blocks]
         known = [point for point in known if all(map(math.isfinite, point[1:]))]
         if known:
             names = ("mean final probability of the voted candidate", "a random other candidate costs (%)")
-            figures["alpha"] = points("Effect of the blocks against alpha", known, names)
+            figures["probability"] = points("What a random other costs against the final probability", known, names)
         effects = record.retraining.effects if record.retraining else ()
         rows = [
             Whisker(of.block, of.mean, of.low, of.high, f"{number(of.mean)} %  ({of.voted} against {of.others})")
