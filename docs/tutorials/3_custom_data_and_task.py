@@ -220,6 +220,7 @@ figure.add_axes((0, 0, 1, 1)).imshow(sheet)
 figure.axes[0].axis("off")
 
 # %%
-# Before a long run, read all data once: ``nas-ctx data check`` does so for the layouts of
-# the paper, and a loop over the data set does it for yours. :doc:`/tasks` describes the
-# tasks of the package and their design decisions.
+# Before a long run, read all data once: ``nas-ctx data check my.yaml`` does so with the data
+# set and the tasks of a configuration, ``nas-ctx data show my.yaml`` draws some of its images
+# and labels. Both take the folder of a data set in the paper's layouts too. :doc:`/tasks`
+# describes the tasks of the package and their design decisions.

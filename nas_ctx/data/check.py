@@ -16,7 +16,9 @@ from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.judging import faults_of, faults_together
 from nas_ctx.data.locate import find_roots, one_of
 from nas_ctx.data.reading import MissingFile, is_turned, read_image
+from nas_ctx.data.rooms.writing import MANIFEST
 from nas_ctx.errors import InputError
+from nas_ctx.files import read_json
 from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import TASKS, Task, make_tasks
 from nas_ctx.tasks.checks import class_counts
@@ -143,7 +145,7 @@ def check(
             continue
         dataset.tasks = tasks or {}
         labels = [name for name in tasks or dataset.readers() if _has_label(dataset, name, report)]
-        dataset.tasks = tasks or _usual_tasks(kind, labels)
+        dataset.tasks = tasks or usual_tasks(dataset, labels)
         report.classes |= {name: t.label_classes for name, t in dataset.tasks.items() if t.metric_name == "miou"}
         for label in ("image", *labels):
             report.columns[split, label] = Column()
@@ -159,9 +161,18 @@ def check(
     return report
 
 
-def _usual_tasks(kind: type[DenseDataset], labels: Iterable[str]) -> dict[str, Task]:
-    """The tasks of labels' names; not of a label that only a configuration says how to use."""
-    return make_tasks({name: kind.task_options.get(name, {}) for name in labels if name in TASKS})
+def usual_tasks(dataset: DenseDataset, labels: Iterable[str]) -> dict[str, Task]:
+    """The tasks of labels' names; not of a label that only a configuration says how to use.
+
+    Rooms have the classes that their manifest lists, other data sets those of their layout.
+    """
+    options = dict(dataset.task_options)
+    if (Path(dataset.root) / MANIFEST).is_file():
+        rooms = read_json(Path(dataset.root) / MANIFEST)
+        classes = rooms.get("classes") if isinstance(rooms, dict) else None
+        if isinstance(classes, list) and 2 <= len(classes) <= 255:
+            options["semseg"] = {"classes": len(classes)}
+    return make_tasks({name: options.get(name, {}) for name in labels if name in TASKS})
 
 
 def _has_label(dataset: DenseDataset, task: str, report: Report) -> bool:

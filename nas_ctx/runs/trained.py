@@ -81,7 +81,8 @@ def opened(folder: RunFolder, kind: str, trust: bool) -> tuple[Config, dict[str,
     config = read_config(folder.config)
     named = [code for code in config.named_code if not code.split(": ")[1].startswith(("nas_ctx.", "search_spaces."))]
     if named and not trust:
-        raise InputError(f"{folder.config}: names code, {', '.join(named)}: --trust runs it, if you know whose it is")
+        code = ", ".join(named)
+        raise InputError(f"{folder.config} names code ({code}), which runs with --trust only; use that if you know it")
     if named:
         load_plugins(config)
     return config, make_tasks(config.tasks)

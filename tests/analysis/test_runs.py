@@ -135,6 +135,14 @@ def test_a_path_given_twice_is_counted_once_and_named(genotypes):
     assert "given twice" in notes(runs)
 
 
+def test_a_link_to_another_path_is_not_a_run_more(genotypes):
+    latest = genotypes[0].parent / "_latest"
+    latest.symlink_to(genotypes[0])
+    runs = load_runs([latest, *genotypes])
+    assert len(runs) == 2
+    assert "given twice" not in notes(runs)
+
+
 def copy_of(folder, name):
     copy = folder.parent.parent / name / "copy"
     copy.mkdir(parents=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import ClassVar
 
@@ -29,6 +30,7 @@ def test_sound_rooms_have_no_problems(rooms, capsys):
     out = capsys.readouterr().out
     assert "nyud layout" in out
     assert out.endswith("no problems\n")
+    assert " 14" not in re.search(r"never: ([\d, ]*)", out + "never: ")[1], "rooms have 14 classes, not NYUD-v2's 40"
     line = next(line for line in out.splitlines() if line.split()[:2] == ["train", "depth"])
     depths = [np.load(path) for path in (rooms / "depth").glob("train_*.npy")]
     low, high = min(d.min() for d in depths), max(d.max() for d in depths)
@@ -159,6 +161,19 @@ def test_the_contact_sheet_shows_images_and_labels(rooms, tasks, tmp_path, capsy
     tile = sheet[top : top + TILE, GAP : GAP + width].astype(float)
     shrunk = np.asarray(Image.fromarray(tile.astype(np.uint8)).resize((64, 48), Image.Resampling.BOX)).astype(float)
     assert np.corrcoef(shrunk.ravel(), first.ravel())[0, 1] > 0.97
+
+
+def test_a_configuration_is_drawn_with_its_own_labels(copy, tmp_path, capsys):
+    shutil.copytree(copy / "segmentation", copy / "areas")
+    config = tmp_path / "own.yaml"
+    config.write_text(
+        f"data: {{root: {copy}}}\n"
+        "tasks: {semseg: {classes: 14}, areas: {type: semseg, classes: 14, labels: areas}}\n"
+    )
+    path = tmp_path / "sheet.png"
+    assert main(["data", "show", str(config), "--out", str(path), "--rows", "2"]) == 0
+    assert capsys.readouterr().out.endswith("image, semseg, areas\n")
+    assert Image.open(path).height == HEAD + 2 * (CAPTION + TILE + GAP) + GAP
 
 
 def test_rooms_are_written_and_reused_by_the_command(tmp_path, capsys):

@@ -323,7 +323,7 @@ def test_a_genotype_of_own_contexts_is_trained_by_the_command(rooms, folder, wri
     assert cli.main(["train", "plug/train.yaml", "--quiet"]) == 2
     assert re.search(r"does not name this code.*add `plugins: \[own_mean\]`\n", capsys.readouterr().err)
     assert cli.main(["train", "plug/train.yaml", "--quiet", "--set", "plugins=[own_mean]"]) == 0
-    with pytest.raises(InputError, match="names code, plugins: own_mean: --trust"):
+    with pytest.raises(InputError, match=r"names code \(plugins: own_mean\), which runs with --trust only"):
         load_trained("t")
     trained = load_trained("t", trust=True)
     assert type(trained.model.grid.blocks["depth/semseg"]).__name__ == "Mean"

@@ -53,7 +53,7 @@ def test_a_stranger_s_folder_runs_nothing_unasked(
     run = stranger(write, folder, **names)
     for words in (["predict", str(run), "--out", "p.png"], ["importance", str(run), "--out", "i"]):
         assert cli.main(words) == 2
-        assert f"{run}/config.yaml: names code, {told}: --trust runs it" in capsys.readouterr().err
+        assert f"{run}/config.yaml names code ({told}), which runs with --trust only" in capsys.readouterr().err
     assert cli.main(["table", str(run)]) == 0
     assert not (folder / "sprung").exists()
     assert str(run) not in sys.path

@@ -62,7 +62,7 @@ def load_runs(
     another one counts once, unless ``keep_copies``.
     """
     options = ReadOptions(transposed, format, choices, scores, columns, step, best)
-    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    listed = _without_links([paths] if isinstance(paths, str | os.PathLike) else list(paths))
     runs, notes = _of_all(listed, options, nni_home)
     runs, repeated = _once_each(runs)
     runs, slots = cells_as_edges(runs)
@@ -70,6 +70,13 @@ def load_runs(
     named, left_out = cleaned(with_unique_names(runs))
     single, copies = without_copies(named, keep=keep_copies)
     return RunSet(tuple(single), (*copies, *notes, *repeated, *slots, *absurd, *left_out, *doubts(single)))
+
+
+def _without_links(listed: list[str | os.PathLike[str]]) -> list[str | os.PathLike[str]]:
+    """``listed`` without links to others of them, such as NNI's ``_latest`` beside its experiments."""
+    links = [os.path.islink(path) for path in listed]
+    targets = {os.path.realpath(path) for path, link in zip(listed, links, strict=True) if not link}
+    return [path for path, link in zip(listed, links, strict=True) if not link or os.path.realpath(path) not in targets]
 
 
 def _of_all(

@@ -43,14 +43,12 @@ def _not_told(blocks: Sequence[BlockVerdict]) -> Iterator[str]:
     """How many blocks nothing can be told of, by the reason."""
     few = [block for block in blocks if block.reliable is None]
     if few:
-        searches = max(block.runs for block in few)
+        count = max(block.runs for block in few)
+        searches = "1 search is" if count == 1 else f"{count} searches are"
         needed = " and ".join(
             f"{needed_searches(offered)} with {offered} candidates" for offered in sorted({b.offered for b in few})
         )
-        yield (
-            f"{len(few)} cannot be told, whatever is measured: {searches} {'search is' if searches == 1 else 'searches are'} "
-            f"too few, at least {needed} are needed"
-        )
+        yield (f"{len(few)} cannot be told, whatever is measured: {searches} too few, at least {needed} are needed")
     wide = sum(block.reliable is not None and block.matters is None for block in blocks)
     if wide:
         yield f"{wide} cannot be told: the intervals are too wide, more searches or images narrow them"

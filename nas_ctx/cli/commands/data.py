@@ -16,14 +16,14 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nas_ctx.cli import terminal
 from nas_ctx.cli.help import Page
 
 if TYPE_CHECKING:
-    from nas_ctx.data.check import Report
+    from nas_ctx.data.base import DenseDataset
+    from nas_ctx.tasks import Task
 
 ROOMS = """Render furnished rooms with exact labels: 14 classes, depth, surface normals and boundaries.
 
@@ -58,7 +58,10 @@ examples:
 """
 SHOW = """Draw a contact sheet: some images of a data set, each with all its labels in colour.
 
+Of a configuration, its data set is drawn with the labels of its tasks.
+
 examples:
+  nas-ctx data show my.yaml
   nas-ctx data show /data/NYUD_MT --out sheet.png
   nas-ctx data show work/people --split val --rows 10 --out people.png
 """
@@ -108,7 +111,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     check.set_defaults(run_kind=_check)
 
     show = _add_kind(kinds, "show", "draw a contact sheet of a data set", SHOW)
-    show.add_argument("folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout")
+    show.add_argument(
+        "folder", metavar="DIR", help="a data set in the NYUD-v2 or PASCAL-Context layout, or a configuration file"
+    )
     show.add_argument("--out", default="sheet.png", metavar="FILE", help="picture to write (default sheet.png)")
     show.add_argument("--split", default="train", metavar="NAME", help="train (default) or val")
     show.add_argument("--rows", type=int, default=6, metavar="N", help="samples (default 6)")
@@ -164,48 +169,46 @@ def _check(options: argparse.Namespace) -> None:
     from nas_ctx.data.check import check
     from nas_ctx.errors import InputError
 
-    progress = terminal.progress("sample")
-    report = (
-        _check_config(options.folder, progress) if os.path.isfile(options.folder) else check(options.folder, progress)
-    )
+    root, layout, tasks = _named(options.folder)
+    report = check(root, terminal.progress("sample"), layout, tasks)
     terminal.say(*report.lines())
     if report.problems:
         raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
     print("no problems")
 
 
-def _check_config(path: str, progress: Callable[..., Any]) -> Report:
-    """The data set of a configuration, with its tasks."""
+def _named(path: str) -> tuple[str, type[DenseDataset] | None, dict[str, Task] | None]:
+    """A data set's folder; where ``path`` is a configuration also the class that reads it, and its tasks."""
+    if not os.path.isfile(path):
+        return path, None, None
     from nas_ctx.config import load_config
     from nas_ctx.data import DATASETS
-    from nas_ctx.data.check import check
     from nas_ctx.plugins import load_plugins
     from nas_ctx.tasks import make_tasks
 
     config = load_config(path)
     load_plugins(config)
     layout = DATASETS.resolve(config.data.name, "data.name")
-    return check(config.data.root, progress, layout, make_tasks(config.tasks))
+    return config.data.root, layout, make_tasks(config.tasks)
 
 
 def _show(options: argparse.Namespace) -> None:
-    from nas_ctx.data.check import detect
+    from nas_ctx.data.check import detect, usual_tasks
     from nas_ctx.data.show import write_sheet
     from nas_ctx.errors import InputError
     from nas_ctx.files import BEGINNINGS, check_file
-    from nas_ctx.tasks import TASKS, make_tasks
 
     check_file(options.out, BEGINNINGS[".png"])
-    layout = detect(options.folder)
-    probe = layout(options.folder, options.split, {})
-    known = {}
-    for name in probe.readers():
-        with contextlib.suppress(InputError):  # a label that the data set lacks is not shown
-            probe.check_task(name)
-            if name in TASKS:
-                known[name] = layout.task_options.get(name, {})
-    tasks = make_tasks(known)
-    write_sheet(layout(options.folder, options.split, tasks), tasks, options.rows, options.out)
+    root, layout, tasks = _named(options.folder)
+    layout = layout or detect(root)
+    if tasks is None:
+        probe, known = layout(root, options.split, {}), []
+        for name in probe.readers():
+            with contextlib.suppress(InputError):  # a label that the data set lacks is not shown
+                probe.check_task(name)
+                known.append(name)
+        tasks = usual_tasks(probe, known)
+    write_sheet(layout(root, options.split, tasks), tasks, options.rows, options.out)
     terminal.say(f"wrote {options.out}: image, {', '.join(tasks)}")
 
 

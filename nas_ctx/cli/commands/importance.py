@@ -38,6 +38,7 @@ def run(options: argparse.Namespace) -> None:
     trained = load_trained(options.folder, trust=options.trust)
     trained.data.limit_val = options.images or trained.data.limit_val
     importance = measure_importance(trained, options.repetitions, options.seed, terminal.progress("batch"))
+    terminal.say("change of the target's score without the block: + it gets worse, the block helps; - it gets better")
     for block in importance.permuted:
         permuted, left_out = importance.drop_permuted(block), importance.drop_left_out(block)
         interval = f"[{permuted.low:+.2f}, {permuted.high:+.2f}]" if options.repetitions > 1 else ""
