@@ -23,6 +23,7 @@ def dry_run(config: Config, command: str, verbose: bool = False) -> None:
     from nas_ctx.runs.preview import preview
 
     result = preview(config, command)
+    terminal.say(*(f"refused     {problem}" for problem in result.problems))
     if result.step is not None:
         terminal.say(answer(result.step.memory, *memory_of(config.training.accelerator)) + "\n")
     terminal.say(*(f"{heading:12s}{text}".rstrip() for heading, text in lines(result, config)))
@@ -81,6 +82,8 @@ def memory_of(accelerator: str) -> tuple[str, int]:
 def lines(preview: Preview, config: Config) -> list[tuple[str, str]]:
     """The preview as (heading, text) pairs."""
     texts = []
+    if preview.backbone is not None:
+        texts.append(("backbone", preview.backbone))
     if preview.choices:
         sizes = Counter(len(candidates) for candidates in preview.choices.values())
         product = " x ".join(f"{size}^{count}" for size, count in sorted(sizes.items(), reverse=True))

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from nas_ctx import __version__
 from nas_ctx.cli.help import Page, Parser
-from nas_ctx.cli.options import check_ranges
-from nas_ctx.errors import guarded, suggestion, unknown_name
+from nas_ctx.cli.options import check_ranges, meant_option
+from nas_ctx.errors import guarded, unknown_name
 
 # Names and one-line help are listed here, so that `nas-ctx --help` and `nas-ctx report` load neither torch nor NNI.
 COMMANDS = {
@@ -93,7 +93,7 @@ def _main(arguments: list[str]) -> int:
     options, unknown = parser.parse_known_args(arguments or ["--help"])
     if unknown:
         subparser = subparsers.choices[options.command]
-        hint = suggestion(unknown[0], subparser._option_string_actions)
+        hint = meant_option(unknown[0], subparser._option_string_actions)
         subparser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
         return guarded(f"nas-ctx {options.command}", lambda: _checked_run(options))

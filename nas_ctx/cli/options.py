@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -110,6 +111,26 @@ def config_to_run(options: argparse.Namespace) -> Config | None:
 
     admit(config)  # still without torch and NNI
     return config
+
+
+def meant_option(word: str, options: Iterable[str]) -> str:
+    """``"; did you mean ..."`` for an unknown option: one of ``options`` or, where ``--set`` is one, a key of it.
+
+    >>> meant_option("--stps", ["--set", "--seed"]), meant_option("--epochs", ["--set"])
+    ("; did you mean '--set training.steps=...'?", '')
+    """
+
+    def plain(name: str) -> str:
+        return name.partition("=")[0].lstrip("-").replace("-", "_")
+
+    known = {plain(option): option for option in options}
+    if "set" in known:
+        from nas_ctx.config import Config, keys_of
+
+        for key in keys_of(Config):
+            known.setdefault(key.name.rpartition(".")[2], f"--set {key.name}=...")
+    alike = difflib.get_close_matches(plain(word), known, 1) if word.startswith("-") else []
+    return f"; did you mean {known[alike[0]]!r}?" if alike else ""
 
 
 def add_analysis_options(parser: argparse.ArgumentParser) -> None:

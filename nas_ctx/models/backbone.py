@@ -35,7 +35,8 @@ register_backbone = BACKBONES.register
 class Backbone(nn.Module):
     """Any timm model of the ``features_only`` kind, or any module that returns feature maps.
 
-    ``channels`` is the number of output channels, ``stride`` that of the output map. Input of any size: it is padded
+    ``channels`` is the number of output channels, ``stride`` that of the output map; ``map_channels`` and
+    ``map_strides`` are those of the maps that it is made of. Input of any size: it is padded
     with zeros (the mean colour of a standardised image) to a multiple of the coarsest stride, and the padding is cut
     off again. Images come standardised by ImageNet's mean and deviation; where a timm model's weights were trained with
     others (its ``pretrained_cfg``), it sees them standardised by those. An HRNet with the option ``fusion="bilinear"``
@@ -97,9 +98,9 @@ class Backbone(nn.Module):
             self.used = sorted(range(len(strides)), key=lambda index: strides[index])
         # An HRNet fuses all its stages, also where the maps of some are not used.
         self.coarsest_stride: int = 32 if isinstance(self.model, HighResolutionNet) else max(strides)
-        used_strides = [strides[index] for index in self.used]
-        self.stride: int = min(used_strides)
-        self.finest = used_strides.index(self.stride)
+        self.map_strides: list[int] = [strides[index] for index in self.used]
+        self.stride: int = min(self.map_strides)
+        self.finest = self.map_strides.index(self.stride)
         self.map_channels: list[int] = [channels[index] for index in self.used]
         self.channels: int = sum(self.map_channels)
         self.channels_last_output = getattr(self.model, "output_fmt", "NCHW") == "NHWC"

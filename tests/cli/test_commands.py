@@ -118,6 +118,21 @@ def test_a_misspelt_option_is_answered_with_what_was_meant(capsys: pytest.Captur
     assert said.endswith("unrecognized arguments: --dryrun; did you mean '--dry-run'?\n")
 
 
+@pytest.mark.parametrize(
+    ("word", "end"),
+    [
+        ("--stps", "--stps; did you mean '--set training.steps=...'?"),
+        ("--batch-size", "--batch-size; did you mean '--set data.batch_size=...'?"),
+        ("--quit", "--quit; did you mean '--quiet'?"),
+        ("--epochs", "--epochs"),
+    ],
+)
+def test_a_key_given_as_an_option_is_answered_with_set(word: str, end: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["search", "x.yaml", word])
+    assert capsys.readouterr().err.endswith(f"unrecognized arguments: {end}\n")
+
+
 def test_bash_completes_commands_options_and_keys() -> None:
     """In a real bash, with the script that the command prints, as bash calls it."""
     asked = {
@@ -162,6 +177,7 @@ def test_a_dry_search_says_what_it_costs_and_writes_nothing(
     assert yaml.safe_load(configuration)["training"]["steps"] == 40
     assert re.match(r"A step fits: it needs about \d\d\.\d MB for tensors, and the .* has [\d.]+ GB\.\n", said)
     assert "4 blocks: 5^2 x 4^2 = 400 genotypes" in said
+    assert re.search(r"^backbone    strides [\d, ]+; channels [\d, ]+; features of 8 x 12$", said, re.MULTILINE)
     assert re.search(r"smallest .* 4 none\n", said)
     assert "12 training images, each seen 13.3 times; 4 to validate" in said
     assert f"{tmp_path / 'run'}: new" in said
@@ -321,6 +337,7 @@ def test_a_dry_run_names_all_that_would_refuse_the_run(
     for words in ("is not empty and holds no run", "nowhere", "holds no checkpoint to start from"):
         assert words in said.err
     assert said.err.count("\n") == 1
+    assert said.out.startswith("refused ")
 
 
 # --- show ---------------------------------------------------------------------------------------------------------

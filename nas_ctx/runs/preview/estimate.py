@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nas_ctx.config import Config
+from nas_ctx.models import Backbone
 from nas_ctx.models.weights import without_weights
 from nas_ctx.runs.feature_memory import bytes_of_an_image, in_words
 from nas_ctx.runs.preview.findings import Preview
@@ -54,6 +55,7 @@ class Estimator:
         """The network of a training, and a step of it."""
         with self._traced():
             network = without_content(lambda: build_network(self.config.model, self.tasks, self.config.seed))
+            result.backbone = self._maps(network)
         with self._traced(), nothing_computed():
             check_sizes(network, result.eval_sizes)
             result.step = self._step(network)
@@ -69,6 +71,7 @@ class Estimator:
         with self._traced():
             strategy = GumbelSearch(self.config.search)
             supernet = without_content(lambda: strategy.mutate_model(make_search_space(model, self.tasks)))
+            result.backbone = self._maps(supernet)
             result.choices = {choice.label: choice.values for choice in strategy.choices}
             with nothing_computed():
                 alphas = sum(parameters(m) for m in supernet.modules() if isinstance(m, Choice))
@@ -127,6 +130,15 @@ class Estimator:
         each = bytes_of_an_image(network, torch.empty(self.sample["image"].shape))
         with result.noted():
             result.cached = in_words(each, sum(result.images), self.config.training.devices)
+
+    def _maps(self, network: nn.Module) -> str | None:
+        """The maps of the backbone, and the size of the features; None where a network has no backbone of this kind."""
+        backbone = next((part for part in network.modules() if isinstance(part, Backbone)), None)
+        if backbone is None:
+            return None
+        channels, strides = (", ".join(map(str, of)) for of in (backbone.map_channels, backbone.map_strides))
+        height, width = (-(-side // backbone.stride) for side in self.config.data.image_size)
+        return f"strides {strides}; channels {channels}; features of {height} x {width}"
 
     def _each(self, step: Step) -> int:
         return step.forward // self.config.data.batch_size

@@ -17,6 +17,7 @@ class Preview:
     """What a run would be.
 
     Attributes:
+        backbone: its maps, and the size of the features that blocks work on, in words.
         choices: block -> candidates, in a search.
         costs: "supernet", "smallest" and "largest" of a search; "network" of a training.
         chosen: what "smallest" and "largest" have in their blocks.
@@ -30,6 +31,7 @@ class Preview:
         untraceable: why costs cannot be told without running the network; the run itself may be possible.
     """
 
+    backbone: str | None = None
     choices: dict[str, list[Any]] = field(default_factory=dict)
     costs: dict[str, Cost] = field(default_factory=dict)
     chosen: dict[str, dict[str, Any]] = field(default_factory=dict)

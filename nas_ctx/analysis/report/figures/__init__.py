@@ -33,7 +33,7 @@ def report_figures(record: Reliability) -> dict[str, Canvas]:
             **({"agreement": agreement_figure(record)} if record.lists_pairs else {}),
             "choices": choice_figure(record),
             "statistics": whiskers("Statistics with intervals", statistics, ends),
-            "enough": _stability(record),
+            **({"enough": _stability(record)} if len(record.runs) > 2 else {}),
         }
         for role in ("target", "source"):
             tasks = [task for task in record.tasks if task.role == role]
