@@ -18,6 +18,7 @@ ifdef LOCKED
 # LOCKED=1: the versions of requirements/, each file checked by its hash. Torch is pinned alone: which build fits, for
 # processors or for CUDA, is the machine's matter, and so are the packages that only a build for CUDA brings.
 $(VENV)/.base: requirements/lock.txt requirements/torch.txt
+	@echo "$(VENV): all that requirements/ lists; pip says nothing for some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) -r requirements/torch.txt
 	$(INSTALL) --require-hashes --no-deps -r requirements/lock.txt
@@ -30,12 +31,14 @@ else
 # Each job installs the dependencies it needs and no others; the extras are those of setup.cfg. Torch is the one that
 # the whole suite runs with. What NNI asks for and cannot use is replaced each time, since pip puts it back.
 $(VENV)/.base: setup.cfg pyproject.toml
+	@echo "$(VENV): the package with PyTorch, NNI and Lightning; pip says nothing for some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) .
 	$(INSTALL) --no-deps -r requirements/overrides.txt
 	@touch $@
 
 $(VENV)/.%: $(VENV)/.base
+	@echo "$(VENV): what $* needs"
 	$(PIP) ".[$*]"
 	$(INSTALL) --no-deps -r requirements/overrides.txt
 	@touch $@

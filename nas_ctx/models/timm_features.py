@@ -59,13 +59,18 @@ def timm_features(
     except Exception as error:  # no network, no cache; or whatever a model raises for options that it was not made for
         meant = "" if timm.is_model(name) else suggestion(name, [*others, *timm.list_models()])
         says = f"{type(error).__name__}: {error}" if isinstance(error, (LookupError, AttributeError)) else error
-        raise InputError(f"backbone {name!r} with options {arguments}: timm says: {says}{meant}") from error
+        raise InputError(f"{_keys(name, arguments)}: timm says: {says}{meant}") from error
     if "hrnet" in name and fusion == "bilinear":
         fuse_bilinearly(model)
     used = [index for index, stride in enumerate(strides) if "out_indices" in arguments or stride >= FINEST_STRIDE]
     if not used:
-        raise InputError(f"backbone {name!r} with options {arguments}: gives no map of stride {FINEST_STRIDE} or more")
+        raise InputError(f"{_keys(name, arguments)}: gives no map of stride {FINEST_STRIDE} or more")
     return model, strides, channels, used
+
+
+def _keys(name: str, arguments: Mapping[str, Any]) -> str:
+    options = {key: value for key, value in arguments.items() if "hrnet" not in name or key != "feature_location"}
+    return f"model.backbone: {name!r}" + (f" with model.backbone_options: {options}" if options else "")
 
 
 def _check_indices(indices: Any) -> None:

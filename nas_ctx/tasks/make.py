@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import ModuleDict
 from torchmetrics import Metric
@@ -79,7 +80,9 @@ def check_task(name: str, task: Task, size: tuple[int, int]) -> None:
         raise InputError(f"{who}.metric: returned {described(metric)}, expected a torchmetrics.Metric")
     prediction = task.predict(torch.zeros(1, task.channels, *size))
     shape = tuple(getattr(prediction, "shape", ()))
-    channels = shape[1:2] if len(shape) == 4 and not task.label_classes else ()
+    # Labels of classes have no channels, save where they are stored as numbers; of a quantity only the task knows them.
+    flat = bool(task.label_classes) and task.to_tensor(np.zeros(size, np.float32)).ndim == 2
+    channels = shape[1:2] if len(shape) == 4 and not flat else ()
     check_shape(prediction, (1, *channels, *size), f"{who}.predict", "check_task")
 
 

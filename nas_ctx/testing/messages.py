@@ -34,14 +34,19 @@ def close(actual: Tensor, expected: Tensor, message: str, *, tolerance: float = 
 
 @contextmanager
 def doing(what: str, hint: str = "") -> Iterator[None]:
-    """Turn an exception raised while the block runs into a message that says what was being done."""
+    """Turn an exception raised while the block runs into a message that says what was being done.
+
+    The hint is left out of names that do not exist, which it cannot mean; torch tells a forgotten `super().__init__()`
+    by such an error, too.
+    """
     try:
         yield
     except AssertionError:
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise AssertionError(f"{what}: it raised {reason}" + (f". {hint}" if hint else "")) from error
+        slip = isinstance(error, AttributeError | NameError) and "__init__" not in str(error)
+        raise AssertionError(f"{what}: it raised {reason}" + (f". {hint}" if hint and not slip else "")) from error
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from nas_ctx.cli import main
 from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 from nas_ctx.runs.preview import preview
+from nas_ctx.tasks import TASKS, make_tasks
+from nas_ctx.tasks.make import check_task
 from tests.rooms import tiny, tiny_config
 
 OWN = """
@@ -158,3 +160,9 @@ def test_a_run_is_refused_in_one_line_and_a_fault_inside_the_code_is_not_hidden(
         else:
             assert main(arguments) == code
             assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", [*TASKS.known()])
+def test_no_task_of_the_package_is_refused(name):
+    options = {"semseg": {"classes": 5}}.get(name, {})
+    check_task(name, make_tasks({name: options})[name], (32, 48))

@@ -1,9 +1,11 @@
 """Run nnictl on the experiments of a state folder, with its manager on loopback and behind the folder's token.
 
 Use it for experiments started by `nas-ctx launch`. Plain `nnictl view` or `nnictl resume` starts a manager that answers
-everybody who can reach it, also from other machines. All words after `nnictl` are passed to it.
+everybody who can reach it, also from other machines. All words after `nnictl` are passed to it. What asks a manager,
+such as `trial ls`, needs one that runs: after an experiment has ended, `view ID` starts it.
 
 examples:
+  nas-ctx nnictl view wq7yi3zo
   nas-ctx nnictl trial ls wq7yi3zo
   nas-ctx nnictl --home work/rooms/nni view wq7yi3zo --port 8081
   nas-ctx nnictl --home work/rooms/nni stop wq7yi3zo
@@ -15,6 +17,8 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from nas_ctx.errors import InputError
@@ -38,8 +42,24 @@ def run(options: argparse.Namespace) -> None:
     environment = launch.environment_of(options.home, config)
     command = [str(Path(sys.executable).parent / "nnictl"), *options.words]
     mask = umask_of(config or os.devnull)
-    code = subprocess.run(command, env=environment, umask=mask, check=False).returncode
-    if code == 0 and options.words[:1] in (["create"], ["resume"], ["view"]):
+    if options.words[:1] not in (["create"], ["resume"], ["view"]):
+        code = _run(command, environment, mask)
+    elif (code := subprocess.run(command, env=environment, umask=mask, check=False).returncode) == 0:
         print(f"the page asks for a user name (any) and a password: the one in {environment['NETRC']}")
     if code:
         raise SystemExit(code)
+
+
+def _run(command: list[str], environment: Mapping[str, str], mask: int) -> int:
+    """Run nnictl, pass on what it prints, and return its exit code; 1 where it printed an error and ended with 0.
+
+    What starts a manager is not run so: the manager could keep the pipe open.
+    """
+    environment, failed = {**environment, "PYTHONUNBUFFERED": "1"}, False
+    with subprocess.Popen(command, env=environment, umask=mask, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        for part in iter(partial(os.read, process.stdout.fileno(), 65536), b""):
+            sys.stdout.buffer.write(part)
+            sys.stdout.buffer.flush()
+            failed = failed or b"ERROR: " in part
+    return process.returncode or int(failed)
