@@ -114,8 +114,8 @@ def test_learning_curves_go_through_the_numbers_of_the_run(rooms: Path, tmp_path
     run, picture = tmp_path / "t", tmp_path / "curves.svg"
     runs.train(tiny_config(rooms, run, training__steps=4, training__validate_every=2), progress=False)
     assert main(["show", str(run), "--curves", str(picture)]) == 0
-    drawn = picture.read_text()
-    for title in ("losses of a batch", "semseg/miou", "depth/rmse"):
+    drawn = picture.read_text(encoding="utf-8")
+    for title in ("losses of a batch", "semseg/miou ↑", "depth/rmse ↓"):
         assert f">{title}</text>" in drawn, title
     losses, scores = learning_curves(run)
     assert losses["depth"] == ([1, 2, 3, 4], [row["depth"] for row in rows(run / "losses.csv")])
