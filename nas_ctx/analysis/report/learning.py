@@ -81,7 +81,7 @@ def _directions(path: Path) -> dict[str, str]:
 def _draw(axes: Axes, curves: Curves) -> None:
     from matplotlib.ticker import LogFormatter
 
-    class Plain(LogFormatter):  # type: ignore[misc]
+    class Plain(LogFormatter):
         """Labels the same ticks as 0.6, not as 6 x 10^-1."""
 
         def __call__(self, x: float, pos: int | None = None) -> str:
