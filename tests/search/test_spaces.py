@@ -289,42 +289,54 @@ def test_the_genotype_of_a_search_is_what_nni_exports(tmp_path) -> None:
     assert sum(again.meta["probabilities"]["cell/op_1_0"].values()) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize(
-    ("padding", "sizes", "dilation"), [("same", [1, 3, 5], 1), ("same", [3, 5], 2), ("valid", [1, 3], 1)]
-)
-def test_kernels_under_padding_by_name_are_mixed(padding: str, sizes: list[int], dilation: int) -> None:
-    """Against torch: the sum of convolutions by each kernel's part of the weight, and by one of them when validated."""
+def kernel(*sizes: int):
+    return nni.choice("which", list(sizes or (3, 5)))
 
-    class Named(nas_nn.ModelSpace):
+
+CONVOLUTIONS = {
+    "same": lambda: nas_nn.MutableConv2d(4, 3, kernel(1, 3, 5), padding="same", bias=False),
+    "same, dilated": lambda: nas_nn.MutableConv2d(4, 3, kernel(), padding="same", dilation=2),
+    "half of the kernel": lambda: nas_nn.MutableConv2d(4, 3, kernel(), padding=kernel() // 2),
+    "half, stride": lambda: nas_nn.MutableConv2d(4, 3, kernel(1, 5), padding=kernel(1, 5) // 2, stride=2),
+    "half, dilated": lambda: nas_nn.MutableConv2d(4, 3, kernel(), padding=kernel() // 2 * 2, dilation=(2, 2)),
+    "even": lambda: nas_nn.MutableConv2d(4, 3, kernel(2, 4), padding=kernel(2, 4) // 2),
+    "an expression": lambda: nas_nn.MutableConv2d(4, 3, kernel(0, 1) * 2 + 1, padding=kernel(0, 1)),
+    "grouped": lambda: nas_nn.MutableConv2d(4, 4, kernel(), padding="same", groups=2),
+}
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_kernels_are_mixed_and_trained_as_they_are_exported(name: str) -> None:
+    """Against torch: the sum of convolutions by each kernel's part of the weight, and the exported one once decided."""
+
+    class Space(nas_nn.ModelSpace):
         def __init__(self) -> None:
             super().__init__()
-            self.conv = nas_nn.MutableConv2d(
-                2, 3, nni.choice("k", sizes), padding=padding, dilation=dilation, bias=False
-            )
+            self.layer = CONVOLUTIONS[name]()
 
         def forward(self, x):
-            return self.conv(x)
+            return self.layer(x)
 
-    strategy, supernet = supernet_of(Named)
-    images, weight, largest = torch.randn(2, 2, 11, 12), supernet.conv.weight, max(sizes)
-
-    def by_torch(size: int, padding=padding) -> torch.Tensor:
-        cut = (largest - size) // 2
-        part = weight[:, :, cut : largest - cut, cut : largest - cut]
-        return nn.functional.conv2d(images, part, padding=padding, dilation=dilation)
-
-    # Without padding, the mixture has the shape of the largest kernel, and the outputs of the others are cut to it.
-    height, width = by_torch(largest).shape[2:]
-    expected = torch.zeros(2, 3, height, width)
-    for size, w in weights(strategy, "k").items():
-        cut = (by_torch(size).shape[2] - height) // 2
-        expected = expected + w * by_torch(size)[:, :, cut : cut + height, cut : cut + width]
-    assert torch.allclose(supernet.train()(images), expected, atol=1e-6)
+    strategy, supernet = supernet_of(Space)
+    images, expected = torch.randn(2, 4, 11, 12), torch.tensor(0.0)
+    strategy.choices.forget()  # NNI freezes copies, which a sample's graph does not allow
+    exported = {value: supernet.freeze({"which": value})(images) for value in strategy.choices["which"].values}
+    strategy.choices.sample(0, temperature=1.0)
+    for value, w in weights(strategy, "which").items():
+        with model_context({"which": value}):  # torch's own convolution, with the middle of the largest kernel
+            alone = Space()
+        size = alone.layer.kernel_size[0]
+        cut = (supernet.layer.kernel_size[0] - size) // 2
+        part = supernet.layer.weight[:, :, cut : cut + size, cut : cut + size]
+        alone.load_state_dict({name: part if "weight" in name else supernet.layer.bias for name in alone.state_dict()})
+        assert torch.equal(alone(images), exported[value])
+        expected = expected + w * alone(images).detach()
+    assert torch.allclose(supernet.train()(images), expected, atol=1e-5)
     strategy.choices.forget()
-    strategy.choices["k"].decide(0, step=1)
-    assert torch.allclose(supernet(images), by_torch(sizes[0]), atol=1e-6)
-    sample = {"k": sizes[0]}
-    assert torch.allclose(supernet.freeze(sample)(images), by_torch(sizes[0]), atol=1e-6)
+    for index, output in enumerate(exported.values()):
+        strategy.choices["which"].decide(index, step=1)
+        assert torch.equal(supernet.train()(images), output)
+        assert torch.equal(supernet.eval()(images), output)
 
 
 class Refused(nas_nn.ModelSpace):
@@ -361,6 +373,30 @@ class Refused(nas_nn.ModelSpace):
             "kernel_size of MutableConv2d .* padding_mode='circular'",
         ),
         (lambda: nas_nn.MutableDropout(nni.uniform("which", 0, 1)), "Refused.*a Numerical"),
+        *(
+            (make, "kernel_size of MutableConv2d .* differ in shape .* padding='same'")
+            for make in (
+                lambda: nas_nn.MutableConv2d(1, 1, kernel(), padding=1),
+                lambda: nas_nn.MutableConv2d(1, 1, kernel(), padding=(1, 2)),
+                lambda: nas_nn.MutableConv2d(1, 1, kernel()),
+                lambda: nas_nn.MutableConv2d(1, 1, kernel(), padding="valid"),
+                lambda: nas_nn.MutableConv2d(1, 1, kernel(), padding=kernel()),
+                lambda: nas_nn.MutableConv2d(1, 1, kernel(), padding=kernel() // 2, dilation=2),
+                lambda: nas_nn.MutableConv2d(1, 1, kernel(2, 3), padding=kernel(2, 3) // 2),
+                lambda: nas_nn.MutableConv2d(1, 1, kernel(2, 3), padding=kernel(2, 3) - 1, dilation=2),
+            )
+        ),
+        (lambda: nas_nn.MutableConv2d(1, 1, kernel(), padding=(kernel() // 2, 1)), "padding .* within a tuple"),
+        (lambda: nas_nn.MutableConv2d(1, 1, 3, dilation=kernel(1, 2), padding=1), "dilation of MutableConv2d"),
+        (lambda: nas_nn.MutableConv2d(4, kernel(4, 8), 3, groups=2), "out_channels .* groups=2"),
+        (lambda: nas_nn.MutableConv2d(kernel(4, 8), 4, 3, groups=2), "in_channels .* groups=2"),
+        *(
+            (lambda kind=kind, options=options: getattr(nas_nn, kind)(*options, kernel(), padding=1), f"layer.*{kind}")
+            for kind, options in {
+                **dict.fromkeys(("MutableConv1d", "MutableConv3d", "MutableConvTranspose2d"), (1, 1)),
+                **dict.fromkeys(("MutableMaxPool1d", "MutableMaxPool2d", "MutableMaxPool3d", "MutableAvgPool2d"), ()),
+            }.items()
+        ),
     ],
 )
 def test_what_cannot_be_searched_is_refused_by_name_in_one_line(make, words: str) -> None:

@@ -18,8 +18,18 @@ def settle(module: nn.Module, name: str, memo: dict[str, Any], mutate_kwargs: di
     """The first hook: an operation that could have choices but has none becomes torch's.
 
     NNI would build it again for the supernet, and again when it is frozen, and lose its weights.
+
+    Raises:
+        Unsearchable: a choice stands within a tuple, where NNI does not find it.
     """
-    if not isinstance(module, ParametrizedModule) or module._bound_type is None or module.simplify():
+    if not isinstance(module, ParametrizedModule) or module._bound_type is None:
+        return False
+    for argument, value in module.trace_kwargs.items():
+        for part in value if isinstance(value, (tuple, list)) else ():
+            if isinstance(part, MutableExpression):
+                where = f"{argument} of {type(module).__name__} has it within a {type(value).__name__}"
+                raise Unsearchable.choice(next(iter(part.simplify())), name, f"{where}, where NNI does not find it")
+    if module.simplify():
         return False
     module.__class__ = module._bound_type
     return True

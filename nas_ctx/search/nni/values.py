@@ -8,7 +8,7 @@ from typing import Any
 
 from nni.mutable import MutableExpression
 from nni.nas.nn.pytorch import ParametrizedModule
-from nni.nas.oneshot.pytorch.supermodule.operation import MixedConv2d, MixedOperation, MixedOperationSamplingPolicy
+from nni.nas.oneshot.pytorch.supermodule.operation import MixedOperation, MixedOperationSamplingPolicy
 from torch import Tensor, nn
 
 from nas_ctx.search.choice import Choice, product
@@ -92,8 +92,9 @@ def searchable(kind: type[MixedOperation]) -> type[MixedOperation]:
                     label = next(iter(value.simplify()))
                     raise Unsearchable.choice(label, name, f"{argument} of {kind.bound_type.__name__} {why}")
             mixed = super().mutate(module, name, memo, mutate_kwargs)
-            if mixed is not None and "kernel_size" in mutable and isinstance(mixed.padding, str):
-                mixed.padding = _padding_of_largest(mixed)
+            if "kernel_size" in mutable and mixed.padding == "same":
+                pairs = zip(mixed.kernel_size, mixed.dilation, strict=True)
+                mixed.padding = tuple(dilation * (size - 1) // 2 for size, dilation in pairs)  # of the largest
             for argument in {"eps", "momentum"} & set(mixed.init_arguments):  # some spaces set them afterwards
                 mixed.init_arguments[argument] = getattr(module, argument)
             return mixed
@@ -116,11 +117,7 @@ def _cannot_mix(
     if not all(isinstance(outcome, int) for outcome in value.grid()):
         return "must be whole numbers"
     if argument == "kernel_size":
-        padding = arguments.get("padding")
-        if isinstance(padding, str) and padding == "same" and any(outcome % 2 == 0 for outcome in value.grid()):
-            return "must be odd where padding='same': even kernels are not centred"
-        if arguments.get("padding_mode", "zeros") != "zeros":
-            return f"cannot take several values where padding_mode={arguments['padding_mode']!r}"
+        return _off_centre(arguments)
     if argument == "padding" and not set(value.simplify()) <= set(_choices_in(arguments.get("kernel_size"))):
         return "must follow from the choice of kernel_size"
     if argument == "groups":
@@ -128,18 +125,46 @@ def _cannot_mix(
             total = arguments.get(channels)
             if not isinstance(total, MutableExpression) or len(set((total / value).grid())) > 1:
                 return f"must stay in one proportion to {channels}"
+    groups = arguments.get("groups", 1)
+    if argument in {"in_channels", "out_channels"} and isinstance(groups, int) and groups > 1:
+        return f"must stay in one proportion to groups={groups}, whose groups hold other channels at each width"
     return None
 
 
-def _padding_of_largest(convolution: MixedConv2d) -> tuple[int, ...]:
-    """What ``padding="same"`` or ``"valid"`` is for the largest kernel, in pixels.
+def _off_centre(arguments: Mapping[str, Any]) -> str | None:
+    """Why the kernels cannot stand in the middle of the largest one, which NNI's mixture takes, or ``None``.
 
-    The smaller kernels stand in its middle, so that this is right for each of them.
+    Each kernel must need less padding than the largest by what it is smaller on a side. Otherwise its output has
+    another shape, or is shifted, and the mixture would be that of other convolutions than those that are exported.
     """
-    if convolution.padding == "valid":
-        return (0, 0)
-    pairs = zip(convolution.kernel_size, convolution.dilation, strict=True)
-    return tuple(dilation * (size - 1) // 2 for size, dilation in pairs)
+    kernel, padding = arguments["kernel_size"], arguments.get("padding", 0)
+    if arguments.get("padding_mode", "zeros") != "zeros":
+        return f"cannot take several values where padding_mode={arguments['padding_mode']!r}"
+    if isinstance(padding, str) and padding == "same":
+        even = any(size % 2 == 0 for size in kernel.grid())
+        return "must be odd where padding='same': even kernels are not centred" if even else None
+    mutables = dict(kernel.simplify()) | dict(_choices_in(padding))
+    needed = set()
+    for values in itertools.product(*(mutable.values for mutable in mutables.values())):
+        sample = dict(zip(mutables, values, strict=True))
+        size = kernel.freeze(sample)
+        pixels = padding.freeze(sample) if isinstance(padding, MutableExpression) else padding
+        dilation = _pair(arguments.get("dilation", 1))
+        needed |= {
+            (axis, 2 * p - d * size, size % 2) for axis, (p, d) in enumerate(zip(_pair(pixels), dilation, strict=True))
+        }
+    if len(needed) == 2:
+        return None
+    sizes = ", ".join(map(str, sorted(set(kernel.grid()))))
+    return (
+        f"takes the sizes {sizes} under padding={padding}, so that their outputs differ in shape or are shifted, and "
+        "have no sum: give padding='same', or half of the same choice (kernel // 2, times the dilation)"
+    )
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    """An argument of a convolution per axis, as torch has it."""
+    return (0, 0) if value == "valid" else tuple(value) if isinstance(value, (tuple, list)) else (value, value)
 
 
 def _choices_in(expression: Any) -> Mapping[str, Any]:
