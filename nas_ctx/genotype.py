@@ -156,8 +156,15 @@ class Genotype(Mapping[str, Choice]):
 
     def to_json(self) -> dict[str, Any]:
         """This genotype as the JSON object of a genotype file."""
-        choices = {label: list(choice) if isinstance(choice, tuple) else choice for label, choice in self.items()}
-        return {"format": FORMAT, "choices": choices, "meta": self._meta}
+        return {"format": FORMAT, "choices": self.to_nni(), "meta": self._meta}
+
+    def to_nni(self) -> dict[str, Any]:
+        """The choices as NNI's samples have them, for ``nni.nas.space.model_context``: a choice of inputs is a list.
+
+        >>> Genotype({"layer1": "conv3", "skip": (0,)}).to_nni()
+        {'layer1': 'conv3', 'skip': [0]}
+        """
+        return {label: list(choice) if isinstance(choice, tuple) else choice for label, choice in self.items()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a genotype file, whole or not at all."""

@@ -163,7 +163,8 @@ def _gaps(lacking: Mapping[str, Sequence[str]], n_runs: int) -> Iterator[Note]:
 
 def _texts(labels: Sequence[Label]) -> list[str]:
     """A word for each label, its plain text where that is unambiguous, else as JSON writes it."""
-    plain = [label if isinstance(label, str) else _json(label) for label in labels]
+    alone = [label[0] if isinstance(label, tuple) and len(label) == 1 else label for label in labels]  # [1] is 1
+    plain = [label if isinstance(label, str) else _json(label) for label in alone]
     counts = Counter(plain)
     return [_json(label) if counts[text] > 1 else text for label, text in zip(labels, plain, strict=True)]
 

@@ -24,6 +24,7 @@ from nas_ctx.analysis.scores import RunScores, run_scores
 from nas_ctx.analysis.significance import Standing, standing_of
 from nas_ctx.analysis.stats.agreement import cohens_kappa, pair_counts
 from nas_ctx.analysis.stats.catalogue import KRIPPENDORFF, Statistic, leading
+from nas_ctx.analysis.stats.labels import key_of, label_of
 from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test, check_draws
 from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
 from nas_ctx.analysis.stats.rank_correlation import agreement_with_others
@@ -141,8 +142,12 @@ class Reliability:
         meta: dict[str, object] = {"votes_of": [run.name for run in self.runs]}
         if broken:
             meta |= {"ties": self.ties, "tie_blocks": broken}
-        choices = {block: self.table.choice(vote.choice) for block, vote in pairs}
+        choices = {block: self._as_written(block, vote.choice) for block, vote in pairs}
         return Genotype({**choices, **self._not_voted()}, meta)
+
+    def _as_written(self, block: str, label: Label) -> Choice:
+        """The choice that stands behind a label as the runs have it in a block: NNI takes [1], not 1, for its inputs."""
+        return next(run.genotype[block] for run in self.runs if key_of(label_of(run.genotype[block])) == key_of(label))
 
     def _not_voted(self) -> dict[str, Choice]:
         """Of blocks that had no effect in some runs, so that not all voted: what most runs chose that it mattered to.

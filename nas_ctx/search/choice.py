@@ -114,6 +114,11 @@ class Choice(nn.Module):
         return [self.values[index]] if self.listed else self.values[index]
 
     @property
+    def samples(self) -> list[Any]:
+        """All values as NNI's samples have them."""
+        return [self.sampled(index) for index in range(len(self.values))]
+
+    @property
     def possible(self) -> list[int]:
         """Indices of the values that may still be evaluated."""
         return [self._index] if self.decided else self._alive

@@ -108,7 +108,7 @@ def test_a_search_of_every_kind_of_choice_finds_what_is_best(name: EstimatorName
     strategy = GumbelSearch(arch_lr=0.02, temperature=(1.0, 1.0), estimator=name, seed=0)
     torch.manual_seed(0)
     run_search(strategy, ToySpace(), toy_evaluator(300))
-    assert strategy.genotype() == {"first": "linear", "second": 0, "pick": 0}
+    assert strategy.genotype() == {"first": "linear", "second": 0, "pick": (0,)}
 
 
 def test_partial_evaluation_of_what_is_no_mixture_is_refused() -> None:

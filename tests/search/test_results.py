@@ -9,12 +9,14 @@ import nni.nas.nn.pytorch as nas_nn
 import pytest
 import torch
 from nni.nas.experiment import NasExperiment
+from nni.nas.space import model_context
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 
 from nas_ctx.analysis import load_runs, reliability, write_report
 from nas_ctx.errors import InputError
+from nas_ctx.genotype import Genotype
 from nas_ctx.search import GumbelSearch
 from tests.search.toy import ToySpace, run_search, toy_evaluator
 
@@ -121,3 +123,22 @@ def test_a_space_of_one_block_is_searched_and_reported(values: int, tmp_path) ->
     assert len(record.runs) == 3
     write_report(record, tmp_path / "report")
     assert "layer" in (tmp_path / "report" / "report.md").read_text()
+
+
+@pytest.mark.parametrize("history", [False, True])
+def test_nni_builds_and_trains_what_searches_vote_for(history: bool, tmp_path) -> None:
+    """A choice of inputs is spelt as NNI samples it, also where another block has the same number, which is no list."""
+    for seed in range(2):
+        folder = tmp_path / str(seed)
+        strategy = GumbelSearch(arch_lr=0.1, seed=seed, history=folder / "history.csv" if history else None)
+        run_search(strategy, ToySpace(), toy_evaluator(8))
+        strategy.genotype(seed=seed).save(folder / "genotype.json")
+    record = reliability(load_runs([tmp_path / "0", tmp_path / "1"]), ties="probability")
+    write_report(record, tmp_path / "report")
+    voted = Genotype.load(tmp_path / "report" / "consensus.json")
+    assert voted == record.consensus
+    with model_context(voted.to_nni()):  # refuses a sample that it does not understand
+        network = ToySpace()
+    toy_evaluator(2).evaluate(network)
+    assert record.table.candidates.by_block["pick"] == ((0,), (1,))
+    assert all(sum(run.final_probabilities("pick").values()) == pytest.approx(1.0) for run in record.runs)

@@ -34,9 +34,12 @@ class GenotypeWords:
         >>> GenotypeWords.of(Genotype({"a/a": "local", "a/b": "none"})).fills
         {'none': '#d9dde2', 'local': '#f0a500'}
         """
+        alone = {
+            block: c[0] if isinstance(c, tuple) and len(c) == 1 else c for block, c in genotype.items()
+        }  # [1] is 1
         written = {
             block: choice if isinstance(choice, str) else json.dumps(choice, ensure_ascii=False)
-            for block, choice in genotype.items()
+            for block, choice in alone.items()
         }
         texts = {visible(block): visible(text) for block, text in written.items()}
         known = [name for name in CONTEXT_NAMES if name in texts.values()]

@@ -1,7 +1,7 @@
 """When are two labels the same choice, and which of them say that a rating is missing?
 
 Numbers that are equal as numbers are one choice, however they are written: ``1``, ``1.0`` and ``"1"``. A list of one
-value is that value: NNI exports a choice of inputs as ``[1]``, this package as ``1``. Text is compared in Unicode's
+value is that value: NNI exports a choice of inputs as ``[1]``, tables have ``1``. Text is compared in Unicode's
 composed form (NFC) without blanks around it. ``True`` is not ``1``.
 """
 

@@ -93,7 +93,9 @@ class GumbelSearch(OneShotStrategy):
         return self._choices
 
     def genotype(self, **meta: Any) -> Genotype:
-        """The result so far: the decided or most probable value of every choice.
+        """The result so far: the decided or most probable value of every choice, as NNI samples it.
+
+        A space under NNI's ``model_context(genotype.to_nni())`` is the network of these choices.
 
         Its ``meta`` is that given here, the values that each choice had, the step at which it was decided, the
         probabilities of its values, and which choices are inactive: those within a candidate that was not chosen.
@@ -101,11 +103,11 @@ class GumbelSearch(OneShotStrategy):
         distributions = self.choices.distributions()
         inactive = [] if self._model is None else inactive_choices(self._model)
         return Genotype(
-            {choice.label: choice.best for choice in self.choices},
+            {choice.label: choice.sample for choice in self.choices},
             meta={
                 **meta,
                 **({"inactive": inactive} if inactive else {}),
-                "candidates": {choice.label: list(choice.values) for choice in self.choices},
+                "candidates": {choice.label: choice.samples for choice in self.choices},
                 "decided_at": {decision.label: decision.step for decision in self.choices.decisions()},
                 "probabilities": {
                     label: {str(value): probability for value, probability in distribution.items()}
