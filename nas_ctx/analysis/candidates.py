@@ -116,7 +116,10 @@ def _as_given(given: Given, blocks: Sequence[str]) -> dict[str, tuple[Label, ...
             raise InputError(f"candidates: no run has a block {block!r}{suggestion(block, blocks)}")
     for block in blocks:
         if block not in given:
-            raise InputError(f"candidates: block {block!r} is missing; those of every block are needed")
+            raise InputError(
+                f"candidates: block {block!r} is missing; those of every block are needed. "
+                "If it is no choice, name those that are with --choices"
+            )
     return {block: _labels(given[block]) for block in blocks}
 
 

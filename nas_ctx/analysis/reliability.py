@@ -21,12 +21,12 @@ from nas_ctx.analysis.io.limits import MAX_LISTED
 from nas_ctx.analysis.io.runs import COPY, Note, Run, RunSet
 from nas_ctx.analysis.results import StatisticResult, statistic_results
 from nas_ctx.analysis.scores import RunScores, run_scores
-from nas_ctx.analysis.significance import Standing, standing_of
+from nas_ctx.analysis.significance import Standing, standing_of, test_behind
 from nas_ctx.analysis.stats.agreement import cohens_kappa, pair_counts
 from nas_ctx.analysis.stats.catalogue import KRIPPENDORFF, Statistic, leading
 from nas_ctx.analysis.stats.labels import key_of, label_of
 from nas_ctx.analysis.stats.permutation import ChanceTest, chance_test, check_draws
-from nas_ctx.analysis.stats.random_policy import RandomPolicy, random_policy
+from nas_ctx.analysis.stats.random_policy import RandomPolicy, occurring_p, random_policy
 from nas_ctx.analysis.stats.rank_correlation import agreement_with_others
 from nas_ctx.analysis.stats.ratings import Floats, Label, RatingMatrix
 from nas_ctx.analysis.stats.stability import VoteStability, extrapolate_stability, runs_needed, vote_stability
@@ -78,7 +78,17 @@ class Reliability:
     @property
     def standing(self) -> Standing:
         """Whether the runs agree more than chance would, or could show it at all."""
-        return standing_of(self.test, self.leading, self.policy)
+        return standing_of(self.test, self.leading, self.policy, self.occurring_p)
+
+    @cached_property
+    def occurring_p(self) -> float | None:
+        """Against uniform draws among what occurs in each block; None where the candidates are known or look alike."""
+        return None if self.candidates is not None else occurring_p(self.table.common)
+
+    @property
+    def verdict_test(self) -> tuple[float, str]:
+        """The p value on which the verdict rests, nan where it rests on none, and in words what test it is of."""
+        return test_behind(self.standing, self.test, self.policy, self.occurring_p)
 
     @property
     def versions(self) -> dict[str, str]:
@@ -146,7 +156,7 @@ class Reliability:
         return Genotype({**choices, **self._not_voted()}, meta)
 
     def _as_written(self, block: str, label: Label) -> Choice:
-        """The choice that stands behind a label as the runs have it in a block: NNI takes [1], not 1, for its inputs."""
+        """A label as the runs have it in a block: NNI takes [1], not 1, for a choice of inputs."""
         return next(run.genotype[block] for run in self.runs if key_of(label_of(run.genotype[block])) == key_of(label))
 
     def _not_voted(self) -> dict[str, Choice]:
@@ -231,9 +241,8 @@ def record_of(
     """The record of ``runs`` whose choices are in ``table``; the rest as for :func:`reliability`."""
     matrix = table.categories
     results = tuple(statistic_results(matrix, level, chosen_blocks=any(run.inactive for run in runs)))
-    policy = None
-    if table.counts is not None:
-        policy = random_policy(matrix.n_runs, table.counts, results[0].value, draws=draws, seed=seed)
+    known, share = table.counts, results[0].value
+    policy = random_policy(matrix.n_runs, known, share, draws=draws, seed=seed) if known else None
     return Reliability(
         title, runs.runs, table, _votes(runs.runs, table, ties), ties, results,
         test=chance_test(matrix, draws=draws, seed=seed),
@@ -248,10 +257,8 @@ def record_of(
 
 def _left_out(n_runs: int) -> Iterator[Note]:
     if n_runs > MAX_LISTED:
-        pairs = n_runs * (n_runs - 1) // 2
-        yield Note(
-            "left out", f"The {pairs} pairs of runs are not listed one by one, as those of {MAX_LISTED} runs are."
-        )
+        pairs = f"The {n_runs * (n_runs - 1) // 2} pairs of runs"
+        yield Note("left out", f"{pairs} are not listed one by one, as those of {MAX_LISTED} runs are.")
 
 
 def _stability(matrix: RatingMatrix, seed: int) -> tuple[VoteStability, ...]:

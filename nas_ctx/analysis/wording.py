@@ -69,7 +69,9 @@ def chance_name(kappa: StatisticResult) -> str:
 def verdict(record: Reliability) -> tuple[str, str]:
     """The verdict in two sentences, plain text."""
     percentage, kappa = record.result(PERCENTAGE), record.leading
-    chance = "" if math.isnan(kappa.chance) else f", where {chance_name(kappa)} would give {percent(kappa.chance)}"
+    unknown = " if all blocks had the same candidates (they are unknown: give --candidates)"
+    given = f"{percent(kappa.chance)}{unknown if record.candidates is None else ''}"
+    chance = "" if math.isnan(kappa.chance) else f", where {chance_name(kappa)} would give {given}"
     first = (
         f"{_count(len(record.runs))} runs make the same choice in {percent(percentage.value)} of all pairwise "
         f"comparisons over {_blocks(len(record.blocks))}{chance}; "
@@ -89,6 +91,15 @@ def verdict(record: Reliability) -> tuple[str, str]:
             "more than preferences that hold whatever the block cannot be told, since blocks have candidates of their "
             f"own; {_clarity(record)}."
         )
+    if standing is Standing.BEYOND_OCCURRING:
+        return first, (
+            "This is more than uniform draws among the values that occur in each block would give, and more "
+            f"than chance if all blocks had the same candidates ({probability(record.verdict_test[0])}); whether it is "
+            f"more than preferences cannot be told while the candidates are unknown; {_clarity(record)}."
+        )
+    if standing is Standing.UNKNOWN:
+        why = "blocks in which different values occur may be agreed on, or may have had no others to choose from"
+        return first, f"Whether this is more than chance cannot be told while the candidates are unknown: {why}."
     if standing is Standing.TOO_FEW:
         return first, f"This is too little to tell it from chance: {_what_is_lacking(record)}{_preference(record)}."
     preference = _preference(record)
@@ -126,7 +137,7 @@ def _what_is_lacking(record: Reliability) -> str:
     if blocks == 1:
         return "a single block does not show whether runs agree on where to choose what"
     if least == 1:
-        return "no arrangement of these choices over the blocks would agree less"
+        return "every arrangement of these choices over the blocks agrees as much, so that the test says nothing"
     return (
         f"with these {runs} runs over {blocks} blocks and their uses of the choices, p could not be below {least:.2g} "
         "however far they agreed"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 import json
+import random
+import re
+from collections import Counter
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from nas_ctx.analysis import (
     BRENNAN_PREDIGER,
@@ -16,15 +22,19 @@ from nas_ctx.analysis import (
     PERCENTAGE,
     Run,
     brennan_prediger,
+    chance_test,
     gwets_ac1,
     lights_kappa,
     load_runs,
     read_candidates,
     reliability,
     verdict,
+    write_report,
 )
 from nas_ctx.analysis.report.report_json import report_json
 from nas_ctx.analysis.significance import Standing
+from nas_ctx.analysis.stats.random_policy import agreeing_pairs_of, occurring_p
+from nas_ctx.analysis.stats.ratings import rating_matrix
 from nas_ctx.analysis.wording import policy_words
 from nas_ctx.cli import main
 from nas_ctx.context_types import CONTEXT_NAMES
@@ -232,7 +242,7 @@ def test_of_nearly_all_none_what_is_known_is_said():
     runs = [dict.fromkeys(GRID, "none") for _ in range(5)]
     runs[0] = {**runs[0], "semseg/depth": "local"}
     first, second = verdict(reliability(runs, draws=50))
-    assert "too little to tell it from chance: no arrangement of these choices" in second
+    assert "too little to tell it from chance: every arrangement of these choices" in second
     assert "the runs choose none whatever the block (79 of 80 choices)" in second
     assert "independent uniform draws would hardly do (p < 0.001)" in second
     assert "no dominating choice" not in second
@@ -276,3 +286,53 @@ def test_the_candidates_of_a_search_are_in_its_genotype():
     for block, choice in genotype.items():
         assert choice in genotype.candidates[block]
     assert json.loads(json.dumps(genotype.to_json()))["meta"]["candidates"]
+
+
+def noise(runs: int, blocks: list[list[object]], seed: int) -> list[dict[str, object]]:
+    """Runs that draw uniformly among each block's candidates."""
+    rng = random.Random(seed)
+    return [{f"b{i}": rng.choice(own) for i, own in enumerate(blocks)} for _ in range(runs)]
+
+
+OWN = [["relu", "gelu"], [3, 5, 7], ["max", "mean", "none"], [16, 32, 64, 128], [0, 1]]
+
+
+def test_noise_over_unknown_candidates_is_not_called_more_than_chance(tmp_path):
+    """Each such table was called so before; of 200 so many may be as a test of 5 % allows (binomial, 1e-4)."""
+    tables = [[list(run.values()) for run in noise(20, OWN, seed)] for seed in range(200)]
+    assert max(chance_test(table, draws=40).p for table in tables[:10]) < 0.05
+    alone = [occurring_p(rating_matrix(table)) for table in tables]
+    assert sum(p < 0.05 for p in alone) <= scipy.stats.binom.isf(1e-4, 200, 0.05)
+    withheld = reliability(noise(5, OWN, 0), draws=40)
+    assert withheld.standing is Standing.UNKNOWN
+    first, second = verdict(withheld)
+    assert "unknown: give --candidates" in first
+    assert "cannot be told while the candidates are unknown" in second
+    write_report(withheld, tmp_path, figures=False)
+    for name in ("report.md", "report.html"):
+        assert "while the candidates are unknown" in (tmp_path / name).read_text()
+    known = reliability(noise(5, OWN, 0), draws=20, candidates={f"b{i}": own for i, own in enumerate(OWN)})
+    assert "unknown" not in " ".join(verdict(known))
+
+
+@pytest.mark.parametrize(("runs", "values", "of"), [(4, 2, 3), (5, 3, 4), (6, 3, 3)])
+def test_uniform_draws_given_what_occurs_by_brute_force(runs, values, of):
+    """Whatever number of candidates ``of`` a block has: the same distribution, counted over all draws."""
+    counts = Counter()
+    for draw in itertools.product(range(of), repeat=runs):
+        if len(set(draw)) == values:
+            counts[sum(a == b for a, b in itertools.combinations(draw, 2))] += 1
+    expected = np.array([counts[pairs] for pairs in range(runs * (runs - 1) // 2 + 1)]) / sum(counts.values())
+    assert agreeing_pairs_of(runs, values, True) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_box_shows_the_p_value_of_the_sentence(known, tmp_path):
+    runs = [{f"b{i}": own[0] if run < 6 else own[-1] for i, own in enumerate(OWN)} for run in range(8)]
+    record = reliability(runs, draws=100, candidates={f"b{i}": own for i, own in enumerate(OWN)} if known else None)
+    write_report(record, tmp_path, figures=False)
+    box = re.search(r'class="tile">.{0,80}p value against chance', (tmp_path / "report.html").read_text(), re.DOTALL)
+    assert box is not None
+    p = re.search(r"\(p ([<=] [0-9.]+)\)", verdict(record)[1])
+    assert p is not None
+    assert p[1].strip("= ") in html.unescape(box[0])

@@ -33,6 +33,7 @@ _ID = re.compile(r"(?=[0-9a-f-]*\d)[0-9a-f]{8,}(-[0-9a-f]{4,})*")
 _PATH = re.compile(r"(~|\.{0,2})/\S.*|[A-Za-z]:[\\/].*|\w+://\S+")
 _DIGITS = re.compile(r"[eE].*|\D")
 _ROUND = 3  # digits that a number has that somebody chose
+_SOME = 8  # runs from which on choices among a list of decimal numbers repeat
 _FEW = 3  # with fewer runs, values that all differ say little
 
 
@@ -57,6 +58,8 @@ def absurdity(name: str, values: Sequence[object]) -> str:
     ('a metric', 'the seed', '')
     >>> absurdity("when", ["2024-05-01 10:00:00"] * 2), absurdity("rate", ["0.11317", "0.20791", "0.3564"])
     ('a date', 'a number of its own in every run')
+    >>> absurdity("time_s", [12.1, 12.5, 13.0, 12.5, 11.9, 12.2, 12.8, 13.1])
+    'decimal numbers of which few are twice, like a measurement'
     """
     word = _last_word(name)
     texts = list({str(value).strip(): None for value in dict.fromkeys(values)})  # of many runs, few are different
@@ -78,6 +81,9 @@ def absurdity(name: str, values: Sequence[object]) -> str:
     drawn = [text for text in texts if "." in text and len(_DIGITS.sub("", text).lstrip("0")) > _ROUND]
     if numeric and distinct and len(texts) >= _FEW and 2 * len(drawn) > len(texts):
         return "a number of its own in every run"
+    decimals = sum("." in text for text in texts)
+    if numeric and len(values) >= _SOME and 4 * len(texts) >= 3 * len(values) and 2 * decimals > len(texts):
+        return "decimal numbers of which few are twice, like a measurement"
     return ""
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas_ctx.analysis.stats.ratings import Floats, Integers
+from nas_ctx.analysis.stats.ratings import Floats, Integers, RatingMatrix
 from nas_ctx.errors import InputError
 
 _LABELS_AT_ONCE = 1 << 22
@@ -80,22 +80,47 @@ def random_policy(
     )
 
 
-def _exact_p(n_runs: int, n_choices: Integers, observed: float) -> float:
-    """The probability of at least the ``observed`` share of agreeing pairs."""
+def occurring_p(matrix: RatingMatrix) -> float | None:
+    """The probability that runs agree at least so far which draw uniformly among the values that occur in a block.
+
+    It is taken given that each of these values is drawn. Then uniform draws among any larger set of candidates have the
+    same distribution: the test holds its level whatever the blocks could choose from. Of more than 60 runs this
+    condition is left out, which makes p larger. None where the same values occur in all blocks, which then may be taken
+    to have the same candidates.
+
+    >>> from nas_ctx.analysis.stats.ratings import rating_matrix
+    >>> occurring_p(rating_matrix([["a", 3], ["a", 5], ["b", 5]]))  # each block has two values, and so two that agree
+    1.0
+    """
+    occurs = matrix.votes > 0
+    if (occurs == occurs[:1]).all():
+        return None
+    counts = occurs.sum(axis=1)
+    pairs = matrix.n_blocks * matrix.n_runs * (matrix.n_runs - 1)
+    observed = float((matrix.votes * (matrix.votes - 1)).sum() / pairs)
+    if matrix.n_runs > _MOST_EXACT_RUNS:
+        return random_policy(matrix.n_runs, counts.tolist(), observed).p
+    return _exact_p(matrix.n_runs, counts, observed, all_occur=True)
+
+
+def _exact_p(n_runs: int, n_choices: Integers, observed: float, *, all_occur: bool = False) -> float:
+    """The probability of at least the ``observed`` share of agreeing pairs, given that all choices occur or not."""
     pairs = n_runs * (n_runs - 1) // 2
     length = pairs * len(n_choices) + 1
     kinds, counts = np.unique(n_choices, return_counts=True)
     transform = np.ones(length // 2 + 1, dtype=np.complex128)
     for kind, count in zip(kinds.tolist(), counts.tolist(), strict=True):
-        transform *= np.fft.rfft(agreeing_pairs_of(n_runs, kind), length) ** count
+        transform *= np.fft.rfft(agreeing_pairs_of(n_runs, kind, all_occur), length) ** count
     chances = np.fft.irfft(transform, length)
     least = math.ceil(observed * (length - 1) - 1e-6)
     return min(1.0, max(_LEAST_P, float(chances[max(0, least) :].sum())))
 
 
 @functools.lru_cache(maxsize=256)
-def agreeing_pairs_of(n_runs: int, n_choices: int) -> Floats:
+def agreeing_pairs_of(n_runs: int, n_choices: int, all_occur: bool = False) -> Floats:
     """(pairs + 1,): how probable each number of agreeing pairs of runs is in one block with uniform draws.
+
+    ``all_occur``: given that each choice is drawn at least once.
 
     The coefficient of z^n in the power n_choices of sum_v z^v x^(v (v - 1) / 2) / v!, times n! / n_choices^n.
 
@@ -107,12 +132,12 @@ def agreeing_pairs_of(n_runs: int, n_choices: int) -> Floats:
     power[0, 0] = 1.0
     for _ in range(n_choices):
         grown = np.zeros_like(power)
-        for votes in range(n_runs + 1):
+        for votes in range(int(all_occur), n_runs + 1):
             more = votes * (votes - 1) // 2
             # The number of ways to pick which runs vote so, as a share of n_choices to the power of the votes.
             share = 1 / math.factorial(votes) / float(n_choices) ** votes
             grown[votes:, more:] += share * power[: n_runs + 1 - votes, : pairs + 1 - more]
         power = grown
-    probabilities: Floats = power[n_runs] * math.factorial(n_runs)
+    probabilities: Floats = power[n_runs] / power[n_runs].sum()
     probabilities.setflags(write=False)
     return probabilities

@@ -300,3 +300,17 @@ def test_the_patterns_of_a_sweep_are_held_against_its_columns_and_not_its_cells(
     assert [run.settings["seed"] for run in runs] == list(range(100))
     assert {run.metrics["value"] for run in runs} == {0.5}
     assert len(asked) <= 2 * 4
+
+
+def test_a_measured_column_of_few_repeats_is_left_out_with_a_note_and_counted_on_demand(tmp_path):
+    times = [12.1, 12.5, 13.0, 12.5, 11.9, 12.2, 12.8, 13.1]
+    rows = [f"{'ab'[i % 2]},{(0.1, 0.01, 0.001)[i % 3]},{time}" for i, time in enumerate(times)]
+    table = tmp_path / "runs.csv"
+    table.write_text("\n".join(["op,lr,time_s", *rows]) + "\n")
+    found = load_runs(table)
+    assert set(found[0].genotype) == {"op", "lr"}
+    assert any("'time_s' (decimal numbers of which few are twice, like a measurement)" in n.text for n in found.notes)
+    counted = load_runs(table, choices="op,lr,time_s")
+    assert set(counted[0].genotype) == {"op", "lr", "time_s"}
+    with pytest.raises(InputError, match=r"'time_s' is missing.*--choices"):
+        reliability(counted, draws=20, candidates={"op": ["a", "b"], "lr": ["0.1", "0.01", "0.001"]})
