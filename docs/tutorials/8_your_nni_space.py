@@ -158,7 +158,9 @@ experiment.stop()
 # Export while it runs, and resume
 # --------------------------------
 # A callback saves the result so far after each epoch, and Lightning a checkpoint.
-# ``resume`` continues from one; the continued search ends as the uninterrupted one did.
+# ``resume`` continues from one, with the seed of that search, and ends as the uninterrupted
+# one did where the data come in the same order: this loader does not shuffle. One that does
+# needs a sampler whose order depends on the epoch alone.
 class SaveResult(pl.Callback):
     def on_train_epoch_end(self, trainer, module):
         path = work / "so-far.json"
@@ -175,3 +177,18 @@ strategy = GumbelSearch(arch_lr=0.1, seed=2, resume=work / "epoch=0.ckpt")
 experiment, resumed = search(strategy, 2)
 experiment.stop()
 assert resumed == whole == best
+
+# %%
+# Retrain the vote
+# ----------------
+# What the three searches of ``GumbelSearch`` voted for, from new weights. ``to_nni`` spells the
+# choices as NNI's samples do, also those of a file: ``Genotype.load("report/consensus.json")``.
+record = reliability(from_gumbel, candidates=candidates, ties="order")
+with model_context(record.consensus.to_nni()):
+    network = Bars()
+training = evaluator()
+training.evaluate(network)
+print(
+    dict(record.consensus),
+    f"accuracy {training.trainer.callback_metrics['val_acc']:.2f}",
+)

@@ -155,7 +155,12 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
         "--keep-copies", action="store_true", help="count a run that is a copy of another one as a run of its own"
     )
     add_reading_options(parser)
-    parser.add_argument("--nni-home", type=Path, metavar="DIR", help="where to look up ids (~/nni-experiments)")
+    parser.add_argument(
+        "--nni-home",
+        type=Path,
+        metavar="DIR",
+        help="where to look up ids, such as the --home of launch (~/nni-experiments)",
+    )
     parser.add_argument("--draws", type=int, default=2000, help="Monte Carlo draws (default: %(default)s)")
     parser.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the Monte Carlo draws (default: %(default)s)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nas_ctx.escaping import visible
@@ -12,13 +13,14 @@ from nas_ctx.escaping import visible
 if TYPE_CHECKING:
     from nas_ctx.experiment.launch import Experiment, Trial
 
-COLUMNS = ("trial", "parameters", "state", "step", "loss", "blocks decided", "time left")
+COLUMNS = ("trial", "parameters", "state", "step", "result", "blocks decided", "time left")
 
 
 class TrialProgress:
     """Shows what it is called with, each time that it has changed."""
 
     def __init__(self) -> None:
+        self.folder: Path | None = None  # the record of the experiment, once it has started
         self._experiment: str | None = None
         self._shown: dict[str, tuple[str, ...]] = {}
         self._height = 0
@@ -33,6 +35,7 @@ class TrialProgress:
             page = experiment.page if on_terminal else f"{experiment.url}, password in {experiment.netrc}"
             print(f"experiment {experiment.id} on {page} (this machine only)", flush=True)
             self._experiment, self._shown, self._height = experiment.id, {}, 0
+            self.folder = experiment.folder
         rows = {trial.id: tuple(map(visible, self._row(trial))) for trial in trials}
         if rows != self._shown:
             changed = [row for name, row in rows.items() if row != self._shown.get(name)]
@@ -48,7 +51,7 @@ class TrialProgress:
             parameters,
             trial.status.lower(),
             "" if step is None else f"{step:.0f}" + (f" of {steps:.0f}" if steps else ""),
-            "" if (loss := _number(trial, "default")) is None else f"{loss:.3g}",
+            "" if (result := _number(trial, "default")) is None else f"{result:.3g}",
             "" if (decided := _number(trial, "blocks_decided")) is None else f"{decided:.0f}",
             self._left(trial.id, step, steps) if running and step and steps else "",
         )
@@ -78,10 +81,10 @@ class TrialProgress:
 
 
 def _event(row: tuple[str, ...]) -> str:
-    trial, parameters, state, step, loss, decided, left = row
+    trial, parameters, state, step, result, decided, left = row
     words = [
         f"step {step}" if step else "",
-        f"loss {loss}" if loss else "",
+        f"result {result}" if result else "",
         f"{decided} blocks decided" if decided else "",
         f"{left} left" if left else "",
     ]

@@ -135,9 +135,9 @@ def test_in_a_log_each_event_is_a_line(experiment: manager.Experiment, capsys: p
     assert lines[0].startswith("experiment abc on http://127.0.0.1:8080, password in ")
     assert lines[1:] == [
         "trial 0 (seed 0) running",
-        "trial 0 (seed 0) running, step 10 of 40, loss 0.5, 3 blocks decided",
+        "trial 0 (seed 0) running, step 10 of 40, result 0.5, 3 blocks decided",
         "trial 1 (seed 1) running",
-        "trial 0 (seed 0) succeeded, loss 0.25",
+        "trial 0 (seed 0) succeeded, result 0.25",
     ]
 
 

@@ -70,7 +70,7 @@ def test_the_most_probable_networks_are_those_of_all_combinations() -> None:
 def test_a_search_resumes_from_a_checkpoint_by_one_argument(tmp_path) -> None:
     def search(**options) -> GumbelSearch:
         torch.manual_seed(4)
-        strategy = GumbelSearch(arch_lr=0.05, seed=1, **options)
+        strategy = GumbelSearch(arch_lr=0.05, **{"seed": 1, **options})
         saver = ModelCheckpoint(tmp_path, filename="{step}", every_n_epochs=2, save_top_k=-1)
         run_search(strategy, ToySpace(), toy_evaluator(64, callbacks=[saver], enable_checkpointing=True))
         return strategy
@@ -79,6 +79,8 @@ def test_a_search_resumes_from_a_checkpoint_by_one_argument(tmp_path) -> None:
     assert again.table() == whole.table()
     with pytest.raises(InputError, match=r"resume: .*none\.ckpt: no such file"):
         search(resume=tmp_path / "none.ckpt")
+    with pytest.raises(InputError, match="seed: 2: the checkpoint is of a search with seed 1"):
+        search(resume=tmp_path / "step=32.ckpt", seed=2)
 
 
 def test_a_result_can_be_exported_while_the_search_runs() -> None:
@@ -142,3 +144,18 @@ def test_nni_builds_and_trains_what_searches_vote_for(history: bool, tmp_path) -
     toy_evaluator(2).evaluate(network)
     assert record.table.candidates.by_block["pick"] == ((0,), (1,))
     assert all(sum(run.final_probabilities("pick").values()) == pytest.approx(1.0) for run in record.runs)
+
+
+def test_a_strategy_that_has_searched_and_a_misspelt_argument_are_told_what_to_do() -> None:
+    strategy = GumbelSearch(seed=1)
+    experiment = NasExperiment(ToySpace(), toy_evaluator(2), strategy)
+    experiment.run()
+    experiment.stop()
+    again = NasExperiment(ToySpace(), toy_evaluator(2), strategy)
+    with pytest.raises(InputError, match="has searched already: make another one"):
+        again.run()
+    again.stop()
+    with pytest.raises(
+        TypeError, match=r"sed: unknown key; known: .*gradient_clip, history, .*seed.*did you mean 'seed'"
+    ):
+        GumbelSearch(sed=1)

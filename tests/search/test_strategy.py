@@ -2,6 +2,8 @@
 
 import csv
 import inspect
+import re
+from pathlib import Path
 from typing import get_type_hints
 
 import nni.nas.nn.pytorch as nas_nn
@@ -312,3 +314,13 @@ def test_choices_within_a_candidate_that_was_not_chosen_are_recorded_as_inactive
     assert recorded[1, 1] == set()
     assert recorded[1, 0] == {"act1"}
     assert recorded[0, 0] == {"inner", "act1"}
+
+
+def test_the_documentation_has_every_argument_with_its_default() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "spaces.md").read_text()
+    section = page.split("## All arguments")[1].split("\n## ")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| `([^`]+)` \|", section, re.MULTILINE))
+    signature = inspect.signature(GumbelSearch.__init__).parameters.values()
+    given = {p.name: p.default for p in signature if p.kind is p.KEYWORD_ONLY}
+    defaults = {name: field.default for name, field in SearchSettings.model_fields.items()} | given
+    assert documented == {name: repr(default) for name, default in defaults.items()}

@@ -68,8 +68,13 @@ def looks_like_id(word: str) -> bool:
 
 
 def experiment_folder(identifier: str, nni_home: str | os.PathLike[str] | None = None) -> Path:
-    """The folder of the experiment ``identifier``, from NNI's own registry ``<nni_home>/.experiment``."""
-    home = Path(nni_home) if nni_home is not None else Path.home() / "nni-experiments"
+    """The folder of the experiment ``identifier``, from NNI's own registry ``<nni_home>/.experiment``.
+
+    ``nni_home`` may also be the home folder that NNI was given, as to ``nas-ctx launch --home``.
+    """
+    home = Path(nni_home) if nni_home is not None else Path.home()
+    if nni_home is None or (not (home / ".experiment").exists() and (home / "nni-experiments").is_dir()):
+        home = home / "nni-experiments"
     registry = home / ".experiment"
     known: object = read_json(registry) if registry.exists() else {}
     if not isinstance(known, dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -77,7 +77,7 @@ def report_page(record: Reliability, figures: Mapping[str, Canvas], validity: st
         beyond_chance=record.standing.beyond_chance, word=conventional(kappa), verdict=verdict(record),
         majorities=sum(vote.majority() for vote in record.votes),
         broken=[b for b, vote in zip(record.blocks, record.votes, strict=True) if vote.decided_by],
-        vote_rows=_vote_rows(record), statistic_rows=[_statistic_row(result, kappa.chance) for result in shown],
+        vote_rows=_vote_rows(record), statistic_rows=_statistic_rows(shown, kappa.chance),
         stability_rows=[(str(e.k), percent(e.blocks), percent(e.whole), e.kind) for e in record.stability],
         cells=cells_of(record) is not None, policy_words=policy_words(record), stability_words=stability_words(record),
         trajectory_words=trajectory_words(record), score_words=score_words(record), **_facts(record),
@@ -150,6 +150,13 @@ def _vote_rows(record: Reliability) -> list[tuple[str, ...]]:
         )
         for block, vote in zip(record.blocks, record.votes, strict=True)
     ]
+
+
+def _statistic_rows(shown: Sequence[StatisticResult], leading_chance: float) -> list[tuple[str, ...]]:
+    """The head and the rows of the table, without the column of Landis' and Koch's words where there are none."""
+    head = ("statistic", "value", "interval", "observed", "by chance", "Landis and Koch")
+    rows = [head, *(_statistic_row(result, leading_chance) for result in shown)]
+    return rows if any(row[-1] for row in rows[1:]) else [row[:-1] for row in rows]
 
 
 def _statistic_row(result: StatisticResult, leading_chance: float) -> tuple[str, ...]:

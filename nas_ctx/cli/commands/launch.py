@@ -22,6 +22,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,10 +51,16 @@ def run(options: argparse.Namespace) -> None:
 
     rule = _rule(options)
     config = options.config if rule is None else _with_tuner(options.config, options.home, rule)
+    progress = TrialProgress()
     try:
-        experiment, trials = launch.run(config, options.home, options.port, follow=TrialProgress())
+        experiment, trials = launch.run(config, options.home, options.port, follow=progress)
     except launch.LaunchError as error:
         raise InputError(" ".join(str(error).split())) from None
+    finally:  # also when interrupted: the trials that have ended can be reported on
+        if progress.folder is not None:
+            terminal.say(
+                f"its report, as far as it went: nas-ctx report {shlex.quote(str(progress.folder))} --out report"
+            )
     terminal.say(f"experiment {experiment.id}: {experiment.folder}")
     votes = [trial.latest for trial in trials if trial.status == "SUCCEEDED"]
     if rule is not None and votes:

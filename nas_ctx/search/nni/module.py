@@ -11,6 +11,7 @@ from nni.nas.evaluator.pytorch import LightningModule
 from torch import Tensor, optim
 
 from nas_ctx.config.search_settings import SearchSettings
+from nas_ctx.errors import InputError
 from nas_ctx.search.bad_steps import BadSteps, all_finite, clip
 from nas_ctx.search.choice import Choice, Decision
 from nas_ctx.search.choices import Choices
@@ -207,9 +208,15 @@ class GumbelSearchModule(EvaluatorWrapper):
             self.history.flush()
         if self._expected_cost is not None:
             checkpoint["largest_cost"] = self._expected_cost.largest
+        checkpoint["search_seed"] = self.choices.seed
         self.training_module.on_save_checkpoint(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        seed = checkpoint.get("search_seed", self.choices.seed)  # earlier versions wrote none
+        if seed != self.choices.seed:
+            raise InputError(
+                f"seed: {self.choices.seed}: the checkpoint is of a search with seed {seed}: resume with that"
+            )
         if self._expected_cost is not None:
             self._expected_cost.largest = checkpoint.get("largest_cost", 0.0)
         self.training_module.on_load_checkpoint(checkpoint)

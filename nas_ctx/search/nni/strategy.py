@@ -16,9 +16,9 @@ from nni.nas.space import RawFormatModelSpace
 from pytorch_lightning import LightningDataModule
 from torch import nn
 
-from nas_ctx.config.checking import checked
+from nas_ctx.config.checking import UnknownKey, checked
 from nas_ctx.config.search_settings import SearchChanges, SearchSettings
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, suggestion
 from nas_ctx.genotype import Genotype
 from nas_ctx.search.choice import Candidate, Choice
 from nas_ctx.search.choices import Choices
@@ -32,6 +32,9 @@ from nas_ctx.search.supernet.layer import inactive_choices
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+
+_ARGUMENTS = ("gradient_clip", "seed", "history", "resume", "mutation_hooks", "settings")
 
 
 class GumbelSearch(OneShotStrategy):
@@ -77,6 +80,10 @@ class GumbelSearch(OneShotStrategy):
         **changes: Unpack[SearchChanges],
     ) -> None:
         super().__init__(mutation_hooks)
+        for name in changes:
+            if name not in SearchSettings.model_fields and name != "sparse_threshold":
+                known = sorted({*_ARGUMENTS, *SearchSettings.model_fields})
+                raise UnknownKey(f"{name}: unknown key; known: {', '.join(known)}{suggestion(name, known)}")
         self.settings = checked(SearchSettings, {**dict(settings or ()), **changes})
         self.gradient_clip = gradient_clip
         self.seed = seed
@@ -151,6 +158,13 @@ class GumbelSearch(OneShotStrategy):
                 raise Unsearchable.choice(label, type(model).__name__, "nothing that can be mixed follows it")
         self._model = supernet
         return supernet
+
+    def initialize(self, model_space: Any, engine: Any) -> Any:
+        if self._choices is not None:
+            raise InputError(
+                "this GumbelSearch has searched already: make another one, GumbelSearch(...), for the next"
+            )
+        return super().initialize(model_space, engine)
 
     def mutate_evaluator(self, evaluator: Lightning) -> Lightning:
         """The evaluator with the search around its module; validation data are not needed.
