@@ -64,6 +64,19 @@ class ChoiceTable:
         chosen = set(map(key_of, self.common.labels))
         return tuple(_texts([label for key, label in offered.items() if key not in chosen]))
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """How many choices were made, and how many were offered, if known: a value of unlike blocks is several."""
+        if self.one_family:
+            return len(self.texts), len(self.texts) + len(self.unchosen)
+        sets = [frozenset(map(key_of, self.candidates.by_block[block])) for block in self.blocks]
+        made = {
+            (own, key_of(self.common.labels[c]))
+            for own, col in zip(sets, self.common.codes.T, strict=True)
+            for c in col
+        }
+        return len(made), sum(map(len, set(sets)))
+
     def choice(self, label: Label) -> Choice:
         """The choice that stands behind a label, as a genotype holds it."""
         return None if label is NULL else label  # type: ignore[return-value]

@@ -326,6 +326,12 @@ def test_uniform_draws_given_what_occurs_by_brute_force(runs, values, of):
     assert agreeing_pairs_of(runs, values, True) == pytest.approx(expected)
 
 
+def test_a_number_that_two_unlike_blocks_have_is_two_choices(tmp_path):
+    runs = [{"skip": 1, "depth": depth} for depth in (1, 2)]
+    write_report(reliability(runs, draws=20, candidates={"skip": [0, 1], "depth": [1, 2, 3]}), tmp_path, figures=False)
+    assert "5 choices, 3 of them made" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_the_box_shows_the_p_value_of_the_sentence(known, tmp_path):
     runs = [{f"b{i}": own[0] if run < 6 else own[-1] for i, own in enumerate(OWN)} for run in range(8)]

@@ -64,10 +64,10 @@ class Drawing:
 def report_page(record: Reliability, figures: Mapping[str, Canvas], validity: str = "") -> str:
     """The whole report of ``record`` with its figures; ``validity`` says what the page ``validity.html`` found."""
     kappa = record.leading
-    chosen, unchosen = len(record.table.texts), len(record.table.unchosen)
-    counts = {"run": len(record.runs), "block": len(record.blocks), "choice": chosen + unchosen}
+    chosen, offered = record.table.sizes
+    counts = {"run": len(record.runs), "block": len(record.blocks), "choice": offered}
     facts = " · ".join(f"{n} {noun}{'s' * (n != 1)}" for noun, n in counts.items())
-    facts += f", {chosen} of them made" if unchosen else ""
+    facts += f", {chosen} of them made" if chosen < offered else ""
     shown = record.results if len(record.blocks) > 1 else record.results[:1]  # a kappa needs two blocks
     return render(
         "report", "Reliability report", record.title, facts, figures,

@@ -75,6 +75,8 @@ class ColumnTables(Importer):
         if runs and options.choices is None:
             runs, told = plausible(runs)
             notes += told
+        if runs and not self.choices and options.best is None:  # of no tool: each row is a run
+            return runs, notes
         return trials(runs, notes, document.name, options)
 
     def _run(
