@@ -58,8 +58,6 @@ def absurdity(name: str, values: Sequence[object]) -> str:
     ('a metric', 'the seed', '')
     >>> absurdity("when", ["2024-05-01 10:00:00"] * 2), absurdity("rate", ["0.11317", "0.20791", "0.3564"])
     ('a date', 'a number of its own in every run')
-    >>> absurdity("time_s", [12.1, 12.5, 13.0, 12.5, 11.9, 12.2, 12.8, 13.1])
-    'decimal numbers of which few are twice, like a measurement'
     """
     word = _last_word(name)
     texts = list({str(value).strip(): None for value in dict.fromkeys(values)})  # of many runs, few are different
@@ -81,10 +79,21 @@ def absurdity(name: str, values: Sequence[object]) -> str:
     drawn = [text for text in texts if "." in text and len(_DIGITS.sub("", text).lstrip("0")) > _ROUND]
     if numeric and distinct and len(texts) >= _FEW and 2 * len(drawn) > len(texts):
         return "a number of its own in every run"
-    decimals = sum("." in text for text in texts)
-    if numeric and len(values) >= _SOME and 4 * len(texts) >= 3 * len(values) and 2 * decimals > len(texts):
-        return "decimal numbers of which few are twice, like a measurement"
     return ""
+
+
+def _measured(values: Sequence[object]) -> str:
+    """Why values that are no absurd ones look like no choices all the same; "" where they do not.
+
+    >>> _measured([12.1, 12.5, 13.0, 12.5, 11.9, 12.2, 12.8, 13.1])
+    'decimal numbers of which few are twice, like a measurement'
+    """
+    texts = {str(value).strip() for value in values}
+    decimals = sum(number_of(text) is not None and "." in text for text in texts)
+    few_twice = len(values) >= _SOME and 4 * len(texts) >= 3 * len(values)
+    return (
+        "decimal numbers of which few are twice, like a measurement" if few_twice and 2 * decimals > len(texts) else ""
+    )
 
 
 def plausible(
@@ -104,7 +113,7 @@ def plausible(
         if matches(name, scores):
             reasons[name] = "a metric"
         elif choices is None:
-            reasons[name] = absurdity(name, values)
+            reasons[name] = absurdity(name, values) or _measured(values)
         elif not matches(name, choices):
             reasons[name] = absurdity(name, values) or "not named by --choices"
     reasons = {name: reason for name, reason in reasons.items() if reason}

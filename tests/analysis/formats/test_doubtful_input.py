@@ -304,10 +304,10 @@ def test_the_patterns_of_a_sweep_are_held_against_its_columns_and_not_its_cells(
 
 def test_a_measured_column_of_few_repeats_is_left_out_with_a_note_and_counted_on_demand(tmp_path):
     times = [12.1, 12.5, 13.0, 12.5, 11.9, 12.2, 12.8, 13.1]
-    rows = [f"{'ab'[i % 2]},{(0.1, 0.01, 0.001)[i % 3]},{time}" for i, time in enumerate(times)]
+    rows = [f"run {i},{'ab'[i % 2]},{(0.1, 0.01, 0.001)[i % 3]},{time}" for i, time in enumerate(times)]
     table = tmp_path / "runs.csv"
-    table.write_text("\n".join(["op,lr,time_s", *rows]) + "\n")
-    found = load_runs(table)
+    table.write_text("\n".join(["run,op,lr,time_s", *rows]) + "\n")
+    found = load_runs(table, transposed=True)
     assert set(found[0].genotype) == {"op", "lr"}
     assert any("'time_s' (decimal numbers of which few are twice, like a measurement)" in n.text for n in found.notes)
     counted = load_runs(table, choices="op,lr,time_s")
