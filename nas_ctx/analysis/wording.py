@@ -69,9 +69,8 @@ def chance_name(kappa: StatisticResult) -> str:
 def verdict(record: Reliability) -> tuple[str, str]:
     """The verdict in two sentences, plain text."""
     percentage, kappa = record.result(PERCENTAGE), record.leading
-    unknown = " if all blocks had the same candidates (they are unknown: give --candidates)"
-    given = f"{percent(kappa.chance)}{unknown if record.candidates is None else ''}"
-    chance = "" if math.isnan(kappa.chance) else f", where {chance_name(kappa)} would give {given}"
+    so = "" if record.candidates else " if all blocks had the same candidates (they are unknown: give --candidates)"
+    chance = "" if math.isnan(kappa.chance) else f", where {chance_name(kappa)} would give {percent(kappa.chance)}{so}"
     first = (
         f"{_count(len(record.runs))} runs make the same choice in {percent(percentage.value)} of all pairwise "
         f"comparisons over {_blocks(len(record.blocks))}{chance}; "
