@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,7 +86,15 @@ class Report:
                 yield from class_lines(column.counts[: self.classes[kind]])
         for task in self.absent:
             yield f"  no labels for {task}"
-        yield from (f"PROBLEM {problem}" for problem in self.problems)
+        for first, *others in self.kinds():
+            yield f"PROBLEM {first}{f'   (and {len(others)} more like this)' if others else ''}"
+
+    def kinds(self) -> list[list[str]]:
+        """The problems, those together that differ in numbers and names of files only."""
+        alike: defaultdict[str, list[str]] = defaultdict(list)
+        for problem in self.problems:
+            alike[re.sub(r"'[^']*'|(?<=/)[^/:]+(?=\.\w+:)|\d+(\.\d+)?", "#", problem)].append(problem)
+        return list(alike.values())
 
 
 def class_lines(counts: NDArray[np.int64]) -> Iterable[str]:
@@ -114,7 +123,10 @@ def detect(root: str | os.PathLike[str]) -> type[DenseDataset]:
         one_of(root, [place for _, place in chosen])
         return chosen[0][0]
     places = ", ".join(f"{kind.split_folder} ({name})" for name, kind in DATASETS.items())
-    raise InputError(f"{root}: holds no data set of a known layout, expected a folder {places}")
+    raise InputError(
+        f"{root}: holds no data set of a known layout, expected a folder {places}; of data of your own docs/data.md "
+        'says how, in "Label folders of your own"'
+    )
 
 
 def check(
@@ -144,7 +156,7 @@ def check(
             report.problems.append(str(error))
             continue
         dataset.tasks = tasks or {}
-        labels = [name for name in tasks or dataset.readers() if _has_label(dataset, name, report)]
+        labels = [name for name in tasks or dataset.readers() if _has_label(dataset, name, report, wanted=bool(tasks))]
         dataset.tasks = tasks or usual_tasks(dataset, labels)
         report.classes |= {name: t.label_classes for name, t in dataset.tasks.items() if t.metric_name == "miou"}
         for label in ("image", *labels):
@@ -175,11 +187,14 @@ def usual_tasks(dataset: DenseDataset, labels: Iterable[str]) -> dict[str, Task]
     return make_tasks({name: options.get(name, {}) for name in labels if name in TASKS})
 
 
-def _has_label(dataset: DenseDataset, task: str, report: Report) -> bool:
+def _has_label(dataset: DenseDataset, task: str, report: Report, *, wanted: bool) -> bool:
+    """Whether there is a folder with labels; that there is none of a task that is ``wanted`` is a problem."""
     try:
         dataset.check_labels(task)
-    except InputError:
-        if task not in report.absent:
+    except InputError as error:
+        if wanted and str(error) not in report.problems:
+            report.problems.append(str(error))
+        elif not wanted and task not in report.absent:
             report.absent.append(task)
         return False
     return True

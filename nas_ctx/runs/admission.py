@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,8 @@ def _check_tasks(config: Config, tasks: Mapping[str, Task]) -> None:
 
 def _check_data(data: DataConfig, tasks: Mapping[str, Task]) -> None:
     layout = DATASETS.resolve(data.name, "data.name")
+    if not Path(data.root).exists():
+        raise InputError(f"data.root: {data.root}: no such folder")
     for split in ("train", "val"):
         layout(data.root, split, tasks)
 

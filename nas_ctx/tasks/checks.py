@@ -24,10 +24,11 @@ def not_binary(label: NDArray[Any]) -> list[str]:
     """Describe values other than 0, 1 and 255; and a label that has something, but not 1.
 
     >>> not_binary(np.array([0, 255, 255]))
-    ['holds values up to 255 and no 1: expected 0 and 1 (255 is ignored)']
+    ['holds values up to 255 and no 1: expected 0 and 1 (255 is ignored); write 1 for what it marks']
     """
     if (label == 0).any() and label.any() and not (label == 1).any():
-        return [Unusable(f"holds values up to {label.max():g} and no 1: expected 0 and 1 ({IGNORE} is ignored)")]
+        expected = f"expected 0 and 1 ({IGNORE} is ignored); write 1 for what it marks"
+        return [Unusable(f"holds values up to {label.max():g} and no 1: {expected}")]
     count = np.count_nonzero(~np.isin(label, (0, 1, IGNORE)))
     return [f"{count} values are neither 0 nor 1"] if count else []
 

@@ -143,7 +143,7 @@ def test_a_refused_configuration_costs_no_import_of_torch_or_nni(tmp_path: Path)
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("data.root", "{folder}/nowhere", "nowhere: no such folder"),
+        ("data.root", "{folder}/nowhere", "data.root: {folder}/nowhere: no such folder"),
         ("data.name", "kitty", "data.name: unknown data set 'kitty'; known: nyud, pascal"),
         ("model.start_from", "{folder}", "model.start_from: {folder}: holds no checkpoint to start from"),
         ("output", None, "output: missing"),

@@ -52,6 +52,22 @@ def test_gradients_agree_with_unfold(window, dtype, tolerance, monkeypatch):
         assert (ours - plain).abs().max() <= tolerance * plain.abs().max()
 
 
+def test_tracing_a_network_leaves_nothing_behind():
+    """What is computed after `torch.export`, for the first window of its kind, and by what it wrote."""
+
+    class Attend(torch.nn.Module):
+        def forward(self, x):
+            return local_attention(local_attention(x, x, x, 7), x, x, 7)
+
+    x = random(1, 3, 6, 9)
+    with torch.no_grad():
+        program = torch.export.export(Attend(), (x,)).module()
+        once = by_unfold(x, x, x, 7)
+        expected = by_unfold(once, x, x, 7)
+        np.testing.assert_allclose(Attend()(x), expected, rtol=1e-10)
+        np.testing.assert_allclose(program(x), expected, rtol=1e-10)
+
+
 def test_gradcheck():
     leaves = [random(1, c, 5, 9).requires_grad_() for c in (2, 2, 3)]
     assert torch.autograd.gradcheck(lambda *x: local_attention(*x, 3), leaves)

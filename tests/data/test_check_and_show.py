@@ -87,6 +87,24 @@ def test_every_kind_of_damage_is_listed_by_file(copy, capsys):
     assert err.count("\n") == 1
 
 
+def test_the_same_fault_of_many_labels_is_one_line(copy, capsys):
+    for path in (copy / "edge").iterdir():
+        np.save(path, np.load(path) * 255)
+    (copy / "images/val_00001.jpg").unlink()
+    (copy / "images/val_00002.jpg").unlink()
+    assert main(["data", "check", str(copy)]) == 2
+    out, err = capsys.readouterr()
+    lines = [line for line in out.splitlines() if line.startswith("PROBLEM ") and "no boundary" not in line]
+    assert len(lines) == 3, lines
+    for split in ("train", "val"):
+        more = len(list((copy / "edge").glob(f"{split}_*"))) - 1
+        [line] = [line for line in lines if f"{split}: edge label of '{split}_00000'" in line]
+        assert "write 1 for what it marks" in line
+        assert line.endswith(f"(and {more} more like this)")
+    [line] = [line for line in lines if "val_00001.jpg" in line]
+    assert line.endswith("(and 1 more like this)")
+
+
 class WithHeight(NYUD):
     """A layout with a label of its own, kept in the folder of the depths."""
 
@@ -145,7 +163,9 @@ def test_absent_labels_and_lists_are_told(copy):
 def test_a_folder_of_another_kind_is_refused(tmp_path, capsys):
     for command in (["check"], ["show", "--out", str(tmp_path / "s.png")]):
         assert main(["data", command[0], str(tmp_path), *command[1:]]) == 2
-        assert "gt_sets (nyud), ImageSets/Context (pascal)" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "gt_sets (nyud), ImageSets/Context (pascal)" in err
+        assert "Label folders of your own" in err
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +63,38 @@ def test_a_second_class_map_needs_no_code(layout, copies):
         DATASETS[layout](root, "train", make_tasks({"materials": {**MATERIALS, "labels": "stuff"}}))
     with pytest.raises(InputError, match=r"tasks\.materials\.labels: 3, expected text"):
         make_tasks({"materials": {**MATERIALS, "labels": 3}})
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs/data.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_how(tmp_path, monkeypatch, capsys):
+    """Its lists, its masks of 0 and 255, and its configuration, which a search accepts."""
+    monkeypatch.chdir(tmp_path)
+    blocks = dict(re.findall(r"<!-- test: (own-\w+) -->\n```\w+\n(.*?)```", PAGE, re.DOTALL))
+    rng = np.random.default_rng(0)
+    for folder in ("images", "classes", "person"):
+        (tmp_path / "my-data" / folder).mkdir(parents=True)
+    for name in (f"{number:04}" for number in range(10)):
+        Image.fromarray(rng.integers(0, 256, (40, 50, 3), np.uint8)).save(f"my-data/images/{name}.jpg")
+        Image.fromarray(rng.integers(0, 16, (40, 50), np.uint8)).save(f"my-data/classes/{name}.png")
+        Image.fromarray(rng.integers(0, 2, (40, 50), np.uint8) * np.uint8(255)).save(f"my-data/person/{name}.png")
+    exec(blocks["own-split"], {})
+    lists = [(tmp_path / f"my-data/gt_sets/{split}.txt").read_text().split() for split in ("train", "val")]
+    assert list(map(len, lists)) == [8, 2]
+    assert sorted(lists[0] + lists[1]) == [f"{number:04}" for number in range(10)]
+    Path("my-search.yaml").write_text(blocks["own-configuration"])
+    assert main(["data", "check", "my-search.yaml"]) == 0
+    assert capsys.readouterr().out.endswith("no problems\n")
+    for wrong in ("my-data", "person.yaml"):  # what is not looked at is not called fine
+        Path("person.yaml").write_text(blocks["own-configuration"].replace("labels: person", "labels: people"))
+        assert main(["data", "check", wrong]) == 2
+        said = capsys.readouterr()
+        assert "no problems" not in said.out
+        assert ("nas-ctx data check CONFIG" in said.err) == (wrong == "my-data")
+    assert "people: no such folder, which tasks.person.labels names" in said.out
+    without = ["--set", "model.pretrained=false", "--set", "model.weights=null", "--set", "data.workers=0"]
+    assert main(["search", "my-search.yaml", *without, "--dry-run"]) == 0
 
 
 def test_every_kind_of_label_can_be_in_a_folder_of_its_own(copies):

@@ -53,7 +53,7 @@ def test_a_training(rooms: Path, tmp_path: Path) -> None:
     pixels = sum(map(sum, confusion))
     for number, iou, share, _ in classes:
         row = confusion[int(number)]
-        assert iou == f"{100 * details['iou_per_class'][int(number)]:.1f}\u00a0%"
+        assert float(iou) == pytest.approx(details["iou_per_class"][int(number)], rel=1e-3)
         assert share == f"{100 * sum(row) / pixels:.1f}\u00a0%"
 
 
@@ -69,11 +69,28 @@ def test_a_search_that_has_not_ended(rooms: Path, tmp_path: Path) -> None:
     last = list(csv.DictReader((run / "history.csv").open()))[-1]
     decisions = rows(page, 'id="decisions"')
     assert len(decisions) == len({name.split("=")[0] for name in last if "=" in name})
-    for block, choice, probability, _, since in decisions:
+    for block, choice, probability, decided, since in decisions:
         own = {name.split("=")[1]: float(value) for name, value in last.items() if name.startswith(f"{block}=")}
         assert own[choice] == max(own.values())
+        assert decided == "–"
         assert probability == f"{max(own.values()):.2f}"
         assert 0 <= int(since) <= int(last["step"])
+
+
+def test_the_steps_of_decisions(rooms: Path, tmp_path: Path) -> None:
+    """As the genotype says, of a search that decides all of its blocks; and a block that it left open."""
+    run, page = tmp_path / "s", tmp_path / "page.html"
+    runs.search(tiny_config(rooms, run, search__stop_margin=1e-6), progress=False)
+    genotype = json.loads((run / "genotype.json").read_text())
+    steps = genotype["meta"]["decided_at"]
+    assert len(steps) == len(genotype["choices"])
+    for left_open in (None, "depth/depth"):
+        if left_open:
+            del steps[left_open]
+            (run / "genotype.json").write_text(json.dumps(genotype))
+        assert main(["show", str(run), "--page", str(page)]) == 0
+        shown = {row[0]: (row[1], row[3]) for row in rows(page.read_text(), 'id="decisions"')}
+        assert shown == {block: (chosen, str(steps.get(block, "no"))) for block, chosen in genotype["choices"].items()}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from nas_ctx.analysis.trajectory import Trajectory, trajectory_of
 from nas_ctx.analysis.wording import number, percent
 from nas_ctx.errors import InputError
 from nas_ctx.files import check_file, read_json, write_text
+from nas_ctx.genotype import Genotype
 
 _LISTED = ("seed", "commit", "machine", "started")
 """What the head of the page says of the run's environment, where that has it."""
@@ -29,6 +30,7 @@ class Searched:
 
     table: ChoiceTable
     trajectory: Trajectory
+    ended: bool
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -39,23 +41,28 @@ class Searched:
         return grid_of(self.blocks)
 
     @classmethod
-    def of(cls, history: SearchHistory) -> Searched:
-        """A search and what it prefers after its last step, whether it has ended or not."""
+    def of(cls, history: SearchHistory, found: Genotype | None) -> Searched:
+        """A search and what it prefers after its last step, whether it has ended, and has ``found`` that, or not."""
         last = {block: history.choices[block][int(p[-1].argmax())] for block, p in history.probabilities.items()}
-        run = Run("this search", last, history=history, settings={"candidates": history.choices})
+        written = {} if found is None else {"decided_at": found.meta.get("decided_at")}
+        run = Run("this search", last, history=history, settings={"candidates": history.choices, **written})
         trajectory = trajectory_of([run], tuple(last))
         assert trajectory is not None  # all blocks are logged
         table = table_of([run])
-        return cls(replace(table, texts=(*table.texts, *table.unchosen)), trajectory)
+        return cls(replace(table, texts=(*table.texts, *table.unchosen)), trajectory, found is not None)
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Per block: what it prefers, with which probability, and when that was decided or last changed."""
+        """Per block: what it prefers, with which probability, and when that was decided or last changed.
+
+        The step of a decision is in the genotype: before the search has ended it is not known.
+        """
         found: list[tuple[str, ...]] = []
+        never = "no" if self.ended else "–"
         for block in self.trajectory.blocks:
             final = self.trajectory.probabilities[block][-1]
             [decided], [settled] = self.trajectory.decided[block], self.trajectory.settled[block]
             choice = self.trajectory.choices[block][int(final.argmax())]
-            found.append((block, choice, number(float(final.max())), str(decided or "no"), str(settled)))
+            found.append((block, choice, number(float(final.max())), str(decided or never), str(settled)))
         return found
 
 
@@ -80,7 +87,9 @@ def write_run_page(run: str | Path, path: Path, predictions: bytes | None = None
     run = Path(run)
     curves = _curves(run)
     history = run / "history.csv"
-    searched = Searched.of(SearchHistory.load(history)) if history.exists() else None
+    genotype = run / "genotype.json"
+    found = Genotype.load(genotype) if genotype.exists() else None
+    searched = Searched.of(SearchHistory.load(history), found) if history.exists() else None
     figures = {}
     if searched is not None:
         with settings():

@@ -38,7 +38,8 @@ CONVERT = """Write NYUD-v2 or PASCAL-Context, as their authors publish them, in 
 
 What the source is, is recognised by its files: nyu_depth_v2_labeled.mat (with --splits and --classes; needs h5py:
 pip install 'nas_ctx[convert]'), the .npy form of MTAN, or VOC2010 (with --context and --labels, and --parts for human
-parts). docs/data.md says where they come from and how the labels differ from those of the multi-task archives.
+parts). docs/data.md says where they come from and how the labels differ from those of the multi-task archives. Data of
+your own need no converter: their labels stay in folders that a configuration names (docs/data.md).
 
 examples:
   nas-ctx data convert nyu_depth_v2_labeled.mat NYUD --splits splits.mat \\
@@ -49,8 +50,8 @@ examples:
 """
 CHECK = """Read every file of a data set, and list what is missing, damaged or suspicious.
 
-Ends with exit code 2 if there are problems. Of a configuration, its data set is read with the labels, the numbers of
-classes and the other options of its tasks.
+Ends with exit code 2 if there are problems, or no labels. Of a configuration, its data set is read with the labels, the
+numbers of classes and the other options of its tasks: so labels in folders of your own are checked.
 
 examples:
   nas-ctx data check /data/NYUD_MT
@@ -174,6 +175,11 @@ def _check(options: argparse.Namespace) -> None:
     terminal.say(*report.lines())
     if report.problems:
         raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
+    if all(kind == "image" for _, kind in report.columns):
+        raise InputError(
+            f"{options.folder}: no label folder of the {report.layout} layout found; labels in folders of your own are "
+            "checked by the configuration that names them: nas-ctx data check CONFIG"
+        )
     print("no problems")
 
 

@@ -44,6 +44,6 @@ def run(options: argparse.Namespace) -> None:
     from nas_ctx.runs import export_network, load_network
 
     network = load_network(options.run_folder, trust=options.trust)
-    distance = export_network(network, options.out, options.format, options.size)
+    differing = export_network(network, options.out, options.format, options.size)
     terminal.say(f"wrote {options.out}: {', '.join(network.tasks)} of {network.checkpoint}")
-    print(f"run on a random image, the file differs from the network by {distance:.1g} at most")
+    print(f"run on a random image, the file predicts what the network does in {1 - differing:.2%} of the pixels")

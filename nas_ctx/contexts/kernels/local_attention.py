@@ -10,7 +10,6 @@ channels come last: a row of a tile or patch is then one run of memory, which is
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -85,16 +84,14 @@ class _Tiling(NamedTuple):
         return (slice(first, min(first + step, self.rows)) for first in range(0, self.rows, step))
 
 
-@functools.lru_cache(maxsize=32)
-def _mask(window: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """(tile, patch): 0 where a key lies in the window of a query, else -inf. Offsets count from the patch's corner."""
-    inside = []
-    for tile in TILE:
-        offset = torch.arange(tile + window - 1, device=device) - torch.arange(tile, device=device)[:, None]
-        inside.append((offset >= 0) & (offset < window))
-    both = inside[0][:, None, :, None] & inside[1][None, :, None, :]
-    mask = torch.zeros(both.shape, dtype=dtype, device=device).masked_fill_(~both, -torch.inf)
-    return mask.flatten(2).flatten(0, 1)
+def _mask(window: int, like: Tensor) -> Tensor:
+    """(tile, patch): 0 where a key lies in the window of a query, else -inf. Offsets count from the patch's corner.
+
+    Made anew each time: one that was kept while `torch.export` traced a network would be no tensor to calculate with.
+    """
+    rows, columns = (like.new_full((tile, tile + window - 1), -torch.inf) for tile in TILE)
+    rows, columns = (outside.tril(-1) + outside.triu(window) for outside in (rows, columns))
+    return (rows[:, None, :, None] + columns[None, :, None, :]).flatten(2).flatten(0, 1)
 
 
 def _cut(padded: Tensor, band: slice, size: tuple[int, int]) -> Tensor:
@@ -125,7 +122,7 @@ def _paste(patches: Tensor, padded: Tensor, band: slice, size: tuple[int, int]) 
 
 def _weights(query: Tensor, key: Tensor, mask: Tensor) -> Tensor:
     """softmax(q.k + mask) over the keys of each patch: (tiles, tile, patch). The softmax itself is at least float32."""
-    scores = torch.baddbmm(mask.to(query.dtype), query, key.mT)
+    scores = torch.baddbmm(mask, query, key.mT)
     return upcast(scores).softmax(2).to(scores.dtype)
 
 
@@ -136,7 +133,7 @@ class _LocalAttention(torch.autograd.Function):
         ctx.window = window
         tiling = _Tiling.of(query, window)
         halo = window // 2
-        mask = _mask(window, query.dtype, query.device)
+        mask = _mask(window, query)
         queries = tiling.padded(query * query.shape[1] ** -0.5, 0)
         keys, values = tiling.padded(key, halo), tiling.padded(value, halo)
         context = values.new_zeros(*queries.shape[:3], value.shape[1])
@@ -151,7 +148,7 @@ class _LocalAttention(torch.autograd.Function):
         query, key, value = ctx.saved_tensors
         tiling = _Tiling.of(query, ctx.window)
         halo = ctx.window // 2
-        mask = _mask(ctx.window, query.dtype, query.device)
+        mask = _mask(ctx.window, query)
         scale = query.shape[1] ** -0.5
         queries, gradients = tiling.padded(query * scale, 0), tiling.padded(gradient, 0)
         keys, values = tiling.padded(key, halo), tiling.padded(value, halo)
