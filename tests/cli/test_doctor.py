@@ -42,6 +42,24 @@ def test_what_is_broken_is_named_with_a_remedy(
         assert remedy in out
 
 
+def test_what_is_optional_is_told_and_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = metadata.version
+
+    def without(name: str) -> str:
+        if name in ("onnxruntime", "h5py"):
+            raise metadata.PackageNotFoundError(name)
+        return "2.14" if name == "onnx" else real(name)
+
+    monkeypatch.setattr(metadata, "version", without)
+    assert main(["doctor", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "onnxruntime: not installed, which only `nas-ctx export --format onnx` needs" in out
+    assert 'pip install "nas_ctx[export]"' in out
+    assert 'pip install "nas_ctx[convert]"' in out
+
+
 def test_ports_operators_and_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No port is a fault; operators that do not fit torch and a GPU that is not seen are notes, each with a remedy."""
 
@@ -57,6 +75,7 @@ def test_ports_operators_and_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [findings[name].state for name in ("port", "torchvision", "gpu")] == ["fault", "note", "note"]
     assert "Address already in use" in findings["port"].text
     assert "ss -tln" in findings["port"].remedy
+    assert "nothing to do" in findings["torchvision"].text
     assert "same index" in findings["torchvision"].remedy
     assert "nvidia-smi" in findings["gpu"].remedy
 

@@ -16,6 +16,7 @@ from nas_ctx.data.check import check
 from nas_ctx.data.rooms import write_rooms
 from nas_ctx.data.show import CAPTION, GAP, HEAD, TILE, contact_sheet
 from nas_ctx.tasks import TASKS, Depth
+from nas_ctx.tasks.drawing import palette
 
 SIZE = (48, 64)
 
@@ -93,7 +94,7 @@ def test_the_same_fault_of_many_labels_is_one_line(copy, capsys):
     (copy / "images/val_00001.jpg").unlink()
     (copy / "images/val_00002.jpg").unlink()
     assert main(["data", "check", str(copy)]) == 2
-    out, err = capsys.readouterr()
+    out = capsys.readouterr().out
     lines = [line for line in out.splitlines() if line.startswith("PROBLEM ") and "no boundary" not in line]
     assert len(lines) == 3, lines
     for split in ("train", "val"):
@@ -181,6 +182,8 @@ def test_the_contact_sheet_shows_images_and_labels(rooms, tasks, tmp_path, capsy
     tile = sheet[top : top + TILE, GAP : GAP + width].astype(float)
     shrunk = np.asarray(Image.fromarray(tile.astype(np.uint8)).resize((64, 48), Image.Resampling.BOX)).astype(float)
     assert np.corrcoef(shrunk.ravel(), first.ravel())[0, 1] > 0.97
+    below = {tuple(colour) for colour in sheet[HEAD + 2 * (CAPTION + TILE + GAP) :].reshape(-1, 3).tolist()}
+    assert set(map(tuple, palette(40).tolist())) <= below  # the key of the classes
 
 
 def test_a_configuration_is_drawn_with_its_own_labels(copy, tmp_path, capsys):

@@ -118,15 +118,18 @@ def test_colours_of_classes_are_told_apart():
     lab = rgb2lab(np.concatenate([palette(41), [NEUTRAL]])[None] / 255)[0]
     distance = np.linalg.norm(lab[:, None] - lab[None], axis=-1) + 1000 * np.eye(42)
     assert distance.min() > 20  # a difference of 2 is visible side by side
+    assert np.hypot(lab[0, 1], lab[0, 2]) < 18  # class 0 is most of a picture
 
 
 def test_pictures_of_known_values():
     grey = list(NEUTRAL)
     assert Normals().render(np.array([[[1.0, -1, 0], [255, 255, 255]]])).tolist() == [[[255, 0, 128], grey]]
-    paper, ink, ignored = Edge().render(np.array([[0.0, 1.0, 255.0]]))[0].astype(int)
-    assert paper.tolist() == [255, 255, 255]
-    assert ink.sum() < 120
-    assert ignored.tolist() == grey
+    for task in (Edge(), Saliency()):  # as in the picture that `predict` writes, 1 is white
+        nothing, sure, ignored = task.render(np.array([[0.0, 1.0, 255.0]]))[0].astype(int)
+        assert sure.tolist() == [255, 255, 255]
+        assert nothing.sum() < 120
+        assert ignored.tolist() == grey
+        assert np.asarray(task.to_picture(np.array([[0.0, 1.0]]))).tolist() == [[0, 255]]
     near, far, beyond, nothing = Depth().render(np.array([[0.7, 10.0, 50.0, 255.0]]))[0].astype(int)
     assert near.sum() > far.sum()
     assert beyond.tolist() == far.tolist()

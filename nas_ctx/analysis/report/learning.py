@@ -16,7 +16,7 @@ from nas_ctx.files import atomic_write, read_csv, read_json
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLUMNS = 4  # panels side by side
+COLUMNS = 3  # panels side by side
 MOST = 200  # losses, and scores: a run of nine tasks has about fifty
 Curves = dict[str, tuple[list[float], list[float]]]
 """Name -> steps and values."""
@@ -50,15 +50,16 @@ def draw_learning_curves(run: str | os.PathLike[str], path: Path) -> None:
     better = _directions(Path(run) / "environment.json")
     losses, scores = learning_curves(run)
     panels: list[tuple[str, Curves]] = [("losses of a batch", losses)] if losses else []
-    panels += [(f"{name} {better.get(name, '')}".strip(), {name: curve}) for name, curve in scores.items()]
+    titles = {name: "loss of validation, all tasks" if name == "loss" else name for name in scores}
+    panels += [(f"{titles[name]} {better.get(name, '')}".strip(), {name: curve}) for name, curve in scores.items()]
     rows = math.ceil(len(panels) / COLUMNS)
     with settings():
-        figure = Figure(figsize=(3.2 * min(COLUMNS, len(panels)), 2.5 * rows), dpi=130, layout="constrained")
+        figure = Figure(figsize=(3.0 * min(COLUMNS, len(panels)), 2.5 * rows), dpi=130, layout="constrained")
         FigureCanvasAgg(figure)
         for place, (title, curves) in enumerate(panels):
             axes = figure.add_subplot(rows, min(COLUMNS, len(panels)), place + 1)
-            axes.set_title(printable(title), fontsize=9, parse_math=False)
-            axes.set_xlabel("step", fontsize=8)
+            axes.set_title(printable(title), fontsize=10, parse_math=False)
+            axes.set_xlabel("step", fontsize=9)
             axes.tick_params(labelsize=7, which="both")
             _draw(axes, curves)
         with atomic_write(path) as temporary:
@@ -95,7 +96,7 @@ def _draw(axes: Axes, curves: Curves) -> None:
             axes.set_yscale("log")  # tasks' losses differ by orders of magnitude
             axes.yaxis.set_major_formatter(Plain())
             axes.yaxis.set_minor_formatter(Plain())
-        axes.legend(fontsize=6, frameon=False)
+        axes.legend(fontsize=9, frameon=False)
 
 
 def _curves(path: Path) -> Curves:

@@ -126,7 +126,7 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _scores(run: Path) -> list[tuple[str, str]]:
     scores = _object(run / "metrics.json")
-    return [(name, _figure(value)) for name, value in scores.items()]
+    return [("loss, of all tasks" if name == "loss" else name, _figure(value)) for name, value in scores.items()]
 
 
 def _classes(run: Path) -> dict[str, list[tuple[str, ...]]]:
@@ -138,7 +138,7 @@ def _classes(run: Path) -> dict[str, list[tuple[str, ...]]]:
             shares, confusion = details["iou_per_class"], details["confusion_matrix"]
             total = sum(map(sum, confusion)) or 1
             tasks[task] = [
-                (str(i), percent(_number(iou)), percent(sum(row) / total), _taken_for(i, row))
+                (str(i), _figure(iou), percent(sum(row) / total), _taken_for(i, row))
                 for i, (iou, row) in enumerate(zip(shares, confusion, strict=True))
             ]
         except (KeyError, TypeError, ValueError):

@@ -117,7 +117,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     show.add_argument("--out", default="sheet.png", metavar="FILE", help="picture to write (default sheet.png)")
     show.add_argument("--split", default="train", metavar="NAME", help="train (default) or val")
-    show.add_argument("--rows", type=int, default=6, metavar="N", help="samples (default 6)")
+    show.add_argument(
+        "--rows", type=int, default=6, metavar="N", help="samples, spread evenly over the split (default 6)"
+    )
     show.set_defaults(run_kind=_show)
 
     codebook = _add_kind(kinds, "codebook", "learn directions that partition surface normals", CODEBOOK)

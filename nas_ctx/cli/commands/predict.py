@@ -31,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="PATH", help="the sheet (default: sheet.png); the folder of predictions (default: predicted)"
     )
-    parser.add_argument("--images", type=int, default=4, metavar="N", help="images on a sheet (default: %(default)s)")
+    parser.add_argument(
+        "--images", type=int, default=4, metavar="N",
+        help="images on a sheet, spread evenly over the validation set (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--val", action="store_true", help="predict all validation images of the run")
     parser.add_argument("--format", choices=["png", "npy"], default="png", help="of predictions (default: %(default)s)")
     parser.add_argument("--trust", action="store_true", help="run the code that the run folder names")

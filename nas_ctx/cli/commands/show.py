@@ -29,8 +29,8 @@ from nas_ctx.errors import InputError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("genotype", metavar="GENOTYPE", type=Path, help="a genotype file, or the folder that holds it")
     parser.add_argument("--out", metavar="FILE", type=Path, help="also draw it into a .png, .svg or .pdf file")
-    parser.add_argument("--curves", metavar="FILE", type=Path, help="draw the learning curves of a run instead")
-    parser.add_argument("--page", metavar="FILE", type=Path, help="write the page of a run instead, .html")
+    parser.add_argument("--curves", metavar="FILE", type=Path, help="draw the learning curves of a run, and no --out")
+    parser.add_argument("--page", metavar="FILE", type=Path, help="write the page of a run, .html, and no --out")
     parser.add_argument("--trust", action="store_true", help="with --page: run the code that the run folder names")
 
 

@@ -20,6 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from nas_ctx.contexts.kernels import local_attention
+
 M = TypeVar("M", bound=nn.Module)
 
 
