@@ -96,7 +96,7 @@ def _draw(axes: Axes, curves: Curves) -> None:
             axes.set_yscale("log")  # tasks' losses differ by orders of magnitude
             axes.yaxis.set_major_formatter(Plain())
             axes.yaxis.set_minor_formatter(Plain())
-        axes.legend(fontsize=9, frameon=False)
+        axes.legend(fontsize=9, framealpha=0.8, edgecolor="none")
 
 
 def _curves(path: Path) -> Curves:
