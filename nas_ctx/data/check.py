@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.judging import faults_of, faults_together
 from nas_ctx.data.locate import find_roots, one_of
-from nas_ctx.data.reading import MissingFile, is_turned, read_image
+from nas_ctx.data.reading import MissingFile, conversions, read_image
 from nas_ctx.data.rooms.writing import MANIFEST
 from nas_ctx.errors import InputError
 from nas_ctx.files import read_json
@@ -38,7 +38,7 @@ class Column:
     high: float = float("-inf")
     pixels: int = 0
     ignored: int = 0
-    turned: int = 0
+    converted: Counter[str] = field(default_factory=Counter)
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(IGNORE + 1, np.int64))
 
     def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
@@ -76,10 +76,10 @@ class Report:
             more = f", {len(column.sizes) - 3} more sizes" if len(column.sizes) > 3 else ""
             values = f"{column.low:g} to {column.high:g}" if column.low <= column.high else "no values"
             share = 100 * column.ignored / column.pixels
-            turned = f"   {column.turned} turned upright by their EXIF data" if column.turned else ""
+            converted = "".join(f"   {count} {how}" for how, count in column.converted.items())
             yield (
                 f"  {split:<6}{kind:<12}{column.read:>6} read{missing}   {'/'.join(column.types)}   "
-                f"{values}   {share:.1f} % ignored   {sizes}{more}{turned}"
+                f"{values}   {share:.1f} % ignored   {sizes}{more}{converted}"
             )
             if kind in self.classes:
                 yield from class_lines(column.counts[: self.classes[kind]])
@@ -192,7 +192,7 @@ def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], repor
         image = read_image(path)
         size = image.shape[:2]
         column.add(image, np.zeros(size, dtype=bool))
-        column.turned += is_turned(path)
+        column.converted.update(conversions(path))
     except InputError as error:
         report.problems.append(str(error))
     for label_name in labels:

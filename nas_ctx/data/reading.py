@@ -20,6 +20,10 @@ from nas_ctx.files import read_bytes, read_npy
 Result = TypeVar("Result")
 PICTURES = ("JPEG", "PNG")
 """The formats that are read: each further one of Pillow is a parser more that a stranger's file can reach."""
+CONVERTED = {
+    "L": "grey", "1": "1 bit", "P": "a palette", "LA": "grey with alpha", "RGBA": "colour with alpha", "CMYK": "CMYK",
+}  # fmt: skip
+"""Pillow's modes of pictures that are read as RGB beside RGB itself, and what they are; alpha is dropped."""
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485
 """The largest picture and array: Pillow's own bound, 89 million pixels."""
 MOST_UNPACKED = 256_000_000
@@ -75,15 +79,24 @@ def _picture(path: Path) -> Iterator[Image.Image]:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An RGB image, uint8 (H, W, 3), of a JPEG or PNG file, upright: turned as its EXIF data say."""
+    """An RGB image, uint8 (H, W, 3), of a JPEG or PNG file, upright: turned as its EXIF data say.
+
+    Pictures of the modes :data:`CONVERTED` are converted to RGB.
+    """
     with _picture(path) as image:
+        if image.mode not in ("RGB", *CONVERTED):  # Pillow would cut grey of 16 bits off at 255
+            raise InputError(f"{path}: has pixel mode {image.mode}, expected 8 bits a channel: scale its values down")
         return np.array(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def is_turned(path: Path) -> bool:
-    """Whether a picture is stored otherwise than upright, by its EXIF data."""
+def conversions(path: Path) -> list[str]:
+    """What :func:`read_image` does to a picture that is not stored as upright RGB, one phrase each."""
     with _picture(path) as image:
-        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        converted = CONVERTED.get(image.mode)
+    return ["turned upright by their EXIF data"] * turned + (
+        [] if converted is None else [f"converted from {converted}"]
+    )
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:

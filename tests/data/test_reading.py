@@ -14,7 +14,7 @@ import scipy.io
 from PIL import Image
 
 from nas_ctx.data import reading
-from nas_ctx.data.reading import read_array, read_grey, read_image, read_mat
+from nas_ctx.data.reading import conversions, read_array, read_grey, read_image, read_mat
 from nas_ctx.errors import InputError
 
 
@@ -88,3 +88,28 @@ def test_other_variables_of_a_matlab_file_count(tmp_path: Path, monkeypatch) -> 
     monkeypatch.setattr(reading, "MOST_UNPACKED", 1_000_000)
     with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
         read_mat(tmp_path / "x.mat", "LabelMap", np.shape)
+
+
+CONVERTED = {
+    "L": (130, [130, 130, 130]), "1": (1, [255, 255, 255]), "LA": ((130, 0), [130, 130, 130]),
+    "RGBA": ((9, 8, 7, 0), [9, 8, 7]), "P": (1, [40, 50, 60]), "CMYK": ((0, 255, 255, 0), [255, 0, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", CONVERTED)
+def test_pictures_of_other_modes_become_rgb_and_are_counted(tmp_path: Path, mode: str) -> None:
+    value, expected = CONVERTED[mode]
+    image = Image.new(mode, (4, 3), value)
+    if mode == "P":
+        image.putpalette([10, 20, 30, 40, 50, 60])
+    image.save(tmp_path / "x", "JPEG" if mode == "CMYK" else "PNG")
+    assert np.abs(read_image(tmp_path / "x")[1, 2].astype(int) - expected).max() <= 1
+    assert len(conversions(tmp_path / "x")) == 1
+    Image.new("RGB", (4, 3)).save(tmp_path / "x", "PNG")
+    assert conversions(tmp_path / "x") == []
+
+
+def test_grey_of_16_bits_is_refused_rather_than_turned_white(tmp_path: Path) -> None:
+    Image.fromarray(np.full((3, 4), 4000, np.uint16)).save(tmp_path / "x.png")
+    with pytest.raises(InputError, match=r"x\.png: has pixel mode I;16, expected 8 bits a channel"):
+        read_image(tmp_path / "x.png")
