@@ -69,9 +69,6 @@ class DenseDataset(ABC):
         self.split = split
         self.tasks = tasks
         self.transform = transform
-        for task in tasks:
-            if task not in self.readers() and self.own_folder(task) is None:
-                raise unknown_name(f"label of the {self.name} layout", task, self.readers())
         self.ids = self.list_ids()
         if not self.ids:
             raise InputError(f"{self.root / self.split_folder / (split + '.txt')}: lists no ids")
@@ -95,10 +92,10 @@ class DenseDataset(ABC):
         return [id_of(line, self.image_folder) for line in lines]
 
     def check_task(self, task: str) -> None:
-        """InputError when the folder with the labels of ``task`` is missing."""
+        """MissingFile, an InputError, when the folder with the labels of ``task`` is missing."""
         for places in self.label_folders(task):
             if not any((self.root / folder).is_dir() for folder in places):
-                raise InputError(f"{self.root / places[0]}: no such folder, task {task!r} needs its labels")
+                raise MissingFile(f"{self.root / places[0]}: no such folder, task {task!r} needs its labels")
 
     def own_folder(self, task: str) -> Path | None:
         """The folder that the option ``labels`` of a task names, with ``ID.png`` or ``ID.npy``; None without it."""
@@ -106,12 +103,14 @@ class DenseDataset(ABC):
         return None if labels is None else self.root / labels
 
     def check_labels(self, task: str) -> None:
-        """InputError when the folder with the labels of ``task``, the layout's or its own, is missing."""
+        """InputError when the layout does not know the labels of ``task``, or their folder or its own is missing."""
         folder = self.own_folder(task)
         if folder is None:
+            if task not in self.readers():
+                raise unknown_name(f"label of the {self.name} layout", task, self.readers())
             self.check_task(task)
         elif not folder.is_dir():
-            raise InputError(f"{folder}: no such folder, which tasks.{task}.labels names")
+            raise MissingFile(f"{folder}: no such folder, which tasks.{task}.labels names")
 
     def image_path(self, name: str) -> Path:
         """The path of the image of an id, a JPEG or PNG file."""

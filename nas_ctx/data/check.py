@@ -60,7 +60,8 @@ class Report:
     layout: str
     columns: dict[tuple[str, str], Column]
     problems: list[str]
-    absent: list[str]
+    absent: dict[str, list[str]]
+    """Task -> splits without a folder of its labels, which is no problem where no configuration asks for them."""
     classes: dict[str, int] = field(default_factory=dict)
     """How many classes the labels of a task name, of those that are scored by a mean over classes."""
 
@@ -83,8 +84,8 @@ class Report:
             )
             if kind in self.classes:
                 yield from class_lines(column.counts[: self.classes[kind]])
-        for task in self.absent:
-            yield f"  no labels for {task}"
+        for task, splits in self.absent.items():
+            yield f"  no labels for {task} ({', '.join(splits)})"
         yield from (f"PROBLEM {problem}" for problem in self.problems)
 
 
@@ -135,7 +136,7 @@ def check(
         InputError: no known layout. Everything else is in the report.
     """
     kind = layout or detect(root)
-    report = Report(kind.name, {}, [], [])
+    report = Report(kind.name, {}, [], {})
     listed: dict[str, str] = {}  # id -> the first split that lists it
     for split in SPLITS:
         try:
@@ -144,7 +145,9 @@ def check(
             report.problems.append(str(error))
             continue
         dataset.tasks = tasks or {}
-        labels = [name for name in tasks or dataset.readers() if _has_label(dataset, name, report)]
+        labels = [
+            name for name in tasks or dataset.readers() if _has_label(dataset, name, report, needed=tasks is not None)
+        ]
         dataset.tasks = tasks or usual_tasks(dataset, labels)
         report.classes |= {name: t.label_classes for name, t in dataset.tasks.items() if t.metric_name == "miou"}
         for label in ("image", *labels):
@@ -175,12 +178,14 @@ def usual_tasks(dataset: DenseDataset, labels: Iterable[str]) -> dict[str, Task]
     return make_tasks({name: options.get(name, {}) for name in labels if name in TASKS})
 
 
-def _has_label(dataset: DenseDataset, task: str, report: Report) -> bool:
+def _has_label(dataset: DenseDataset, task: str, report: Report, needed: bool) -> bool:
     try:
         dataset.check_labels(task)
-    except InputError:
-        if task not in report.absent:
-            report.absent.append(task)
+    except InputError as error:
+        if isinstance(error, MissingFile) and not needed:
+            report.absent.setdefault(task, []).append(dataset.split)
+        elif str(error) not in report.problems:  # of the other split too
+            report.problems.append(str(error))
         return False
     return True
 

@@ -39,7 +39,8 @@ def judge(dataset: DenseDataset) -> list[str]:
     """Look at some labels of a split before a run: what is odd about them, one line each.
 
     Raises:
-        InputError: a file is missing or damaged, or all labels of a task that are looked at are unusable.
+        InputError: a file is missing or damaged, a label has another size than its image, or all labels of a task that
+            are looked at are unusable.
     """
     return [line for task in dataset.tasks for line in _judge_task(dataset, task)]
 

@@ -44,7 +44,7 @@ def test_rooms_with_people_have_no_problems(tmp_path):
     report = check(tmp_path / "people")
     assert report.layout == "pascal"
     assert report.problems == []
-    assert report.absent == []
+    assert report.absent == {}
     assert report.columns["train", "human_parts"].high <= 6
 
 
@@ -135,7 +135,7 @@ def test_absent_labels_and_lists_are_told(copy):
     shutil.rmtree(copy / "normals")
     (copy / "gt_sets/val.txt").unlink()
     report = check(copy)
-    assert report.absent == ["normals"]
+    assert list(report.absent) == ["normals"]
     assert ("train", "depth") in report.columns
     assert ("train", "normals") not in report.columns
     assert len(report.problems) == 1

@@ -258,7 +258,7 @@ def test_voc_with_the_annotations_of_pascal_context(voc, tmp_path, capsys):
     classes = json.loads((tmp_path / "out/ImageSets/Parts/train.txt").read_text())
     assert (classes["train_00001"], classes["train_00002"]) == ([], [])
     report = check(tmp_path / "out")
-    assert report.absent == ["normals", "saliency"]
+    assert list(report.absent) == ["normals", "saliency"]
     assert report.problems == []
 
 

@@ -222,3 +222,78 @@ def test_check_of_a_configuration_knows_its_classes(copies, tmp_path, capsys):
     assert "PROBLEM train: semseg label of 'train_00000': " in out
     assert "hold no class (up to 1" in out
     assert "depth" not in out
+
+
+def run_file(tmp_path, data, **changes):
+    """A configuration of a training of two images a step, with changes of its section ``data``."""
+    config = tmp_path / "run.yaml"
+    keys = {"root": str(data), "image_size": [48, 64], "batch_size": 2, "workers": 0, **changes}
+    config.write_text(
+        f"data: {json.dumps(keys)}\ntasks: {{depth: {{}}}}\nmodel: {{backbone: test_resnet, pretrained: false}}\n"
+        f"training: {{steps: 1, accelerator: cpu}}\noutput: {tmp_path / 'run'}\n"
+    )
+    return str(config)
+
+
+def smaller_label(root):
+    path = root / "depth/train_00002.npy"
+    np.save(path, np.load(path)[:24, :32])
+
+
+def larger_image(root):
+    path = root / "images/train_00004.jpg"
+    with Image.open(path) as image:
+        image.resize((80, 60)).save(path)
+    np.save(root / "depth/train_00004.npy", np.ones((60, 80), np.float32))
+
+
+STOPS = {
+    "label of another size": (
+        smaller_label,
+        {},
+        "the depth label of 'train_00002' is 24 x 32, its image 48 x 64 pixels",
+    ),
+    "several sizes": (larger_image, {"augment": False}, "images of one batch differ in size"),
+    "few images": (lambda root: None, {"batch_size": 7}, "6 training images are fewer than batch_size 7"),
+}
+
+
+@pytest.mark.parametrize("case", STOPS)
+def test_what_stops_a_run_is_told_by_its_dry_run_its_start_and_check(case, copies, tmp_path, capsys):
+    damage, changes, told = STOPS[case]
+    damage(copies["nyud"])
+    config = run_file(tmp_path, copies["nyud"], **changes)
+    for command in (["train", config, "--dry-run"], ["train", config], ["data", "check", config]):
+        assert main(command) == 2, command
+        out, err = capsys.readouterr()
+        # check lists a label in its own words
+        assert told in out + err or (command[0] == "data" and "is 24 x 32, its image 48 x 64 pixels" in out)
+        assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_of_several_sizes_are_no_fault_where_they_are_cropped_or_come_one_by_one(copies, tmp_path):
+    larger_image(copies["nyud"])
+    for changes in ({}, {"augment": False, "batch_size": 1}, {"augment": False, "image_size": [64, 80]}):
+        assert main(["train", run_file(tmp_path, copies["nyud"], **changes), "--dry-run"]) == 0
+
+
+def test_check_lists_an_index_of_parts_that_a_run_refuses(copies, capsys):
+    (copies["pascal"] / "ImageSets/Parts/val.txt").write_text("val_00000\nval_00001\n")
+    report = check(copies["pascal"])
+    assert len(report.problems) == 1
+    assert "Parts/val.txt: not JSON at line 1" in report.problems[0]
+    assert "expected JSON of the form {id: [class numbers]}, or no such file" in report.problems[0]
+    assert report.absent == {}
+    assert ("train", "human_parts") in report.columns
+
+
+def test_check_of_a_configuration_lists_labels_that_are_not_there(copies, tmp_path, capsys):
+    shutil.rmtree(copies["nyud"] / "depth")
+    assert check(copies["nyud"]).absent == {"depth": ["train", "val"]}
+    assert main(["data", "check", run_file(tmp_path, copies["nyud"])]) == 2
+    assert "/depth: no such folder, task 'depth' needs its labels" in capsys.readouterr().out
+    config = tmp_path / "parts.yaml"
+    config.write_text(f"data: {{root: {copies['nyud']}}}\ntasks: {{human_parts: {{}}}}\n")
+    assert main(["data", "check", str(config)]) == 2
+    assert "unknown label of the nyud layout 'human_parts'" in capsys.readouterr().out

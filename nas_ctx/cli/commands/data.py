@@ -171,10 +171,25 @@ def _check(options: argparse.Namespace) -> None:
 
     root, layout, tasks = _named(options.folder)
     report = check(root, terminal.progress("sample"), layout, tasks)
+    if tasks is not None and not report.problems:
+        report.problems += _refused(options.folder, tasks)
     terminal.say(*report.lines())
     if report.problems:
         raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
     print("no problems")
+
+
+def _refused(path: str, tasks: dict[str, Task]) -> list[str]:
+    """What the start of a run of a configuration would refuse in its data."""
+    from nas_ctx.config import load_config
+    from nas_ctx.data import DataModule
+    from nas_ctx.errors import InputError
+
+    try:
+        DataModule.from_config(load_config(path).data, tasks).judge()
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def _named(path: str) -> tuple[str, type[DenseDataset] | None, dict[str, Task] | None]:
