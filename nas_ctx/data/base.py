@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nas_ctx.data.locate import find_picture, find_root, id_of
 from nas_ctx.data.reading import MissingFile, read_array, read_grey, read_image, read_lines
 from nas_ctx.errors import InputError, unknown_name
+from nas_ctx.labels import NoClass
 from nas_ctx.plugins import Registry, subclass_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class DenseDataset(ABC):
     crop_by: ClassVar[str] = "semseg"
     # Options of tasks that the layout fixes: how many classes its label files count.
     task_options: ClassVar[Mapping[str, Mapping[str, Any]]]
+    # The number that label files have for class 0, where it is another one; messages speak in stored numbers.
+    first_class: ClassVar[Mapping[str, int]] = {}
 
     def __init__(
         self,
@@ -159,6 +162,16 @@ class DenseDataset(ABC):
         """The label of an id as stored, before invalid values are replaced: what ``nas-ctx data check`` checks."""
         return self.readers()[task](name)
 
+    def faults(self, task: str, label: NDArray[Any]) -> list[str]:
+        """What a task finds wrong with a label as stored, one phrase each, in the numbers of its file."""
+        first = self.shift(task)
+        found = self.tasks[task].check_label(label)
+        return [fault.counted_from(first) if isinstance(fault, NoClass) else fault for fault in found]
+
+    def shift(self, task: str) -> int:
+        """What class 0 of a task is stored as."""
+        return self.first_class.get(task, 0) if self.own_folder(task) is None else 0
+
     def layout_faults(self, task: str, name: str) -> list[str]:
         """Faults of the label files of an id that only this layout knows: one phrase each, which ``check`` lists."""
         return []
@@ -197,7 +210,13 @@ class DenseDataset(ABC):
         try:
             return self.transform(sample, draw)
         except InputError as error:  # a task has refused the content of a label: name the sample
-            raise InputError(f"{self.root}: {sample['id']!r}: {error}") from None
+            raise InputError(f"{self.root}: {sample['id']!r}: {self._no_class(sample) or error}") from None
+
+    def _no_class(self, sample: Sample) -> str | None:
+        """What is no class in the labels of a sample, with its task; None where all are classes."""
+        there = {task: sample[task] for task in self.tasks if sample[task] is not None}
+        found = ((task, fault) for task, label in there.items() for fault in self.faults(task, label))
+        return next((f"{task} label {fault}" for task, fault in found if isinstance(fault, NoClass)), None)
 
 
 def read_own(path: Path, channels: int | None) -> NDArray[Any]:
@@ -207,9 +226,14 @@ def read_own(path: Path, channels: int | None) -> NDArray[Any]:
 
 
 def finite(label: NDArray[Any]) -> NDArray[np.float32]:
-    """``label`` as float32, with 0 (the value for "invalid") where it is not a finite number."""
+    """``label`` as float32, with 0 (the value for "invalid") where it is no finite number or vector."""
     values = label.astype(np.float32, copy=False)
-    return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.float32(0))
+    known = np.isfinite(values)
+    return (
+        values
+        if known.all()
+        else np.where(known if known.ndim == 2 else known.all(2, keepdims=True), values, np.float32(0))
+    )
 
 
 DATASETS: Registry[type[DenseDataset]] = Registry(

@@ -39,6 +39,8 @@ class Column:
     pixels: int = 0
     ignored: int = 0
     converted: Counter[str] = field(default_factory=Counter)
+    first: int = 0
+    """What class 0 is stored as."""
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(IGNORE + 1, np.int64))
 
     def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
@@ -83,21 +85,22 @@ class Report:
                 f"{values}   {share:.1f} % ignored   {sizes}{more}{converted}"
             )
             if kind in self.classes:
-                yield from class_lines(column.counts[: self.classes[kind]])
+                yield from class_lines(column.counts[: self.classes[kind]], column.first)
         for task, splits in self.absent.items():
             yield f"  no labels for {task} ({', '.join(splits)})"
         yield from (f"PROBLEM {problem}" for problem in self.problems)
 
 
-def class_lines(counts: NDArray[np.int64]) -> Iterable[str]:
-    """The shares of the classes in percent, and which never occur.
+def class_lines(counts: NDArray[np.int64], first: int = 0) -> Iterable[str]:
+    """The shares of the classes in percent, and which never occur; ``first`` is what class 0 is stored as.
 
     >>> list(class_lines(np.array([3, 0, 1])))[0].strip()
     'class: % of the labelled pixels   0: 75   2: 25'
     """
     total = counts.sum()
     shares = "   ".join(f"{number}: {100 * count / total:.2g}" for number, count in enumerate(counts) if count)
-    yield f"        class: % of the labelled pixels   {shares or 'none'}"
+    stored = f" (stored as class + {first})" if first else ""
+    yield f"        class{stored}: % of the labelled pixels   {shares or 'none'}"
     never = ", ".join(map(str, np.flatnonzero(counts == 0)))
     if never:
         yield f"        never: {never} (a class that is neither true nor predicted counts 0 in the mean IoU)"
@@ -151,7 +154,7 @@ def check(
         dataset.tasks = tasks or usual_tasks(dataset, labels)
         report.classes |= {name: t.label_classes for name, t in dataset.tasks.items() if t.metric_name == "miou"}
         for label in ("image", *labels):
-            report.columns[split, label] = Column()
+            report.columns[split, label] = Column(first=dataset.shift(label))
         for name, count in Counter(dataset.ids).items():
             if count > 1:
                 report.problems.append(f"{split}: id {name!r} is listed {count} times")

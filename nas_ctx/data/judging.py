@@ -12,7 +12,7 @@ from nas_ctx.data.base import DenseDataset
 from nas_ctx.data.reading import MissingFile
 from nas_ctx.data.show import spread
 from nas_ctx.errors import InputError
-from nas_ctx.labels import IGNORE, Unusable
+from nas_ctx.labels import IGNORE, NoClass, Unusable
 from nas_ctx.tasks import Task
 from nas_ctx.tasks.checks import class_counts, not_finite
 
@@ -22,8 +22,7 @@ LOOKED_AT = 8
 
 def faults_of(dataset: DenseDataset, task_name: str, name: str, label: NDArray[Any]) -> list[str]:
     """Faults of the label of an id, given as stored: one phrase each. Without a task, it must be finite."""
-    task = dataset.tasks.get(task_name)
-    found = not_finite(label) if task is None else task.check_label(label)
+    found = dataset.faults(task_name, label) if task_name in dataset.tasks else not_finite(label)
     return found if dataset.own_folder(task_name) else found + dataset.layout_faults(task_name, name)
 
 
@@ -59,6 +58,8 @@ def _judge_task(dataset: DenseDataset, task_name: str) -> list[str]:
             label = dataset.to_check(task_name, name)
             looked_at += 1
             for fault in faults_of(dataset, task_name, name, label):
+                if isinstance(fault, NoClass):
+                    raise InputError(f"{where} label of {name!r}: {fault}")  # as a batch with it would be
                 if isinstance(fault, Unusable):
                     unusable.setdefault(name, fault)
             marked = task.mark_ignore(label)

@@ -35,6 +35,7 @@ class NYUD(DenseDataset):
     image_folder = "images"
     split_folder = "gt_sets"
     task_options: ClassVar = {"semseg": {"classes": 40}}
+    first_class: ClassVar = {"semseg": 1}
 
     def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
         return {"semseg": self._semseg, "depth": self._depth, "normals": self._normals, "edge": self._edge}

@@ -85,8 +85,11 @@ UNUSABLE = {
         "pascal", "saliency", lambda root: pictures(root / "sal_distill", lambda s: s // 255),
         "holds 0 and 1: expected grey from 0 to 255",
     ),
-    "classes beyond": ("nyud", "semseg", lambda root: pictures(root / "segmentation", lambda s: s + 90), "holds class"),
-    "classes beyond in PASCAL": ("pascal", "semseg", semseg_of_pascal, "holds class"),
+    "classes beyond": (
+        "nyud", "semseg", lambda root: pictures(root / "segmentation", lambda s: s + 90),
+        "expected 1..14, and 0 for ignored",
+    ),
+    "classes beyond in PASCAL": ("pascal", "semseg", semseg_of_pascal, "expected 0..20, and 255 for"),
 }  # fmt: skip
 
 
@@ -102,6 +105,36 @@ def test_check_and_the_start_of_a_run_find_what_cannot_be_learned_from(case, cop
     problems = check(copies[layout]).problems
     for split in ("train", "val"):
         assert any(problem.startswith(f"{split}: {task}") for problem in problems), problems
+
+
+def test_classes_are_told_in_the_numbers_that_files_hold(copies, tmp_path, capsys):
+    for split, change in (("train", 255), ("val", 15)):
+        path = copies["nyud"] / f"segmentation/{split}_00000.png"
+        values = np.array(Image.open(path))
+        values[0, 0] = change
+        Image.fromarray(values).save(path)
+    data = DataModule("nyud", copies["nyud"], make_tasks({"semseg": {"classes": 14}}), SIZE, batch_size=1)
+    for told, refused in (("holds 255", data.judge), ("holds 15", lambda: list(data.val_dataloader()))):
+        with pytest.raises(InputError, match=f"_00000.*{told}; expected 1..14, and 0 for ignored"):
+            refused()
+    own = make_tasks({"materials": {"type": "semseg", "classes": 3, "labels": "segmentation"}})
+    with pytest.raises(InputError, match=r"materials label holds \d+; expected 0..2, and 255 for ignored"):
+        list(DataModule("nyud", copies["nyud"], own, SIZE, batch_size=1).val_dataloader())
+
+
+def test_depths_and_normals_that_are_not_finite_are_ignored_and_no_fault(copies):
+    depth, normals = (copies["nyud"] / f"{kind}/train_00000.npy" for kind in ("depth", "normals"))
+    for path, place in ((depth, (0, slice(10))), (normals, (slice(10), 0, 0))):
+        values = np.load(path)
+        values[place] = np.nan
+        np.save(path, values)
+    report = check(copies["nyud"])
+    assert report.problems == []
+    assert report.columns["train", "depth"].ignored == 10
+    read = DataModule("nyud", copies["nyud"], make_tasks({"normals": {}}), SIZE, batch_size=1).train_set().read(0)
+    assert not read["normals"][:10, 0].any()  # of a vector without x nothing is left
+    np.save(depth, np.full_like(np.load(depth), np.nan))
+    assert check(copies["nyud"]).problems == ["train: depth label of 'train_00000': has no valid pixel"]
 
 
 def only_class_3(root):
@@ -220,7 +253,8 @@ def test_check_of_a_configuration_knows_its_classes(copies, tmp_path, capsys):
     assert main(["data", "check", str(config)]) == 2
     out = capsys.readouterr().out
     assert "PROBLEM train: semseg label of 'train_00000': " in out
-    assert "hold no class (up to 1" in out
+    assert "; expected 1..9, and 0 for ignored" in out
+    assert "class (stored as class + 1): %" in out
     assert "depth" not in out
 
 
