@@ -123,6 +123,19 @@ class DenseDataset(ABC):
         """The files that an id needs to have a label; none where only reading can tell."""
         return ()
 
+    def other_files(self, task: str) -> str:
+        """What is in place of the label files of a task that are not there, as the end of a message; else nothing."""
+        if self.own_folder(task) is not None:
+            return ""  # either kind is read
+        for path in self.label_files(task, self.ids[0]):
+            folder = path.parent
+            kinds = sorted({file.suffix for file in folder.iterdir()} - {""}) if folder.is_dir() else []
+            if kinds and path.suffix not in kinds:
+                where = folder.relative_to(self.root)
+                own = f" (or set tasks.{task}.labels: {where})" if {".png", ".npy"} & {*kinds} else ""
+                return f": {where} holds {', '.join(kinds[:3])}, expected ID{path.suffix}{own}"
+        return ""
+
     def unlabelled(self, task: str) -> list[str]:
         """The ids that have no label for a task, in their order, as far as :meth:`label_files` tells."""
         listed: dict[Path, set[str]] = {}  # a folder once, not a file at a time

@@ -17,7 +17,7 @@ from nas_ctx.data.judging import faults_of, faults_together
 from nas_ctx.data.locate import find_roots, one_of
 from nas_ctx.data.reading import MissingFile, conversions, read_image
 from nas_ctx.data.rooms.writing import MANIFEST
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, counted
 from nas_ctx.files import read_json
 from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import TASKS, Task, make_tasks
@@ -71,7 +71,7 @@ class Report:
         """The report as lines of text."""
         yield f"{self.layout} layout"
         for (split, kind), column in self.columns.items():
-            missing = f", {column.missing} images without" if column.missing else ""
+            missing = f", {counted(column.missing, 'image')} without" if column.missing else ""
             if not column.read:
                 yield f"  {split:<6}{kind:<12} none could be read{missing}"
                 continue
@@ -212,7 +212,8 @@ def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], repor
             column.missing += 1
             continue
         except InputError as error:
-            report.problems.append(str(error))
+            if str(error) not in report.problems:  # several labels may come from a file
+                report.problems.append(str(error))
             continue
         if size is not None and label.shape[:2] != size:
             actual, expected = (" x ".join(map(str, shape)) for shape in (label.shape[:2], size))
@@ -228,7 +229,7 @@ def _check_column(dataset: DenseDataset, label: str, report: Report) -> None:
     """What is at fault with all labels of a split together."""
     column = report.columns[dataset.split, label]
     if column.missing and not column.read:
-        report.problems.append(f"{dataset.split}: {label}: no image has a label")
+        report.problems.append(f"{dataset.split}: {label}: no image has a label{dataset.other_files(label)}")
     if column.read:
         faults = faults_together(dataset, label, column.pixels - column.ignored, column.counts)
         report.problems += [f"{dataset.split}: {label}: {fault} in any of {column.read} labels" for fault in faults]

@@ -68,7 +68,7 @@ def _judge_task(dataset: DenseDataset, task_name: str) -> list[str]:
                 _refuse_classes(task, marked, f"{where} label of {name!r}")
                 counts += class_counts(marked)
     if not looked_at:
-        raise InputError(f"{where}: no image has a label")
+        raise InputError(f"{where}: no image has a label{dataset.other_files(task_name)}")
     for name, fault in [*unusable.items()][:1]:
         if len(unusable) == looked_at:
             raise InputError(f"{where} label of {name!r}, and all {looked_at} that were looked at: {fault}")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from nas_ctx.errors import InputError
-from nas_ctx.files import read_bytes, read_npy
+from nas_ctx.files import read_bytes, read_npy, read_text
 
 Result = TypeVar("Result")
 PICTURES = ("JPEG", "PNG")
@@ -141,7 +141,7 @@ def read_array(path: Path, channels: int | None = None) -> NDArray[Any]:
 
 def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -> Result:
     """``use`` applied to a variable of a MATLAB file; an error in either is reported as the file's."""
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     with _named(path):
         content = read_bytes(path, MOST_UNPACKED)
@@ -149,7 +149,11 @@ def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -
         raise InputError(f"{path}: unpacks to more than {MOST_UNPACKED} bytes, which is the most that is read")
     file: Any = io.BytesIO(content)  # SciPy takes it; its stubs do not say so
     try:
-        return use(loadmat(file, variable_names=[variable])[variable])
+        variables = loadmat(file, variable_names=[variable])
+        if variable not in variables:
+            names = ", ".join(name for name, *_ in whosmat(io.BytesIO(content))) or "no variable"  # type: ignore[arg-type]
+            raise InputError(f"holds {names}, expected {variable}")
+        return use(variables[variable])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # damaged files make SciPy raise nearly anything, zlib.error and TypeError included
@@ -187,4 +191,4 @@ def read_lines(path: Path) -> list[str]:
     """The non-empty lines of a text file, stripped."""
     with _named(path):
         _refuse_pointer(path)  # it would be read as a list of three lines
-        return [line.strip() for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip()]
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]

@@ -82,7 +82,7 @@ def test_every_kind_of_damage_is_listed_by_file(copy, capsys):
     for text in expected:
         assert sum(text in problem for problem in problems) == 1, text
     assert len(problems) == len(expected)
-    assert f"{len(expected)} problem(s), listed above" in err
+    assert f"{len(expected)} problems, listed above" in err
     assert err.count("\n") == 1
 
 

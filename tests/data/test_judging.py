@@ -331,3 +331,26 @@ def test_check_of_a_configuration_lists_labels_that_are_not_there(copies, tmp_pa
     config.write_text(f"data: {{root: {copies['nyud']}}}\ntasks: {{human_parts: {{}}}}\n")
     assert main(["data", "check", str(config)]) == 2
     assert "unknown label of the nyud layout 'human_parts'" in capsys.readouterr().out
+
+
+def test_label_files_of_another_type_are_named(copies):
+    root = copies["nyud"]
+    for path in (root / "edge").glob("*.npy"):
+        Image.fromarray(np.load(path).astype(np.uint8)).save(path.with_suffix(".png"))
+        path.unlink()
+    told = "edge holds .png, expected ID.npy (or set tasks.edge.labels: edge)"
+    assert check(root).problems == [f"{split}: edge: no image has a label: {told}" for split in ("train", "val")]
+    with pytest.raises(InputError, match=r"no image has a label: edge holds \.png, expected ID\.npy"):
+        DataModule("nyud", root, make_tasks({"edge": {}}), SIZE, batch_size=1).judge()
+    assert DataModule("nyud", root, make_tasks({"edge": {"labels": "edge"}}), SIZE, batch_size=1).judge() == []
+    for path in (copies["pascal"] / "human_parts").glob("*.mat"):
+        path.rename(path.with_suffix(".npz"))
+    problems = check(copies["pascal"]).problems
+    assert any(
+        p.endswith("human_parts: no image has a label: human_parts holds .npz, expected ID.mat") for p in problems
+    )
+
+
+def test_a_file_that_two_labels_come_from_is_listed_once(copies):
+    (copies["pascal"] / "pascal-context/trainval/val_00000.mat").write_bytes(b"MATLAB 5.0 no")
+    assert len(check(copies["pascal"]).problems) == 1

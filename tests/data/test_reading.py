@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from nas_ctx.cli import main
 from nas_ctx.data import reading
-from nas_ctx.data.reading import conversions, read_array, read_grey, read_image, read_mat
+from nas_ctx.data.reading import conversions, read_array, read_grey, read_image, read_lines, read_mat
 from nas_ctx.errors import InputError
 
 
@@ -113,3 +115,19 @@ def test_grey_of_16_bits_is_refused_rather_than_turned_white(tmp_path: Path) -> 
     Image.fromarray(np.full((3, 4), 4000, np.uint16)).save(tmp_path / "x.png")
     with pytest.raises(InputError, match=r"x\.png: has pixel mode I;16, expected 8 bits a channel"):
         read_image(tmp_path / "x.png")
+
+
+def test_a_matlab_file_without_the_variable_names_those_it_has(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "x.mat", {"labelmap": np.eye(3), "b": np.eye(2)})
+    with pytest.raises(InputError, match=r"x\.mat: holds labelmap, b, expected LabelMap$"):
+        read_mat(tmp_path / "x.mat", "LabelMap", np.shape)
+
+
+def test_a_list_in_another_encoding_and_an_archive_are_told_with_a_remedy(tmp_path: Path, capsys) -> None:
+    (tmp_path / "train.txt").write_text("0001\n", encoding="utf-16")
+    with pytest.raises(InputError, match=r"train\.txt: not a text file in UTF-8 .*UTF-16, save it as UTF-8"):
+        read_lines(tmp_path / "train.txt")
+    for kind, suffix in (("gztar", "tar.gz"), ("xztar", "tar.xz"), ("zip", "zip")):
+        shutil.make_archive(str(tmp_path / "NYUD_MT"), kind, tmp_path, "train.txt")
+        assert main(["data", "check", str(tmp_path / f"NYUD_MT.{suffix}")]) == 2
+        assert "is an archive, unpack it first" in capsys.readouterr().err

@@ -167,7 +167,7 @@ def _convert(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from nas_ctx.data.check import check
-    from nas_ctx.errors import InputError
+    from nas_ctx.errors import InputError, counted
 
     root, layout, tasks = _named(options.folder)
     report = check(root, terminal.progress("sample"), layout, tasks)
@@ -175,7 +175,7 @@ def _check(options: argparse.Namespace) -> None:
         report.problems += _refused(options.folder, tasks)
     terminal.say(*report.lines())
     if report.problems:
-        raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
+        raise InputError(f"{options.folder}: {counted(len(report.problems), 'problem')}, listed above")
     print("no problems")
 
 
