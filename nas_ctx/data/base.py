@@ -60,6 +60,8 @@ class DenseDataset(ABC):
     task_options: ClassVar[Mapping[str, Mapping[str, Any]]]
     # The number that label files have for class 0, where it is another one; messages speak in stored numbers.
     first_class: ClassVar[Mapping[str, int]] = {}
+    # Type of a task -> the range that a number which sums its labels up usually lies in (``nas_ctx.data.notes``).
+    usual: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.judging import faults_of, faults_together
 from nas_ctx.data.locate import find_roots, one_of
+from nas_ctx.data.notes import Seen
 from nas_ctx.data.reading import MissingFile, conversions, read_image
 from nas_ctx.data.rooms.writing import MANIFEST
 from nas_ctx.errors import InputError, counted
@@ -42,6 +43,7 @@ class Column:
     first: int = 0
     """What class 0 is stored as."""
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(IGNORE + 1, np.int64))
+    seen: Seen = field(default_factory=Seen)
 
     def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
         """Count one array (H, W, ...); the pixels ``ignored`` (H, W) have no value."""
@@ -64,6 +66,8 @@ class Report:
     problems: list[str]
     absent: dict[str, list[str]]
     """Task -> splits without a folder of its labels, which is no problem where no configuration asks for them."""
+    notes: list[str] = field(default_factory=list)
+    """What may be right and may be a mistake."""
     classes: dict[str, int] = field(default_factory=dict)
     """How many classes the labels of a task name, of those that are scored by a mean over classes."""
 
@@ -86,8 +90,11 @@ class Report:
             )
             if kind in self.classes:
                 yield from class_lines(column.counts[: self.classes[kind]], column.first)
+            if line := column.seen.line():
+                yield f"        {line}"
         for task, splits in self.absent.items():
             yield f"  no labels for {task} ({', '.join(splits)})"
+        yield from (f"NOTE {note}" for note in self.notes)
         yield from (f"PROBLEM {problem}" for problem in self.problems)
 
 
@@ -220,9 +227,12 @@ def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], repor
             faults.insert(0, f"is {actual}, its image {expected} pixels")
         report.problems += [f"{dataset.split}: {label_name} label of {name!r}: {fault}" for fault in faults]
         marked = label if task is None else task.mark_ignore(label)
-        column.add(label, (marked == IGNORE).reshape(*label.shape[:2], -1).all(2))
-        if task is not None and task.label_classes:
-            column.counts += class_counts(marked)
+        ignored = (marked == IGNORE).reshape(*label.shape[:2], -1).all(2)
+        column.add(label, ignored)
+        if task is not None:
+            counts = class_counts(marked if task.label_classes else np.where(ignored, IGNORE, 0))
+            column.seen.add(dataset, label_name, name, label, counts)
+            column.counts += counts if task.label_classes else 0
 
 
 def _check_column(dataset: DenseDataset, label: str, report: Report) -> None:
@@ -230,6 +240,8 @@ def _check_column(dataset: DenseDataset, label: str, report: Report) -> None:
     column = report.columns[dataset.split, label]
     if column.missing and not column.read:
         report.problems.append(f"{dataset.split}: {label}: no image has a label{dataset.other_files(label)}")
+    if column.read and label in dataset.tasks:
+        report.notes += [f"{dataset.split}: {label}: {n}" for n in column.seen.notes(dataset, label, column.counts)]
     if column.read:
         faults = faults_together(dataset, label, column.pixels - column.ignored, column.counts)
         report.problems += [f"{dataset.split}: {label}: {fault} in any of {column.read} labels" for fault in faults]

@@ -33,6 +33,7 @@ class PASCAL(DenseDataset):
     image_folder = "JPEGImages"
     split_folder = "ImageSets/Context"
     task_options: ClassVar = {"semseg": {"classes": 21}}
+    usual: ClassVar = {"normals": (0.0, 0.5)}
 
     def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
         return {

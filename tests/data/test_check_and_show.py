@@ -186,3 +186,57 @@ def test_rooms_are_written_and_reused_by_the_command(tmp_path, capsys):
     assert "unknown layout 'kitti'; known: nyud, pascal" in capsys.readouterr().err
     assert main([*command, "--layout", "pascal"]) == 2
     assert "holds rooms with layout 'nyud', asked for 'pascal'" in capsys.readouterr().err
+
+
+def stored_from_0(root):
+    for path in (root / "segmentation").glob("*.png"):
+        values = np.array(Image.open(path))
+        values[0, 0] = 1  # the wall, in every picture
+        Image.fromarray(np.where(values > 0, values - 1, 0).astype(np.uint8)).save(path)
+
+
+def times(folder, factor):
+    def change(root):
+        for path in (root / folder).glob("*.npy"):
+            np.save(path, np.load(path) * np.float32(factor))
+
+    return change
+
+
+NOTED = {
+    "classes from 0": (
+        stored_from_0,
+        "semseg: 0, which is ignored, is in every label, and the last class, 14, in none",
+    ),
+    "depth in tens": (times("depth", 0.1), "depth: the median depth is 0."),
+    "depth of a street": (times("depth", 12), "depth: the median depth is "),
+    "normals away": (times("normals", -1), "of the normals have z > 0 and point away from the camera"),
+}
+
+
+@pytest.mark.parametrize("case", NOTED)
+def test_what_may_be_a_mistake_is_noted_and_no_problem(case, copy, tmp_path, capsys):
+    damage, told = NOTED[case]
+    config = tmp_path / "run.yaml"
+    config.write_text(
+        f"data: {{root: {copy}, image_size: [48, 64], batch_size: 2}}\n"
+        "tasks: {semseg: {classes: 14}, depth: {}, normals: {}}\n"
+    )
+    assert main(["data", "check", str(config)]) == 0
+    assert "NOTE" not in capsys.readouterr().out
+    damage(copy)
+    assert main(["data", "check", str(config)]) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if line.startswith("NOTE ")]
+    assert [note.split()[1] for note in notes] == ["train:", "val:"]
+    assert all(told in note for note in notes)
+
+
+def test_labels_that_hold_little_are_counted(copy):
+    for name, value in (("train_00001", 0), ("train_00002", 3), ("train_00004", 3)):
+        Image.new("L", SIZE[::-1], value).save(copy / f"segmentation/{name}.png")
+    report = check(copy)
+    assert report.problems == []
+    lines = "\n".join(report.lines())
+    assert (
+        "1 label ignored throughout, such as 'train_00001'; 2 labels of one class only, such as 'train_00002'" in lines
+    )
