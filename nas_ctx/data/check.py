@@ -81,7 +81,8 @@ class Report:
                 continue
             sizes = ", ".join(f"{size} ({count})" for size, count in column.sizes.most_common(3))
             more = f", {len(column.sizes) - 3} more sizes" if len(column.sizes) > 3 else ""
-            values = f"{column.low:g} to {column.high:g}" if column.low <= column.high else "no values"
+            low, high = column.low + column.first, column.high + column.first  # as stored
+            values = f"{low:g} to {high:g}" if low <= high else "no values"
             share = 100 * column.ignored / column.pixels
             converted = "".join(f"   {count} {how}" for how, count in column.converted.items())
             yield (

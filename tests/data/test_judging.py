@@ -255,6 +255,9 @@ def test_check_of_a_configuration_knows_its_classes(copies, tmp_path, capsys):
     assert "PROBLEM train: semseg label of 'train_00000': " in out
     assert "; expected 1..9, and 0 for ignored" in out
     assert "class (stored as class + 1): %" in out
+    line = next(line for line in out.splitlines() if line.split()[:2] == ["train", "semseg"])
+    stored = [np.array(Image.open(path)) for path in (copies["nyud"] / "segmentation").glob("train_*.png")]
+    assert f" {min(s[s > 0].min() for s in stored)} to {max(s.max() for s in stored)} " in line
     assert "depth" not in out
 
 
