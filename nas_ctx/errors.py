@@ -48,6 +48,15 @@ def suggestion(name: object, known: Iterable[object]) -> str:
     return f"; did you mean {alike[0]!r}?" if alike else ""
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where it is not 1.
+
+    >>> counted(1, "image"), counted(0, "image")
+    ('1 image', '0 images')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 @contextlib.contextmanager
 def held_warnings() -> Iterator[None]:
     """Show the warnings of libraries once the block has ended, or :func:`show_warnings` is called; none if it fails.

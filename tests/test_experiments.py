@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import runpy
 import shlex
 from pathlib import Path
 
@@ -103,3 +104,20 @@ def test_a_codebook_needs_normals(place: Path, tmp_path: Path, capsys: pytest.Ca
     assert "--codewords 3: expected 4 to 255" in capsys.readouterr().err
     assert main(["data", "codebook", str(tmp_path), "--out", out]) == 2
     assert not Path(out).exists()
+
+
+PROGRAMS = [path for path in sorted((PROJECT / "experiments").rglob("*.py")) if "__main__" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=name_of)
+def test_help_of_a_program_says_what_it_does_and_does_not_do_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", [str(path), "--help"])
+    monkeypatch.syspath_prepend(str(path.parent))
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith("usage: ")
+    assert "--" in out

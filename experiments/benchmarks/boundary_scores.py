@@ -9,8 +9,6 @@ import argparse
 
 import numpy as np
 import torch
-from bsds import correspond_pixels
-from bsds import thin as their_thin
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -38,6 +36,8 @@ def drawn(number: int) -> tuple[NDArray[np.bool_], dict[str, NDArray[np.float64]
 
 def matched(predicted: NDArray[np.bool_], truth: NDArray[np.bool_], max_dist: float) -> list[int]:
     """Matched, predicted and true pixels, matched by py-bsds500."""
+    from bsds import correspond_pixels
+
     pairs = (
         correspond_pixels.correspond_pixels(predicted, truth, max_dist=max_dist)[0] if predicted.any() else np.zeros(1)
     )
@@ -51,6 +51,8 @@ def main() -> None:
     parser.add_argument("--thresholds", type=int, default=9)
     parser.add_argument("--max-dist", type=float, default=0.011)
     options = parser.parse_args()
+    from bsds import thin as their_thin  # after --help, which does without it
+
     grid, far = threshold_grid(options.thresholds), options.max_dist
     counts: dict[str, dict[str, list[NDArray[np.int64]]]] = {}
     for number in range(options.images):

@@ -1,11 +1,11 @@
 """How many rooms a second does one core render and write? OMP_NUM_THREADS keeps NumPy to one core.
 
-OMP_NUM_THREADS=1 python experiments/benchmarks/rooms_speed.py [SCENES]
+OMP_NUM_THREADS=1 python experiments/benchmarks/rooms_speed.py --scenes 200
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +17,9 @@ SIZE = (96, 128)
 
 def main() -> None:
     """Write a data set of training scenes (and one of validation) and time it: wall clock and processor."""
-    scenes = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenes", type=int, default=200, help="training scenes (default: 200)")
+    scenes = parser.parse_args().scenes
     with tempfile.TemporaryDirectory() as folder:
         write_rooms(Path(folder) / "warm", train=2, val=1, size=SIZE)
         wall, processor = time.perf_counter(), time.process_time()

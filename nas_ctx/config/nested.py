@@ -11,6 +11,7 @@ from typing import Any
 
 from nas_ctx.config.safe_yaml import MAX_CHARACTERS, YAMLRefused, parse_yaml
 from nas_ctx.errors import InputError
+from nas_ctx.files.reading import not_text
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -21,8 +22,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = parse_yaml(text)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not a text file in UTF-8") from None
+    except UnicodeDecodeError as error:
+        raise not_text(path, error) from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     except YAMLRefused as error:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from nas_ctx.data.locate import find_picture, find_root, id_of
 from nas_ctx.data.reading import MissingFile, read_array, read_grey, read_image, read_lines
 from nas_ctx.errors import InputError, unknown_name
+from nas_ctx.labels import NoClass
 from nas_ctx.plugins import Registry, subclass_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,10 @@ class DenseDataset(ABC):
     crop_by: ClassVar[str] = "semseg"
     # Options of tasks that the layout fixes: how many classes its label files count.
     task_options: ClassVar[Mapping[str, Mapping[str, Any]]]
+    # The number that label files have for class 0, where it is another one; messages speak in stored numbers.
+    first_class: ClassVar[Mapping[str, int]] = {}
+    # Type of a task -> the range that a number which sums its labels up usually lies in (``nas_ctx.data.notes``).
+    usual: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def __init__(
         self,
@@ -69,9 +74,6 @@ class DenseDataset(ABC):
         self.split = split
         self.tasks = tasks
         self.transform = transform
-        for task in tasks:
-            if task not in self.readers() and self.own_folder(task) is None:
-                raise unknown_name(f"label of the {self.name} layout", task, self.readers())
         self.ids = self.list_ids()
         if not self.ids:
             raise InputError(f"{self.root / self.split_folder / (split + '.txt')}: lists no ids")
@@ -95,10 +97,10 @@ class DenseDataset(ABC):
         return [id_of(line, self.image_folder) for line in lines]
 
     def check_task(self, task: str) -> None:
-        """InputError when the folder with the labels of ``task`` is missing."""
+        """MissingFile, an InputError, when the folder with the labels of ``task`` is missing."""
         for places in self.label_folders(task):
             if not any((self.root / folder).is_dir() for folder in places):
-                raise InputError(f"{self.root / places[0]}: no such folder, task {task!r} needs its labels")
+                raise MissingFile(f"{self.root / places[0]}: no such folder, task {task!r} needs its labels")
 
     def own_folder(self, task: str) -> Path | None:
         """The folder that the option ``labels`` of a task names, with ``ID.png`` or ``ID.npy``; None without it."""
@@ -106,12 +108,14 @@ class DenseDataset(ABC):
         return None if labels is None else self.root / labels
 
     def check_labels(self, task: str) -> None:
-        """InputError when the folder with the labels of ``task``, the layout's or its own, is missing."""
+        """InputError when the layout does not know the labels of ``task``, or their folder or its own is missing."""
         folder = self.own_folder(task)
         if folder is None:
+            if task not in self.readers():
+                raise unknown_name(f"label of the {self.name} layout", task, self.readers())
             self.check_task(task)
         elif not folder.is_dir():
-            raise InputError(f"{folder}: no such folder, which tasks.{task}.labels names")
+            raise MissingFile(f"{folder}: no such folder, which tasks.{task}.labels names")
 
     def image_path(self, name: str) -> Path:
         """The path of the image of an id, a JPEG or PNG file."""
@@ -120,6 +124,19 @@ class DenseDataset(ABC):
     def label_files(self, task: str, name: str) -> Sequence[Path]:
         """The files that an id needs to have a label; none where only reading can tell."""
         return ()
+
+    def other_files(self, task: str) -> str:
+        """What is in place of the label files of a task that are not there, as the end of a message; else nothing."""
+        if self.own_folder(task) is not None:
+            return ""  # either kind is read
+        for path in self.label_files(task, self.ids[0]):
+            folder = path.parent
+            kinds = sorted({file.suffix for file in folder.iterdir()} - {""}) if folder.is_dir() else []
+            if kinds and path.suffix not in kinds:
+                where = folder.relative_to(self.root)
+                own = f" (or set tasks.{task}.labels: {where})" if {".png", ".npy"} & {*kinds} else ""
+                return f": {where} holds {', '.join(kinds[:3])}, expected ID{path.suffix}{own}"
+        return ""
 
     def unlabelled(self, task: str) -> list[str]:
         """The ids that have no label for a task, in their order, as far as :meth:`label_files` tells."""
@@ -160,6 +177,16 @@ class DenseDataset(ABC):
         """The label of an id as stored, before invalid values are replaced: what ``nas-ctx data check`` checks."""
         return self.readers()[task](name)
 
+    def faults(self, task: str, label: NDArray[Any]) -> list[str]:
+        """What a task finds wrong with a label as stored, one phrase each, in the numbers of its file."""
+        first = self.shift(task)
+        found = self.tasks[task].check_label(label)
+        return [fault.counted_from(first) if isinstance(fault, NoClass) else fault for fault in found]
+
+    def shift(self, task: str) -> int:
+        """What class 0 of a task is stored as."""
+        return self.first_class.get(task, 0) if self.own_folder(task) is None else 0
+
     def layout_faults(self, task: str, name: str) -> list[str]:
         """Faults of the label files of an id that only this layout knows: one phrase each, which ``check`` lists."""
         return []
@@ -198,7 +225,13 @@ class DenseDataset(ABC):
         try:
             return self.transform(sample, draw)
         except InputError as error:  # a task has refused the content of a label: name the sample
-            raise InputError(f"{self.root}: {sample['id']!r}: {error}") from None
+            raise InputError(f"{self.root}: {sample['id']!r}: {self._no_class(sample) or error}") from None
+
+    def _no_class(self, sample: Sample) -> str | None:
+        """What is no class in the labels of a sample, with its task; None where all are classes."""
+        there = {task: sample[task] for task in self.tasks if sample[task] is not None}
+        found = ((task, fault) for task, label in there.items() for fault in self.faults(task, label))
+        return next((f"{task} label {fault}" for task, fault in found if isinstance(fault, NoClass)), None)
 
 
 def read_own(path: Path, channels: int | None) -> NDArray[Any]:
@@ -208,9 +241,14 @@ def read_own(path: Path, channels: int | None) -> NDArray[Any]:
 
 
 def finite(label: NDArray[Any]) -> NDArray[np.float32]:
-    """``label`` as float32, with 0 (the value for "invalid") where it is not a finite number."""
+    """``label`` as float32, with 0 (the value for "invalid") where it is no finite number or vector."""
     values = label.astype(np.float32, copy=False)
-    return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, np.float32(0))
+    known = np.isfinite(values)
+    return (
+        values
+        if known.all()
+        else np.where(known if known.ndim == 2 else known.all(2, keepdims=True), values, np.float32(0))
+    )
 
 
 DATASETS: Registry[type[DenseDataset]] = Registry(

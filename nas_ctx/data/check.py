@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.judging import faults_of, faults_together
 from nas_ctx.data.locate import find_roots, one_of
-from nas_ctx.data.reading import MissingFile, is_turned, read_image
+from nas_ctx.data.notes import Seen
+from nas_ctx.data.reading import MissingFile, conversions, read_image
 from nas_ctx.data.rooms.writing import MANIFEST
-from nas_ctx.errors import InputError
+from nas_ctx.errors import InputError, counted
 from nas_ctx.files import read_json
 from nas_ctx.labels import IGNORE
 from nas_ctx.tasks import TASKS, Task, make_tasks
@@ -39,8 +40,11 @@ class Column:
     high: float = float("-inf")
     pixels: int = 0
     ignored: int = 0
-    turned: int = 0
+    converted: Counter[str] = field(default_factory=Counter)
+    first: int = 0
+    """What class 0 is stored as."""
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(IGNORE + 1, np.int64))
+    seen: Seen = field(default_factory=Seen)
 
     def add(self, array: NDArray[Any], ignored: NDArray[np.bool_]) -> None:
         """Count one array (H, W, ...); the pixels ``ignored`` (H, W) have no value."""
@@ -61,7 +65,10 @@ class Report:
     layout: str
     columns: dict[tuple[str, str], Column]
     problems: list[str]
-    absent: list[str]
+    absent: dict[str, list[str]]
+    """Task -> splits without a folder of its labels, which is no problem where no configuration asks for them."""
+    notes: list[str] = field(default_factory=list)
+    """What may be right and may be a mistake."""
     classes: dict[str, int] = field(default_factory=dict)
     """How many classes the labels of a task name, of those that are scored by a mean over classes."""
 
@@ -69,23 +76,27 @@ class Report:
         """The report as lines of text."""
         yield f"{self.layout} layout"
         for (split, kind), column in self.columns.items():
-            missing = f", {column.missing} images without" if column.missing else ""
+            missing = f", {counted(column.missing, 'image')} without" if column.missing else ""
             if not column.read:
                 yield f"  {split:<6}{kind:<12} none could be read{missing}"
                 continue
             sizes = ", ".join(f"{size} ({count})" for size, count in column.sizes.most_common(3))
             more = f", {len(column.sizes) - 3} more sizes" if len(column.sizes) > 3 else ""
-            values = f"{column.low:g} to {column.high:g}" if column.low <= column.high else "no values"
+            low, high = column.low + column.first, column.high + column.first  # as stored
+            values = f"{low:g} to {high:g}" if low <= high else "no values"
             share = 100 * column.ignored / column.pixels
-            turned = f"   {column.turned} turned upright by their EXIF data" if column.turned else ""
+            converted = "".join(f"   {count} {how}" for how, count in column.converted.items())
             yield (
                 f"  {split:<6}{kind:<12}{column.read:>6} read{missing}   {'/'.join(column.types)}   "
-                f"{values}   {share:.1f} % ignored   {sizes}{more}{turned}"
+                f"{values}   {share:.1f} % ignored   {sizes}{more}{converted}"
             )
             if kind in self.classes:
-                yield from class_lines(column.counts[: self.classes[kind]])
-        for task in self.absent:
-            yield f"  no labels for {task}"
+                yield from class_lines(column.counts[: self.classes[kind]], column.first)
+            if line := column.seen.line():
+                yield f"        {line}"
+        for task, splits in self.absent.items():
+            yield f"  no labels for {task} ({', '.join(splits)})"
+        yield from (f"NOTE {note}" for note in self.notes)
         for first, *others in self.kinds():
             yield f"PROBLEM {first}{f'   (and {len(others)} more like this)' if others else ''}"
 
@@ -97,15 +108,16 @@ class Report:
         return list(alike.values())
 
 
-def class_lines(counts: NDArray[np.int64]) -> Iterable[str]:
-    """The shares of the classes in percent, and which never occur.
+def class_lines(counts: NDArray[np.int64], first: int = 0) -> Iterable[str]:
+    """The shares of the classes in percent, and which never occur; ``first`` is what class 0 is stored as.
 
     >>> list(class_lines(np.array([3, 0, 1])))[0].strip()
     'class: % of the labelled pixels   0: 75   2: 25'
     """
     total = counts.sum()
     shares = "   ".join(f"{number}: {100 * count / total:.2g}" for number, count in enumerate(counts) if count)
-    yield f"        class: % of the labelled pixels   {shares or 'none'}"
+    stored = f" (stored as class + {first})" if first else ""
+    yield f"        class{stored}: % of the labelled pixels   {shares or 'none'}"
     never = ", ".join(map(str, np.flatnonzero(counts == 0)))
     if never:
         yield f"        never: {never} (a class that is neither true nor predicted counts 0 in the mean IoU)"
@@ -147,7 +159,7 @@ def check(
         InputError: no known layout. Everything else is in the report.
     """
     kind = layout or detect(root)
-    report = Report(kind.name, {}, [], [])
+    report = Report(kind.name, {}, [], {})
     listed: dict[str, str] = {}  # id -> the first split that lists it
     for split in SPLITS:
         try:
@@ -156,11 +168,13 @@ def check(
             report.problems.append(str(error))
             continue
         dataset.tasks = tasks or {}
-        labels = [name for name in tasks or dataset.readers() if _has_label(dataset, name, report, wanted=bool(tasks))]
+        labels = [
+            name for name in tasks or dataset.readers() if _has_label(dataset, name, report, needed=tasks is not None)
+        ]
         dataset.tasks = tasks or usual_tasks(dataset, labels)
         report.classes |= {name: t.label_classes for name, t in dataset.tasks.items() if t.metric_name == "miou"}
         for label in ("image", *labels):
-            report.columns[split, label] = Column()
+            report.columns[split, label] = Column(first=dataset.shift(label))
         for name, count in Counter(dataset.ids).items():
             if count > 1:
                 report.problems.append(f"{split}: id {name!r} is listed {count} times")
@@ -187,15 +201,15 @@ def usual_tasks(dataset: DenseDataset, labels: Iterable[str]) -> dict[str, Task]
     return make_tasks({name: options.get(name, {}) for name in labels if name in TASKS})
 
 
-def _has_label(dataset: DenseDataset, task: str, report: Report, *, wanted: bool) -> bool:
-    """Whether there is a folder with labels; that there is none of a task that is ``wanted`` is a problem."""
+def _has_label(dataset: DenseDataset, task: str, report: Report, needed: bool) -> bool:
+    """Whether there is a folder with labels; that there is none of a task that is ``needed`` is a problem."""
     try:
         dataset.check_labels(task)
     except InputError as error:
-        if wanted and str(error) not in report.problems:
+        if isinstance(error, MissingFile) and not needed:
+            report.absent.setdefault(task, []).append(dataset.split)
+        elif str(error) not in report.problems:  # of the other split too
             report.problems.append(str(error))
-        elif not wanted and task not in report.absent:
-            report.absent.append(task)
         return False
     return True
 
@@ -207,7 +221,7 @@ def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], repor
         image = read_image(path)
         size = image.shape[:2]
         column.add(image, np.zeros(size, dtype=bool))
-        column.turned += is_turned(path)
+        column.converted.update(conversions(path))
     except InputError as error:
         report.problems.append(str(error))
     for label_name in labels:
@@ -219,23 +233,29 @@ def _check_sample(dataset: DenseDataset, name: str, labels: Iterable[str], repor
             column.missing += 1
             continue
         except InputError as error:
-            report.problems.append(str(error))
+            if str(error) not in report.problems:  # several labels may come from a file
+                report.problems.append(str(error))
             continue
         if size is not None and label.shape[:2] != size:
             actual, expected = (" x ".join(map(str, shape)) for shape in (label.shape[:2], size))
             faults.insert(0, f"is {actual}, its image {expected} pixels")
         report.problems += [f"{dataset.split}: {label_name} label of {name!r}: {fault}" for fault in faults]
         marked = label if task is None else task.mark_ignore(label)
-        column.add(label, (marked == IGNORE).reshape(*label.shape[:2], -1).all(2))
-        if task is not None and task.label_classes:
-            column.counts += class_counts(marked)
+        ignored = (marked == IGNORE).reshape(*label.shape[:2], -1).all(2)
+        column.add(label, ignored)
+        if task is not None:
+            counts = class_counts(marked if task.label_classes else np.where(ignored, IGNORE, 0))
+            column.seen.add(dataset, label_name, name, label, counts)
+            column.counts += counts if task.label_classes else 0
 
 
 def _check_column(dataset: DenseDataset, label: str, report: Report) -> None:
     """What is at fault with all labels of a split together."""
     column = report.columns[dataset.split, label]
     if column.missing and not column.read:
-        report.problems.append(f"{dataset.split}: {label}: no image has a label")
+        report.problems.append(f"{dataset.split}: {label}: no image has a label{dataset.other_files(label)}")
+    if column.read and label in dataset.tasks:
+        report.notes += [f"{dataset.split}: {label}: {n}" for n in column.seen.notes(dataset, label, column.counts)]
     if column.read:
         faults = faults_together(dataset, label, column.pixels - column.ignored, column.counts)
         report.problems += [f"{dataset.split}: {label}: {fault} in any of {column.read} labels" for fault in faults]

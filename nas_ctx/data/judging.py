@@ -12,7 +12,7 @@ from nas_ctx.data.base import DenseDataset
 from nas_ctx.data.reading import MissingFile
 from nas_ctx.data.show import spread
 from nas_ctx.errors import InputError
-from nas_ctx.labels import IGNORE, Unusable
+from nas_ctx.labels import IGNORE, NoClass, Unusable
 from nas_ctx.tasks import Task
 from nas_ctx.tasks.checks import class_counts, not_finite
 
@@ -22,8 +22,7 @@ LOOKED_AT = 8
 
 def faults_of(dataset: DenseDataset, task_name: str, name: str, label: NDArray[Any]) -> list[str]:
     """Faults of the label of an id, given as stored: one phrase each. Without a task, it must be finite."""
-    task = dataset.tasks.get(task_name)
-    found = not_finite(label) if task is None else task.check_label(label)
+    found = dataset.faults(task_name, label) if task_name in dataset.tasks else not_finite(label)
     return found if dataset.own_folder(task_name) else found + dataset.layout_faults(task_name, name)
 
 
@@ -39,7 +38,8 @@ def judge(dataset: DenseDataset) -> list[str]:
     """Look at some labels of a split before a run: what is odd about them, one line each.
 
     Raises:
-        InputError: a file is missing or damaged, or all labels of a task that are looked at are unusable.
+        InputError: a file is missing or damaged, a label has another size than its image, or all labels of a task that
+            are looked at are unusable.
     """
     return [line for task in dataset.tasks for line in _judge_task(dataset, task)]
 
@@ -58,6 +58,8 @@ def _judge_task(dataset: DenseDataset, task_name: str) -> list[str]:
             label = dataset.to_check(task_name, name)
             looked_at += 1
             for fault in faults_of(dataset, task_name, name, label):
+                if isinstance(fault, NoClass):
+                    raise InputError(f"{where} label of {name!r}: {fault}")  # as a batch with it would be
                 if isinstance(fault, Unusable):
                     unusable.setdefault(name, fault)
             marked = task.mark_ignore(label)
@@ -66,7 +68,7 @@ def _judge_task(dataset: DenseDataset, task_name: str) -> list[str]:
                 _refuse_classes(task, marked, f"{where} label of {name!r}")
                 counts += class_counts(marked)
     if not looked_at:
-        raise InputError(f"{where}: no image has a label")
+        raise InputError(f"{where}: no image has a label{dataset.other_files(task_name)}")
     for name, fault in [*unusable.items()][:1]:
         if len(unusable) == looked_at:
             raise InputError(f"{where} label of {name!r}, and all {looked_at} that were looked at: {fault}")

@@ -131,6 +131,12 @@ def one_size(samples: list[Any]) -> Any:
     )
 
 
+def check_one_size(samples: list[Any]) -> None:
+    """InputError where samples, as training sees them, are of several sizes."""
+    if isinstance(batch := one_size(samples), _Damaged):
+        raise InputError(batch.message)
+
+
 def _apart(worker: int) -> None:
     """In a worker: ignore signals that a terminal or a scheduler sends to the process group; the run ends its workers.
 

@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 
 from nas_ctx.data.base import DATASETS, DenseDataset
 from nas_ctx.data.judging import LOOKED_AT, judge
-from nas_ctx.data.loading import Loader, TrainLoader, batches_of
+from nas_ctx.data.loading import Loader, TrainLoader, batches_of, check_one_size
 from nas_ctx.data.show import spread
 from nas_ctx.data.transforms import EvalTransform, TrainTransform
 from nas_ctx.errors import InputError
@@ -91,12 +91,18 @@ class DataModule(pl.LightningDataModule):
         return dataset
 
     def judge(self) -> list[str]:
-        """Look at some labels before a run: what is odd about them, one line each.
+        """Look at some images and labels before a run: what is odd about them, one line each.
 
         Raises:
-            InputError: labels that no run can learn from, by the rules of ``nas-ctx data check``.
+            InputError: labels that no run can learn from, by the rules of ``nas-ctx data check``; or training images of
+                several sizes, where a batch needs one.
         """
-        return [line for dataset in (self.train_set(), self.val_set()) for line in judge(dataset)]
+        train = self.train_set()
+        odd = [line for dataset in (train, self.val_set()) for line in judge(dataset)]
+        samples = [train[index] for index in spread(LOOKED_AT, len(train))]
+        if self.batch_size > 1:
+            check_one_size(samples)
+        return odd
 
     def eval_sizes(self) -> set[tuple[int, int]]:
         """Heights and widths of validation images as the network sees them, of some that stand for all.

@@ -35,6 +35,8 @@ class NYUD(DenseDataset):
     image_folder = "images"
     split_folder = "gt_sets"
     task_options: ClassVar = {"semseg": {"classes": 40}}
+    first_class: ClassVar = {"semseg": 1}
+    usual: ClassVar = {"depth": (0.5, 20.0), "normals": (0.0, 0.5)}  # indoors
 
     def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
         return {"semseg": self._semseg, "depth": self._depth, "normals": self._normals, "edge": self._edge}

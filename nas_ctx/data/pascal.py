@@ -33,6 +33,7 @@ class PASCAL(DenseDataset):
     image_folder = "JPEGImages"
     split_folder = "ImageSets/Context"
     task_options: ClassVar = {"semseg": {"classes": 21}}
+    usual: ClassVar = {"normals": (0.0, 0.5)}
 
     def readers(self) -> Mapping[str, Callable[[str], NDArray[Any]]]:
         return {
@@ -129,11 +130,14 @@ def people_of(path: Path) -> dict[str, list[int]] | None:
     """The classes in each image, from the index of parts; None without an index: then every annotation is read."""
     if not path.exists():
         return None
+    form = "expected JSON of the form {id: [class numbers]}, or no such file"
     try:
         index = read_json(path)
         return {_id_of(str(name)): [int(value) for value in values] for name, values in index.items()}  # type: ignore[attr-defined]
     except (TypeError, AttributeError, OverflowError):
-        raise InputError(f"{path}: expected JSON of the form {{id: [class numbers]}}") from None
+        raise InputError(f"{path}: {form}") from None
+    except InputError as error:
+        raise InputError(f"{error}: {form}") from None
 
 
 def _id_of(name: str) -> str:

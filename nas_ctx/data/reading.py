@@ -15,11 +15,15 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from nas_ctx.errors import InputError
-from nas_ctx.files import read_bytes, read_npy
+from nas_ctx.files import read_bytes, read_npy, read_text
 
 Result = TypeVar("Result")
 PICTURES = ("JPEG", "PNG")
 """The formats that are read: each further one of Pillow is a parser more that a stranger's file can reach."""
+CONVERTED = {
+    "L": "grey", "1": "1 bit", "P": "a palette", "LA": "grey with alpha", "RGBA": "colour with alpha", "CMYK": "CMYK",
+}  # fmt: skip
+"""Pillow's modes of pictures that are read as RGB beside RGB itself, and what they are; alpha is dropped."""
 MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485
 """The largest picture and array: Pillow's own bound, 89 million pixels."""
 MOST_UNPACKED = 256_000_000
@@ -75,15 +79,24 @@ def _picture(path: Path) -> Iterator[Image.Image]:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """An RGB image, uint8 (H, W, 3), of a JPEG or PNG file, upright: turned as its EXIF data say."""
+    """An RGB image, uint8 (H, W, 3), of a JPEG or PNG file, upright: turned as its EXIF data say.
+
+    Pictures of the modes :data:`CONVERTED` are converted to RGB.
+    """
     with _picture(path) as image:
+        if image.mode not in ("RGB", *CONVERTED):  # Pillow would cut grey of 16 bits off at 255
+            raise InputError(f"{path}: has pixel mode {image.mode}, expected 8 bits a channel: scale its values down")
         return np.array(ImageOps.exif_transpose(image).convert("RGB"))
 
 
-def is_turned(path: Path) -> bool:
-    """Whether a picture is stored otherwise than upright, by its EXIF data."""
+def conversions(path: Path) -> list[str]:
+    """What :func:`read_image` does to a picture that is not stored as upright RGB, one phrase each."""
     with _picture(path) as image:
-        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        converted = CONVERTED.get(image.mode)
+    return ["turned upright by their EXIF data"] * turned + (
+        [] if converted is None else [f"converted from {converted}"]
+    )
 
 
 def read_grey(path: Path) -> NDArray[np.uint8]:
@@ -128,7 +141,7 @@ def read_array(path: Path, channels: int | None = None) -> NDArray[Any]:
 
 def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -> Result:
     """``use`` applied to a variable of a MATLAB file; an error in either is reported as the file's."""
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     with _named(path):
         content = read_bytes(path, MOST_UNPACKED)
@@ -136,7 +149,11 @@ def read_mat(path: Path, variable: str, use: Callable[[NDArray[Any]], Result]) -
         raise InputError(f"{path}: unpacks to more than {MOST_UNPACKED} bytes, which is the most that is read")
     file: Any = io.BytesIO(content)  # SciPy takes it; its stubs do not say so
     try:
-        return use(loadmat(file, variable_names=[variable])[variable])
+        variables = loadmat(file, variable_names=[variable])
+        if variable not in variables:
+            names = ", ".join(name for name, *_ in whosmat(io.BytesIO(content))) or "no variable"  # type: ignore[arg-type]
+            raise InputError(f"holds {names}, expected {variable}")
+        return use(variables[variable])
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # damaged files make SciPy raise nearly anything, zlib.error and TypeError included
@@ -174,4 +191,4 @@ def read_lines(path: Path) -> list[str]:
     """The non-empty lines of a text file, stripped."""
     with _named(path):
         _refuse_pointer(path)  # it would be read as a list of three lines
-        return [line.strip() for line in read_bytes(path).decode("utf-8-sig").splitlines() if line.strip()]
+        return [line.strip() for line in read_text(path).splitlines() if line.strip()]

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nas_ctx.data.reading import read_array, read_grey
+from nas_ctx.data.locate import id_of
+from nas_ctx.data.reading import read_array, read_grey, read_lines
 from nas_ctx.errors import InputError
 from nas_ctx.files import write_text
 from nas_ctx.labels import IGNORE
@@ -86,6 +87,7 @@ def score_edges(
     thresholds: int = 99,
     jobs: int = 1,
     progress: Progress = lambda items: items,
+    listed: str | os.PathLike[str] | None = None,
 ) -> EdgeScores:
     """The scores of a folder of predictions, each with the truth of the same name; see :func:`nas_ctx.metrics.ods_f`.
 
@@ -96,11 +98,13 @@ def score_edges(
         thresholds: how many, evenly inside (0, 1).
         jobs: processes.
         progress: wraps what is iterated over, for a progress bar.
+        listed: a list of the ids to score, such as that of a split; None for all of ``truth``.
 
     Raises:
-        InputError: a prediction without truth or of another size, no boundary in any truth, or values out of range.
+        InputError: a prediction without truth, or a truth without prediction: a job may have ended early; sizes that
+            differ, no boundary in any truth, or values out of range.
     """
-    pairs = paired(predictions, truth)
+    pairs = paired(predictions, truth, listed)
     holds = [np.unique(_read(path)) for _, path in pairs]
     edge = 1 if any(1 in values for values in holds) else IGNORE
     for (_, path), values in zip(pairs, holds, strict=True):
@@ -117,13 +121,30 @@ def score_edges(
     return EdgeScores(len(pairs), grid, total, best)
 
 
-def paired(predictions: str | os.PathLike[str], truth: str | os.PathLike[str]) -> list[Pair]:
-    """Each prediction with the truth of its name, in the order of the names."""
+def paired(
+    predictions: str | os.PathLike[str], truth: str | os.PathLike[str], listed: str | os.PathLike[str] | None = None
+) -> list[Pair]:
+    """Each prediction with the truth of its name, in the order of the names; only those ``listed``, if there is a list.
+
+    Raises:
+        InputError: one of a pair is missing.
+    """
     found, true = _files(predictions), _files(truth)
-    for name, path in found.items():
+    if listed is None:
+        names, what = sorted({*found, *true}), "truths"
+    else:
+        names, what = (
+            sorted({id_of(line, "").rpartition("/")[2] for line in read_lines(Path(listed))}),
+            f"ids of {listed}",
+        )
+    for name in names:
         if name not in true:
-            raise InputError(f"{path}: no truth of this name in {truth}")
-    return [(path, true[name]) for name, path in found.items()]
+            raise InputError(f"{found.get(name, name)}: no truth of this name in {truth}")
+    if missing := [name for name in names if name not in found]:
+        remedy = "" if listed else "; --list FILE names those to score"
+        lacks = f"holds no prediction of {len(missing)} of {len(names)} {what}, the first of which is {missing[0]!r}"
+        raise InputError(f"{predictions}: {lacks}{remedy}")
+    return [(found[name], true[name]) for name in names]
 
 
 def _files(folder: str | os.PathLike[str]) -> dict[str, Path]:

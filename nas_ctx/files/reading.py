@@ -26,6 +26,13 @@ MAX_DIGITS = 300
 """The longest integer of JSON: any such one is within the range of a double."""
 MAX_VALUES = 5_000_000
 """The most values of a JSON file."""
+_NO_TEXT = {
+    **dict.fromkeys(
+        (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!"), "is an archive, unpack it first"
+    ),
+    **dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "is in UTF-16, save it as UTF-8"),
+}
+"""First bytes of files that are taken for text by mistake, and what to do."""
 _HANDED_OVER = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
@@ -75,7 +82,21 @@ def read_text(path: str | os.PathLike[str], most: int = MAX_BYTES) -> str:
     try:
         return read_bytes(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file in UTF-8 (byte {error.start})") from None
+        raise not_text(path, error) from None
+
+
+def not_text(path: str | os.PathLike[str], error: UnicodeDecodeError) -> InputError:
+    """The error for a file that is not in UTF-8, with a remedy where its first bytes say what it is.
+
+    >>> try:
+    ...     "1".encode("utf-16").decode()
+    ... except UnicodeDecodeError as error:
+    ...     print(not_text("train.txt", error))
+    train.txt: not a text file in UTF-8 (byte 0): is in UTF-16, save it as UTF-8
+    """
+    content = bytes(error.object[:300])
+    found = next((f": {what}" for start, what in _NO_TEXT.items() if content.startswith(start)), "")
+    return InputError(f"{path}: not a text file in UTF-8 (byte {error.start}){found}")
 
 
 def read_csv(path: str | os.PathLike[str], most: int = MAX_BYTES) -> list[list[str]]:

@@ -143,22 +143,31 @@ def fit_weights(
     return fitted
 
 
+def must_fetch(name: str) -> bool:
+    """Whether the weights of a timm model come from the hub and are not in the cache yet."""
+    facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if facts is None or not facts.hf_hub_id:
+        return False
+    files = {*HUB_FILES, facts.hf_hub_filename or HUB_FILES[0]}
+    return not any(isinstance(try_to_load_from_cache(facts.hf_hub_id, file), str) for file in files)
+
+
 def check_reachable(name: str, seconds: float = 5.0) -> None:
     """Refuse at once to fetch the weights of a timm model that are not in the cache, where the hub cannot be reached.
 
     The library that fetches them would try for most of a minute before it says so.
 
     Raises:
-        InputError: no connection to the hub within ``seconds``.
+        InputError: no connection to the hub within ``seconds``, or HF_HUB_OFFLINE forbids it.
     """
-    facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
-    if facts is None or not facts.hf_hub_id or getproxies() or constants.HF_HUB_OFFLINE:
-        return  # nothing to fetch from there, or a way that cannot be tried from here
-    if any(isinstance(try_to_load_from_cache(facts.hf_hub_id, file), str) for file in HUB_FILES):
+    if not must_fetch(name):
         return
     host = urlsplit(constants.ENDPOINT)
     try:
-        socket.create_connection((host.hostname or "", host.port or 443), timeout=seconds).close()
+        if constants.HF_HUB_OFFLINE:
+            raise OSError("HF_HUB_OFFLINE is set")
+        if not getproxies():  # a way that cannot be tried from here
+            socket.create_connection((host.hostname or "", host.port or 443), timeout=seconds).close()
     except OSError as error:
         raise InputError(
             f"model.pretrained: the weights of {name} are not in the cache, and {host.hostname} cannot be reached "

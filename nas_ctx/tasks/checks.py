@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nas_ctx.labels import IGNORE, Unusable
+from nas_ctx.labels import IGNORE, NoClass, Unusable
 
 
 def not_finite(label: NDArray[Any]) -> list[str]:
@@ -34,17 +34,13 @@ def not_binary(label: NDArray[Any]) -> list[str]:
 
 
 def not_classes(label: NDArray[Any], classes: int) -> list[str]:
-    """Describe numbers that are no class of ``classes``, if there are any.
+    """Describe the largest of the numbers that are no class of ``classes``, if there are any.
 
     >>> not_classes(np.array([0, 17, 34, 255]), 20)
-    ['1 pixels hold no class (up to 34): expected 0..19 or 255']
+    ['holds 34; expected 0..19, and 255 for ignored']
     """
     wrong = label[~np.isin(label, [*range(classes), IGNORE])]
-    if not wrong.size:
-        return []
-    return [
-        Unusable(f"{wrong.size} pixels hold no class (up to {wrong.max():g}): expected 0..{classes - 1} or {IGNORE}")
-    ]
+    return [NoClass(wrong.max().item(), classes)] if wrong.size else []
 
 
 def class_counts(label: NDArray[Any]) -> NDArray[np.int64]:

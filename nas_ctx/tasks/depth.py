@@ -13,7 +13,6 @@ from nas_ctx.labels import IGNORE, Unusable
 from nas_ctx.metrics import DepthErrors
 from nas_ctx.tasks import options
 from nas_ctx.tasks.base import Array, Task, register_task
-from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import DepthBins
 from nas_ctx.tasks.coding.readouts import DEPTH_MODES
 from nas_ctx.tasks.drawing import draw_depth
@@ -88,10 +87,8 @@ class Depth(Task):
         return np.where(np.isfinite(label) & (label > 0), label, np.float32(IGNORE))
 
     def check_label(self, label: Array) -> list[str]:
-        """Depths are finite, not negative, at most 100 m, and not 0 throughout."""
-        faults = not_finite(label)
-        if negative := np.count_nonzero(label < 0):
-            faults.append(f"{negative} negative depths")
+        """Depths are not negative, at most 100 m, and not invalid (0, or not finite) throughout."""
+        faults = [f"{negative} negative depths"] if (negative := np.count_nonzero(label < 0)) else []
         valid = label[np.isfinite(label) & (label > 0)]
         if not valid.size:
             return [*faults, "has no valid pixel"]

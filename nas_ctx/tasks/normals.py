@@ -12,7 +12,6 @@ from nas_ctx.labels import IGNORE, Unusable
 from nas_ctx.metrics import AngularErrors
 from nas_ctx.tasks import losses, options
 from nas_ctx.tasks.base import Array, Task, register_task
-from nas_ctx.tasks.checks import not_finite
 from nas_ctx.tasks.coding import fibonacci_sphere, load_codebook, nearest_codeword
 from nas_ctx.tasks.coding.readouts import NORMALS_MODES
 from nas_ctx.tasks.drawing import draw_normals
@@ -84,15 +83,15 @@ class Normals(Task):
         return np.where(valid, label, np.float32(IGNORE))
 
     def check_label(self, label: Array) -> list[str]:
-        """Normals are finite, of length 1 or 0."""
-        finite = np.where(np.isfinite(label), label, 0).astype(np.float64)
+        """Normals have length 1 or 0; one that is not finite is invalid, as 0 is."""
+        finite = np.where(np.isfinite(label).all(2, keepdims=True), label, 0).astype(np.float64)
         length = np.linalg.norm(finite, axis=2)
         wrong = np.count_nonzero((np.abs(length - 1) > LENGTH_TOLERANCE) & (length > 0))
         if not wrong:
-            return not_finite(label)
+            return []
         fault = f"{wrong} vectors have neither length 1 nor 0 (up to {length.max():.3g})"
         if 2 * wrong <= np.count_nonzero(length):
-            return [*not_finite(label), fault]
+            return [fault]
         # As pictures hold them: bytes, or shares of 1.
         code = "v / 127.5 - 1 of bytes" if finite.max() > 1.5 else "2 v - 1 of values coded as (n + 1) / 2"
         return [Unusable(f"{fault}: expected unit vectors{f', {code}' if finite.min() >= 0 else ''}")]

@@ -258,7 +258,7 @@ def test_voc_with_the_annotations_of_pascal_context(voc, tmp_path, capsys):
     classes = json.loads((tmp_path / "out/ImageSets/Parts/train.txt").read_text())
     assert (classes["train_00001"], classes["train_00002"]) == ([], [])
     report = check(tmp_path / "out")
-    assert report.absent == ["normals", "saliency"]
+    assert list(report.absent) == ["normals", "saliency"]
     assert report.problems == []
 
 
@@ -279,3 +279,17 @@ def test_other_sources_and_full_folders_are_refused(tmp_path, capsys):
     source = mtan(tmp_path / "nyuv2", {"train": 1, "val": 1})
     assert main(command(source, tmp_path)) == 2
     assert "exists and is not empty" in capsys.readouterr().err
+
+
+def test_a_source_is_found_up_to_two_folders_below(tmp_path, capsys):
+    source = mtan(tmp_path / "a/unpacked/nyuv2", {"train": 1, "val": 1})
+    for number, place in enumerate((source, source.parent, source.parent.parent)):
+        assert main(command(place, tmp_path / f"out{number}")) == 0
+        assert check(tmp_path / f"out{number}").columns["train", "depth"].read == 1
+    assert main(command(tmp_path, tmp_path / "out")) == 2  # what convert wrote is no source
+    err = capsys.readouterr().err
+    assert "none of the known sources, here or up to two folders below (holds a, out0, out1, out2)" in err
+    mtan(tmp_path / "a/unpacked/other", {"train": 1, "val": 1})
+    assert main(command(source.parent, tmp_path / "out")) == 2
+    assert "holds several sources" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

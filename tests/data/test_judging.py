@@ -85,8 +85,11 @@ UNUSABLE = {
         "pascal", "saliency", lambda root: pictures(root / "sal_distill", lambda s: s // 255),
         "holds 0 and 1: expected grey from 0 to 255",
     ),
-    "classes beyond": ("nyud", "semseg", lambda root: pictures(root / "segmentation", lambda s: s + 90), "holds class"),
-    "classes beyond in PASCAL": ("pascal", "semseg", semseg_of_pascal, "holds class"),
+    "classes beyond": (
+        "nyud", "semseg", lambda root: pictures(root / "segmentation", lambda s: s + 90),
+        "expected 1..14, and 0 for ignored",
+    ),
+    "classes beyond in PASCAL": ("pascal", "semseg", semseg_of_pascal, "expected 0..20, and 255 for"),
 }  # fmt: skip
 
 
@@ -102,6 +105,36 @@ def test_check_and_the_start_of_a_run_find_what_cannot_be_learned_from(case, cop
     problems = check(copies[layout]).problems
     for split in ("train", "val"):
         assert any(problem.startswith(f"{split}: {task}") for problem in problems), problems
+
+
+def test_classes_are_told_in_the_numbers_that_files_hold(copies, tmp_path, capsys):
+    for split, change in (("train", 255), ("val", 15)):
+        path = copies["nyud"] / f"segmentation/{split}_00000.png"
+        values = np.array(Image.open(path))
+        values[0, 0] = change
+        Image.fromarray(values).save(path)
+    data = DataModule("nyud", copies["nyud"], make_tasks({"semseg": {"classes": 14}}), SIZE, batch_size=1)
+    for told, refused in (("holds 255", data.judge), ("holds 15", lambda: list(data.val_dataloader()))):
+        with pytest.raises(InputError, match=f"_00000.*{told}; expected 1..14, and 0 for ignored"):
+            refused()
+    own = make_tasks({"materials": {"type": "semseg", "classes": 3, "labels": "segmentation"}})
+    with pytest.raises(InputError, match=r"materials label holds \d+; expected 0..2, and 255 for ignored"):
+        list(DataModule("nyud", copies["nyud"], own, SIZE, batch_size=1).val_dataloader())
+
+
+def test_depths_and_normals_that_are_not_finite_are_ignored_and_no_fault(copies):
+    depth, normals = (copies["nyud"] / f"{kind}/train_00000.npy" for kind in ("depth", "normals"))
+    for path, place in ((depth, (0, slice(10))), (normals, (slice(10), 0, 0))):
+        values = np.load(path)
+        values[place] = np.nan
+        np.save(path, values)
+    report = check(copies["nyud"])
+    assert report.problems == []
+    assert report.columns["train", "depth"].ignored == 10
+    read = DataModule("nyud", copies["nyud"], make_tasks({"normals": {}}), SIZE, batch_size=1).train_set().read(0)
+    assert not read["normals"][:10, 0].any()  # of a vector without x nothing is left
+    np.save(depth, np.full_like(np.load(depth), np.nan))
+    assert check(copies["nyud"]).problems == ["train: depth label of 'train_00000': has no valid pixel"]
 
 
 def only_class_3(root):
@@ -220,5 +253,107 @@ def test_check_of_a_configuration_knows_its_classes(copies, tmp_path, capsys):
     assert main(["data", "check", str(config)]) == 2
     out = capsys.readouterr().out
     assert "PROBLEM train: semseg label of 'train_00000': " in out
-    assert "hold no class (up to 1" in out
+    assert "; expected 1..9, and 0 for ignored" in out
+    assert "class (stored as class + 1): %" in out
+    line = next(line for line in out.splitlines() if line.split()[:2] == ["train", "semseg"])
+    stored = [np.array(Image.open(path)) for path in (copies["nyud"] / "segmentation").glob("train_*.png")]
+    assert f" {min(s[s > 0].min() for s in stored)} to {max(s.max() for s in stored)} " in line
     assert "depth" not in out
+
+
+def run_file(tmp_path, data, **changes):
+    """A configuration of a training of two images a step, with changes of its section ``data``."""
+    config = tmp_path / "run.yaml"
+    keys = {"root": str(data), "image_size": [48, 64], "batch_size": 2, "workers": 0, **changes}
+    config.write_text(
+        f"data: {json.dumps(keys)}\ntasks: {{depth: {{}}}}\nmodel: {{backbone: test_resnet, pretrained: false}}\n"
+        f"training: {{steps: 1, accelerator: cpu}}\noutput: {tmp_path / 'run'}\n"
+    )
+    return str(config)
+
+
+def smaller_label(root):
+    path = root / "depth/train_00002.npy"
+    np.save(path, np.load(path)[:24, :32])
+
+
+def larger_image(root):
+    path = root / "images/train_00004.jpg"
+    with Image.open(path) as image:
+        image.resize((80, 60)).save(path)
+    np.save(root / "depth/train_00004.npy", np.ones((60, 80), np.float32))
+
+
+STOPS = {
+    "label of another size": (
+        smaller_label,
+        {},
+        "the depth label of 'train_00002' is 24 x 32, its image 48 x 64 pixels",
+    ),
+    "several sizes": (larger_image, {"augment": False}, "images of one batch differ in size"),
+    "few images": (lambda root: None, {"batch_size": 7}, "6 training images are fewer than batch_size 7"),
+}
+
+
+@pytest.mark.parametrize("case", STOPS)
+def test_what_stops_a_run_is_told_by_its_dry_run_its_start_and_check(case, copies, tmp_path, capsys):
+    damage, changes, told = STOPS[case]
+    damage(copies["nyud"])
+    config = run_file(tmp_path, copies["nyud"], **changes)
+    for command in (["train", config, "--dry-run"], ["train", config], ["data", "check", config]):
+        assert main(command) == 2, command
+        out, err = capsys.readouterr()
+        # check lists a label in its own words
+        assert told in out + err or (command[0] == "data" and "is 24 x 32, its image 48 x 64 pixels" in out)
+        assert err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_images_of_several_sizes_are_no_fault_where_they_are_cropped_or_come_one_by_one(copies, tmp_path):
+    larger_image(copies["nyud"])
+    for changes in ({}, {"augment": False, "batch_size": 1}, {"augment": False, "image_size": [64, 80]}):
+        assert main(["train", run_file(tmp_path, copies["nyud"], **changes), "--dry-run"]) == 0
+
+
+def test_check_lists_an_index_of_parts_that_a_run_refuses(copies, capsys):
+    (copies["pascal"] / "ImageSets/Parts/val.txt").write_text("val_00000\nval_00001\n")
+    report = check(copies["pascal"])
+    assert len(report.problems) == 1
+    assert "Parts/val.txt: not JSON at line 1" in report.problems[0]
+    assert "expected JSON of the form {id: [class numbers]}, or no such file" in report.problems[0]
+    assert report.absent == {}
+    assert ("train", "human_parts") in report.columns
+
+
+def test_check_of_a_configuration_lists_labels_that_are_not_there(copies, tmp_path, capsys):
+    shutil.rmtree(copies["nyud"] / "depth")
+    assert check(copies["nyud"]).absent == {"depth": ["train", "val"]}
+    assert main(["data", "check", run_file(tmp_path, copies["nyud"])]) == 2
+    assert "/depth: no such folder, task 'depth' needs its labels" in capsys.readouterr().out
+    config = tmp_path / "parts.yaml"
+    config.write_text(f"data: {{root: {copies['nyud']}}}\ntasks: {{human_parts: {{}}}}\n")
+    assert main(["data", "check", str(config)]) == 2
+    assert "unknown label of the nyud layout 'human_parts'" in capsys.readouterr().out
+
+
+def test_label_files_of_another_type_are_named(copies):
+    root = copies["nyud"]
+    for path in (root / "edge").glob("*.npy"):
+        Image.fromarray(np.load(path).astype(np.uint8)).save(path.with_suffix(".png"))
+        path.unlink()
+    told = "edge holds .png, expected ID.npy (or set tasks.edge.labels: edge)"
+    assert check(root).problems == [f"{split}: edge: no image has a label: {told}" for split in ("train", "val")]
+    with pytest.raises(InputError, match=r"no image has a label: edge holds \.png, expected ID\.npy"):
+        DataModule("nyud", root, make_tasks({"edge": {}}), SIZE, batch_size=1).judge()
+    assert DataModule("nyud", root, make_tasks({"edge": {"labels": "edge"}}), SIZE, batch_size=1).judge() == []
+    for path in (copies["pascal"] / "human_parts").glob("*.mat"):
+        path.rename(path.with_suffix(".npz"))
+    problems = check(copies["pascal"]).problems
+    assert any(
+        p.endswith("human_parts: no image has a label: human_parts holds .npz, expected ID.mat") for p in problems
+    )
+
+
+def test_a_file_that_two_labels_come_from_is_listed_once(copies):
+    (copies["pascal"] / "pascal-context/trainval/val_00000.mat").write_bytes(b"MATLAB 5.0 no")
+    assert len(check(copies["pascal"]).problems) == 1

@@ -216,7 +216,7 @@ def test_damaged_files_give_one_line_that_names_them(copy, tasks, kind, workers)
 
 def test_classes_that_the_task_does_not_have_are_refused(rooms):
     few = make_tasks({"semseg": {"classes": 3}})
-    with pytest.raises(InputError, match=r"'val_0000\d': tasks\.semseg: a label holds class \d+, expected 0\.\.2"):
+    with pytest.raises(InputError, match=r"'val_0000\d': semseg label holds \d+; expected 1\.\.3, and 0 for ignored"):
         list(module(rooms, few).val_dataloader())
 
 

@@ -175,7 +175,7 @@ def test_damaged_files_give_one_line(copy, tasks, place, task, content, message)
 def test_other_matlab_variables_and_shapes_are_refused(copy, tasks):
     savemat(copy / "pascal-context/trainval/val_00000.mat", {"other": np.ones(SIZE)})
     only = {"edge": tasks["edge"]}
-    with pytest.raises(InputError, match="without the expected LabelMap"):
+    with pytest.raises(InputError, match="holds other, expected LabelMap"):
         list(DataModule("pascal", copy, only, SIZE).val_dataloader())
     savemat(copy / "pascal-context/trainval/val_00000.mat", {"LabelMap": np.ones((3, 4), np.uint16)})
     with pytest.raises(InputError, match="is 3 x 4, its image 48 x 64"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
+from nas_ctx.cli import main
 from nas_ctx.data import reading
-from nas_ctx.data.reading import read_array, read_grey, read_image, read_mat
+from nas_ctx.data.reading import conversions, read_array, read_grey, read_image, read_lines, read_mat
 from nas_ctx.errors import InputError
 
 
@@ -88,3 +90,44 @@ def test_other_variables_of_a_matlab_file_count(tmp_path: Path, monkeypatch) -> 
     monkeypatch.setattr(reading, "MOST_UNPACKED", 1_000_000)
     with pytest.raises(InputError, match="unpacks to more than 1000000 bytes"):
         read_mat(tmp_path / "x.mat", "LabelMap", np.shape)
+
+
+CONVERTED = {
+    "L": (130, [130, 130, 130]), "1": (1, [255, 255, 255]), "LA": ((130, 0), [130, 130, 130]),
+    "RGBA": ((9, 8, 7, 0), [9, 8, 7]), "P": (1, [40, 50, 60]), "CMYK": ((0, 255, 255, 0), [255, 0, 0]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", CONVERTED)
+def test_pictures_of_other_modes_become_rgb_and_are_counted(tmp_path: Path, mode: str) -> None:
+    value, expected = CONVERTED[mode]
+    image = Image.new(mode, (4, 3), value)
+    if mode == "P":
+        image.putpalette([10, 20, 30, 40, 50, 60])
+    image.save(tmp_path / "x", "JPEG" if mode == "CMYK" else "PNG")
+    assert np.abs(read_image(tmp_path / "x")[1, 2].astype(int) - expected).max() <= 1
+    assert len(conversions(tmp_path / "x")) == 1
+    Image.new("RGB", (4, 3)).save(tmp_path / "x", "PNG")
+    assert conversions(tmp_path / "x") == []
+
+
+def test_grey_of_16_bits_is_refused_rather_than_turned_white(tmp_path: Path) -> None:
+    Image.fromarray(np.full((3, 4), 4000, np.uint16)).save(tmp_path / "x.png")
+    with pytest.raises(InputError, match=r"x\.png: has pixel mode I;16, expected 8 bits a channel"):
+        read_image(tmp_path / "x.png")
+
+
+def test_a_matlab_file_without_the_variable_names_those_it_has(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "x.mat", {"labelmap": np.eye(3), "b": np.eye(2)})
+    with pytest.raises(InputError, match=r"x\.mat: holds labelmap, b, expected LabelMap$"):
+        read_mat(tmp_path / "x.mat", "LabelMap", np.shape)
+
+
+def test_a_list_in_another_encoding_and_an_archive_are_told_with_a_remedy(tmp_path: Path, capsys) -> None:
+    (tmp_path / "train.txt").write_text("0001\n", encoding="utf-16")
+    with pytest.raises(InputError, match=r"train\.txt: not a text file in UTF-8 .*UTF-16, save it as UTF-8"):
+        read_lines(tmp_path / "train.txt")
+    for kind, suffix in (("gztar", "tar.gz"), ("xztar", "tar.xz"), ("zip", "zip")):
+        shutil.make_archive(str(tmp_path / "NYUD_MT"), kind, tmp_path, "train.txt")
+        assert main(["data", "check", str(tmp_path / f"NYUD_MT.{suffix}")]) == 2
+        assert "is an archive, unpack it first" in capsys.readouterr().err

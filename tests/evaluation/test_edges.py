@@ -75,6 +75,10 @@ def test_the_command_writes_the_curve_with_several_processes(maps, tmp_path, cap
     ("change", "told"),
     [
         (lambda p, t: np.save(p / "9.npy", np.zeros(SIZE)), r"9\.npy: no truth of this name"),
+        (
+            lambda p, t: (p / "1.npy").unlink(),
+            r"predicted: holds no prediction of 1 of 3 truths, .* is '1'; --list FILE",
+        ),
         (lambda p, t: np.save(p / "0.npy", np.zeros((3, 4))), r"0\.npy: is 3 x 4, its truth 24 x 32 pixels"),
         (lambda p, t: np.save(p / "0.npy", np.full(SIZE, 1.5)), "values of 1.5 to 1.5, expected 0 to 1"),
         (lambda p, t: np.save(p / "0.npy", np.full(SIZE, np.nan)), "expected 0 to 1"),
@@ -104,3 +108,18 @@ def test_options_out_of_range_are_told(maps, tmp_path, capsys):
     ):
         assert main([*words, *more]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_list_names_what_is_scored_and_must_have_been_predicted(maps, tmp_path, capsys):
+    predicted, true, probability, label = maps
+    words = ["score-edges", str(predicted), str(true), "--jobs", "1", "--list", str(tmp_path / "val.txt")]
+    (predicted / "0.npy").unlink()  # of another split
+    (tmp_path / "val.txt").write_text("images/2.jpg\n1\n")
+    assert main(words) == 0
+    assert f"odsF {float(ods_f(probability[1:], label[1:])):.4f}" in capsys.readouterr().out
+    (tmp_path / "val.txt").write_text("2\n")
+    assert main(words) == 0
+    assert "of 1 image\n" in capsys.readouterr().out
+    (tmp_path / "val.txt").write_text("0\n1\n2\n")
+    assert main(words) == 2
+    assert "holds no prediction of 1 of 3 ids of" in capsys.readouterr().err

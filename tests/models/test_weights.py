@@ -15,6 +15,7 @@ from skimage import data, transform
 
 from nas_ctx import runs
 from nas_ctx.cli import main
+from nas_ctx.config import to_yaml
 from nas_ctx.errors import InputError
 from nas_ctx.models import Backbone
 from nas_ctx.models.weights import check_reachable, fit_weights, read_weights, without_weights
@@ -173,6 +174,22 @@ def test_without_a_network_it_is_told_at_once(monkeypatch: pytest.MonkeyPatch, t
         check_reachable("resnet18")
     with pytest.raises(InputError, match="cannot be reached"):
         Backbone("resnet18", pretrained=True)
+
+
+def test_a_dry_run_tells_that_weights_are_to_be_fetched(
+    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    config = tmp_path / "run.yaml"
+    config.write_text(to_yaml(tiny_config(rooms, tmp_path / "run", model__pretrained=True, model__backbone="resnet18")))
+    for offline, told in ((True, "cannot be reached (HF_HUB_OFFLINE is set)"), (False, "the run downloads them first")):
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+        monkeypatch.setattr("nas_ctx.models.weights.getproxies", lambda: {"https": "http://127.0.0.1:9"})
+        assert main(["train", str(config), "--dry-run"]) == 0
+        out = capsys.readouterr().out
+        assert f"weights of resnet18 are not in the cache{',' if offline else ':'}" in out
+        assert told in out
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_records_its_weights_and_is_read_back_without_them(

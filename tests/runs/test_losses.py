@@ -48,6 +48,17 @@ def test_losses_are_those_of_the_steps(rooms: Path, tmp_path: Path, monkeypatch:
         assert row["total"] == pytest.approx(semseg + depth, rel=1e-5)
 
 
+@pytest.mark.parametrize("every", [4, 50])
+def test_the_last_step_has_a_row_however_few_there_are(rooms: Path, tmp_path: Path, every: int) -> None:
+    config = tiny_config(
+        rooms, tmp_path / "t", training__log_every=every, training__steps=5, training__logger="tensorboard"
+    )
+    runs.train(config, progress=False)
+    steps = [step for step in (4, 5) if step >= every or step == 5]
+    assert [row["step"] for row in rows(tmp_path / "t" / "losses.csv")] == steps
+    assert [step for step, _ in scalars(tmp_path / "t/tensorboard")["losses/total"]] == steps
+
+
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Name -> (step, value), as TensorBoard reads them."""
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator").EventAccumulator

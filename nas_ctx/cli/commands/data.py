@@ -170,19 +170,34 @@ def _convert(options: argparse.Namespace) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from nas_ctx.data.check import check
-    from nas_ctx.errors import InputError
+    from nas_ctx.errors import InputError, counted
 
     root, layout, tasks = _named(options.folder)
     report = check(root, terminal.progress("sample"), layout, tasks)
+    if tasks is not None and not report.problems:
+        report.problems += _refused(options.folder, tasks)
     terminal.say(*report.lines())
     if report.problems:
-        raise InputError(f"{options.folder}: {len(report.problems)} problem(s), listed above")
+        raise InputError(f"{options.folder}: {counted(len(report.problems), 'problem')}, listed above")
     if all(kind == "image" for _, kind in report.columns):
         raise InputError(
             f"{options.folder}: no label folder of the {report.layout} layout found; labels in folders of your own are "
             "checked by the configuration that names them: nas-ctx data check CONFIG"
         )
     print("no problems")
+
+
+def _refused(path: str, tasks: dict[str, Task]) -> list[str]:
+    """What the start of a run of a configuration would refuse in its data."""
+    from nas_ctx.config import load_config
+    from nas_ctx.data import DataModule
+    from nas_ctx.errors import InputError
+
+    try:
+        DataModule.from_config(load_config(path).data, tasks).judge()
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def _named(path: str) -> tuple[str, type[DenseDataset] | None, dict[str, Task] | None]:

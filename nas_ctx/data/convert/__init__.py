@@ -59,7 +59,7 @@ def convert(
     """Write the data set ``source`` in one of the layouts as the folder ``target``: completely, or not at all.
 
     Args:
-        source: what is published, one of :data:`SOURCES`; recognised by its files.
+        source: what is published, one of :data:`SOURCES`, or a folder up to two levels above it.
         target: folder to make; it may exist if it is empty.
         files: the further files that the source needs or takes, by the names that :data:`SOURCES` gives.
         progress: wraps what is iterated over, for a progress bar.
@@ -73,9 +73,7 @@ def convert(
     source, target = Path(source), Path(target)
     if not source.exists():
         raise InputError(f"{source}: no such file or folder")
-    kind = next((kind for kind in SOURCES if kind.recognises(source)), None)
-    if kind is None:
-        raise InputError(f"{source}: none of the known sources: {'; '.join(kind.title for kind in SOURCES)}")
+    kind, source = find(source)
     for name in kind.needs:
         if name not in files:
             raise InputError(f"{source}: is {kind.title}, which needs --{name} too")
@@ -86,3 +84,22 @@ def convert(
         raise InputError(f"{target}: exists and is not empty; name another folder")
     with atomic_folder(target) as folder:
         return kind.write(source, folder, {name: Path(path) for name, path in files.items()}, progress)
+
+
+def find(path: Path) -> tuple[Source, Path]:
+    """The source at ``path``, or else the only one below it by up to two levels, as an unpacked archive has it.
+
+    Raises:
+        InputError: there is none, or there are several.
+    """
+    for level in ([path], path.glob("*"), path.glob("*/*")):
+        places = sorted(place for place in level if place == path or place.is_dir() or place.suffix == ".mat")
+        found = [(kind, place) for place in places for kind in SOURCES if kind.recognises(place)]
+        if len(found) > 1:
+            raise InputError(f"{path}: holds several sources ({', '.join(str(place) for _, place in found)}); name one")
+        if found:
+            return found[0]
+    names = [place.name for place in sorted(path.glob("*"))]
+    holds = f" (holds {', '.join(names[:5])})" if names else ""
+    titles = "; ".join(kind.title for kind in SOURCES)
+    raise InputError(f"{path}: none of the known sources, here or up to two folders below{holds}: {titles}")

@@ -9,13 +9,14 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx.files.events import EventFile
 from nas_ctx.runs.callbacks.progress import losses_of, validation_row
+from nas_ctx.runs.callbacks.saving import ends_at
 from nas_ctx.runs.folder import RunFolder
 
 NAME = "tensorboard"
 
 
 class Events(Callback):
-    """Losses as ``losses/<term>`` after every ``every``-th step, scores as ``validation/<score>`` after a validation.
+    """Losses as ``losses/<term>`` after every ``every``-th step and the last one, scores as ``validation/<score>``.
 
     A resumed run begins a file of its own, in which it says from which step on it repeats what the earlier ones have.
     """
@@ -32,7 +33,7 @@ class Events(Callback):
         self._file = EventFile(below / f"events.out.tfevents.{done:012d}", done + 1)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if trainer.global_step % self.every == 0:
+        if trainer.global_step % self.every == 0 or ends_at(trainer, trainer.global_step):
             self._add(trainer, "losses", losses_of(pl_module))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

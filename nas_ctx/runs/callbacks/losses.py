@@ -1,4 +1,4 @@
-"""The losses of a run as a CSV file, ``losses.csv`` in its folder: a row every ``training.log_every`` steps."""
+"""The losses of a run as ``losses.csv`` in its folder: a row every ``training.log_every`` steps, and of the last."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from nas_ctx.runs.callbacks.progress import losses_of
+from nas_ctx.runs.callbacks.saving import ends_at
 from nas_ctx.runs.folder import RunFolder
 from nas_ctx.search.history import StepRows
 
@@ -14,10 +15,10 @@ NAME = "losses.csv"
 
 
 class LossRows(Callback):
-    """After every ``every``-th step a row: the step, ``total``, and its terms, the weighted losses of that batch.
+    """After every ``every``-th step, and the last one, a row: the step, ``total``, and its terms.
 
-    The terms are ``<task>``, ``<task>/auxiliary`` and ``<task>/initial``, as far as the network makes them; of several
-    processes those of the first.
+    The terms are the weighted losses of that batch: ``<task>``, ``<task>/auxiliary`` and ``<task>/initial``, as far as
+    the network makes them; of several processes those of the first.
     """
 
     def __init__(self, folder: RunFolder, every: int) -> None:
@@ -26,7 +27,7 @@ class LossRows(Callback):
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         step = trainer.global_step
-        if step % self.every:
+        if step % self.every and not ends_at(trainer, step):
             return
         losses = losses_of(pl_module)
         if self._rows is None:

@@ -17,7 +17,7 @@ from nas_ctx.config import Config
 from nas_ctx.data import DataModule
 from nas_ctx.data.base import Draw
 from nas_ctx.errors import InputError
-from nas_ctx.models.weights import read_weights
+from nas_ctx.models.weights import check_reachable, must_fetch, read_weights
 from nas_ctx.plugins import load_plugins
 from nas_ctx.runs.admission import refusals
 from nas_ctx.runs.checkpoints import newest_whole
@@ -54,7 +54,8 @@ def _first_sample(result: Preview, config: Config, tasks: Mapping[str, Task]) ->
         data = DataModule.from_config(config.data, tasks, config.seed)
         train = data.train_set()
         result.images = len(train), len(data.val_set())
-        result.odd, result.eval_sizes = data.judge(), data.eval_sizes()
+        result.odd += data.judge()
+        result.eval_sizes = data.eval_sizes()
         return dict(train[Draw(0, 0)])
     size = config.data.image_size
     labels = {name: task.no_label(size) for name, task in tasks.items()}
@@ -74,6 +75,14 @@ def _look_at_weights(result: Preview, config: Config) -> None:
     if config.model.weights is not None:
         with result.noted():
             read_weights(config.model.weights)
+    elif config.model.pretrained and must_fetch(config.model.backbone):
+        try:  # no reason to refuse it: the run may be done on another machine
+            check_reachable(config.model.backbone)
+            result.odd.append(
+                f"the weights of {config.model.backbone} are not in the cache: the run downloads them first"
+            )
+        except InputError as error:
+            result.odd.append(f"a run would be refused here: {error}")
 
 
 def _line_of_users(error: Exception) -> str:
