@@ -279,7 +279,7 @@ class PlantedSpace(ModelSpace):
     ) -> None:
         super().__init__()
 
-        def block(target: str, source: str, in_channels: int, _: int) -> nn.Module:
+        def block(target: str, source: str, in_channels: int, width: int) -> nn.Module:
             known = contexts[label(target, source)] if isinstance(contexts, Mapping) else contexts
             types = {name: CONTEXTS[name] for name in candidates(target, source, known)}
             if len(types) == 1:
@@ -287,7 +287,7 @@ class PlantedSpace(ModelSpace):
             return layer_choice(types, (target, source), in_channels, width, affine)
 
         self.tasks = list(world.tasks)
-        self.network = ContextGrid(self.tasks, world.channels, block, dropout=0.0)
+        self.network = ContextGrid(self.tasks, world.channels, block, dropout=0.0, width=width)
         self.network.fusions = nn.ModuleDict(
             {t: _Readout(world.own_channels, width * len(self.tasks), world.outputs) for t in self.tasks}
         )

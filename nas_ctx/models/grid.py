@@ -32,9 +32,10 @@ class ContextGrid(nn.Module):
 
     Args:
         tasks: their names, in the order of the grid.
-        channels: of a task's features; a block gives half of them.
+        channels: of a task's features.
         make_block: makes the block of a pair.
         dropout: after the fusion.
+        width: channels that a block gives, by default half of those of the features.
         recompute: keep only features and fused features of a row for the backward pass, and compute the rest again
             when it is needed: less memory, more time, the same result.
     """
@@ -46,12 +47,13 @@ class ContextGrid(nn.Module):
         make_block: MakeBlock,
         dropout: float,
         *,
+        width: int | None = None,
         recompute: bool = False,
     ) -> None:
         super().__init__()
         self.tasks = list(tasks)
         self.recompute = recompute
-        self.width = width = channels // 2
+        self.width = width = channels // 2 if width is None else width
         self.blocks = nn.ModuleDict(
             {label(t, s): make_block(t, s, channels, width) for t in self.tasks for s in self.tasks}
         )

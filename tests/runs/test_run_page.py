@@ -43,7 +43,7 @@ def test_a_training(rooms: Path, tmp_path: Path) -> None:
     assert [row[0].split(",")[0] for row in rows(page, 'id="scores"')] == list(scores)
     assert float(rows(page, 'id="scores"')[0][1]) == pytest.approx(next(iter(scores.values())), rel=1e-3)
     shown = pictures(page)
-    assert ">semseg/miou</text>" in shown["svg+xml"].decode()
+    assert ">semseg/miou ↑</text>" in shown["svg+xml"].decode()
     width, height = Image.open(io.BytesIO(shown["png"])).size
     assert min(width, height) > 100
     [details] = json.loads((run / "details.json").read_text()).values()

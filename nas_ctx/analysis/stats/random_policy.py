@@ -89,7 +89,8 @@ def occurring_p(matrix: RatingMatrix) -> float | None:
     to have the same candidates.
 
     >>> from nas_ctx.analysis.stats.ratings import rating_matrix
-    >>> occurring_p(rating_matrix([["a", 3], ["a", 5], ["b", 5]]))  # each block has two values, and so two that agree
+    >>> p = occurring_p(rating_matrix([["a", 3], ["a", 5], ["b", 5]]))  # each block has two values: two runs agree
+    >>> round(p, 3)
     1.0
     """
     occurs = matrix.votes > 0
