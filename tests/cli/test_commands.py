@@ -186,7 +186,7 @@ def test_a_dry_search_says_what_it_costs_and_writes_nothing(
 
 @pytest.mark.parametrize("command", ["search", "train"])
 def test_without_data_a_dry_run_estimates_what_it_does_with_them(rooms: Path, tmp_path: Path, command: str) -> None:
-    tasks = {"semseg": {"classes": 9}, "depth": {}, "normals": {}, "edge": {}}
+    tasks = {"semseg": {"classes": 9}, "edge": {}}
     with_data, without = (
         preview(tiny_config(rooms, None, data__root=root, tasks=tasks, model__blocks="s-label"), command)
         for root in (str(rooms), str(tmp_path / "nowhere"))

@@ -55,6 +55,7 @@ def test_launch_until_stable(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "1 of 4 trials did not succeed" in err
 
 
+@pytest.mark.long
 def test_plain_nnictl_ends_the_experiment(tmp_path: Path) -> None:
     """The tuner in the user's own file; when three agree, another may have begun."""
     tuner = {"codeDirectory": ".", "className": "nas_ctx.tuner.UntilStable", "classArgs": {"least": 2, "most": 5}}
