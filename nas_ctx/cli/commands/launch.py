@@ -58,9 +58,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(" ".join(str(error).split())) from None
     finally:  # also when interrupted: the trials that have ended can be reported on
         if progress.folder is not None:
-            terminal.say(
-                f"its report, as far as it went: nas-ctx report {shlex.quote(str(progress.folder))} --out report"
-            )
+            terminal.say(f"to report on its trials: nas-ctx report {shlex.quote(str(progress.folder))} --out report")
     terminal.say(f"experiment {experiment.id}: {experiment.folder}")
     votes = [trial.latest for trial in trials if trial.status == "SUCCEEDED"]
     if rule is not None and votes:
