@@ -111,7 +111,7 @@ class Choices:
         Args:
             step: number of the step, from 0.
             temperature: the larger, the nearer to uniform; > 0.
-            estimator: a key of :data:`~nas_ctx.search.estimators.ESTIMATORS`.
+            estimator: its name, of those in ``nas_ctx/search/estimators.py``.
             threshold: 0 differentiates every candidate. Otherwise each layer differentiates a candidate whose weight
                 ``w`` is below it with probability ``w / threshold``, and the gradient by its output is then divided by
                 that: the expectation of the parameters' gradient stays what it was.
