@@ -33,6 +33,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir():  # some, like "." and "..", have no name to put a temporary one beside
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():  # root could replace /dev/null by a file
+        raise InputError(f"{path}: is a device or the like; expected the name of a file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
@@ -106,7 +108,9 @@ def check_file(path: str | os.PathLike[str], beginning: bytes, at: int = 0) -> N
     path = Path(path)
     if path.is_dir():
         raise InputError(f"{path}: is a folder; expected the name of a file to write")
-    if not path.is_file():
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is a device or the like; expected the name of a file to write")
+    if not path.exists():
         return
     with path.open("rb") as file:
         if file.read(at + len(beginning))[at:] != beginning:

@@ -20,6 +20,8 @@ from nas_ctx.cli import COMMANDS, genotype_text, main
 from nas_ctx.config import Config
 from nas_ctx.data import DataModule
 from nas_ctx.data.base import Draw
+from nas_ctx.errors import InputError
+from nas_ctx.files import write_text
 from nas_ctx.genotype import Genotype
 from nas_ctx.runs.preview import preview
 from nas_ctx.tasks import make_tasks
@@ -466,6 +468,33 @@ def test_a_folder_in_place_of_a_file_is_told(
         (line,) = capsys.readouterr().err.splitlines()
         assert line.endswith(": is a folder; expected the name of a file to write")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["g.json", "taken.png"]
+
+
+@pytest.mark.parametrize("link", [False, True], ids=["itself", "by a link"])
+def test_what_is_no_file_is_not_replaced_by_one(
+    rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], link: bool
+) -> None:
+    """As root, who may: /dev/null of a machine must stay what it is. A pipe stands for it."""
+    monkeypatch.chdir(tmp_path)
+    GRID.save(tmp_path / "g.json")
+    os.mkfifo("pipe.png")
+    name = "pipe.png"
+    if link:
+        name = "link.png"
+        Path(name).symlink_to("pipe.png")
+    for words in (
+        ["show", "g.json", "--out", name],
+        ["data", "show", str(rooms), "--out", name],
+        ["data", "codebook", str(rooms), "--out", name],
+        ["export", "run", "--format", "onnx", "--out", name],
+    ):
+        assert main(words) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.endswith(": is a device or the like; expected the name of a file to write")
+    with pytest.raises(InputError, match="is a device"):
+        write_text(name, "text")
+    assert Path("pipe.png").is_fifo()
+    assert Path(name).is_symlink() == link
 
 
 def test_a_genotype_of_an_unknown_context_is_refused_before_there_is_a_folder(
