@@ -31,10 +31,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     ('whole', 1)
     """
     path = Path(path)
-    if path.is_dir():  # some, like "." and "..", have no name to put a temporary one beside
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    if path.exists() and not path.is_file():  # root could replace /dev/null by a file
-        raise InputError(f"{path}: is a device or the like; expected the name of a file to write")
+    _check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
@@ -106,15 +103,19 @@ def check_file(path: str | os.PathLike[str], beginning: bytes, at: int = 0) -> N
     nas_ctx.errors.InputError: ...writing.py: exists and is something else; name another file or remove it
     """
     path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; expected the name of a file to write")
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: is a device or the like; expected the name of a file to write")
+    _check_replaceable(path)
     if not path.exists():
         return
     with path.open("rb") as file:
         if file.read(at + len(beginning))[at:] != beginning:
             raise InputError(f"{path}: exists and is something else; name another file or remove it")
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse what no file can take the place of: a folder, or a device, which root could replace."""
+    if path.exists() and not path.is_file():
+        what = "a folder" if path.is_dir() else "a device or the like"
+        raise InputError(f"{path}: is {what}; expected the name of a file to write")
 
 
 def check_folder(path: str | os.PathLike[str], mark: str) -> None:

@@ -1,4 +1,4 @@
-"""Labels in folders of one's own, the classes that occur, and annotations that are unlike most."""
+"""Label folders named in the configuration, class statistics, and annotations in unusual forms."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_the_shares_of_classes_are_those_of_the_files(rooms):
 
 
 def test_255_is_ignored_in_human_parts(copies):
-    """As a folder of one's own may hold it: neither a class beyond, nor a part that makes the image count."""
+    """255 in a label folder: it is neither refused as an unknown class nor counted as a part."""
     root = copies["pascal"]
     (root / "parts").mkdir()
     for place, name in enumerate(ids(root)):

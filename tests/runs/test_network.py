@@ -232,7 +232,7 @@ def test_a_file_that_predicts_otherwise_is_not_kept(
 def test_a_new_process_exports_what_the_network_predicts(
     rooms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A trained backbone, every kind of task, a mask of one's own, several local contexts, pictures of another size."""
+    """An unfrozen backbone, all kinds of tasks, a custom mask and several local contexts, at another image size."""
     root = tmp_path / "data"
     shutil.copytree(rooms, root)
     (root / "mask").mkdir()
