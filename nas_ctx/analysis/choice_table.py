@@ -14,7 +14,7 @@ import numpy as np
 from nas_ctx.analysis.candidates import Given, KnownCandidates, candidates_of
 from nas_ctx.analysis.io.limits import MAX_DIFFERENT, MAX_LABELS
 from nas_ctx.analysis.io.runs import Note, Run
-from nas_ctx.analysis.stats.labels import NULL, key_of, label_of
+from nas_ctx.analysis.stats.labels import NULL, key_of, label_of, word_of
 from nas_ctx.analysis.stats.ratings import Candidates, Label, RatingMatrix, rating_matrix
 from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.errors import InputError, suggestion
@@ -176,8 +176,7 @@ def _gaps(lacking: Mapping[str, Sequence[str]], n_runs: int) -> Iterator[Note]:
 
 def _texts(labels: Sequence[Label]) -> list[str]:
     """A word for each label, its plain text where that is unambiguous, else as JSON writes it."""
-    alone = [label[0] if isinstance(label, tuple) and len(label) == 1 else label for label in labels]  # [1] is 1
-    plain = [label if isinstance(label, str) else _json(label) for label in alone]
+    plain = ["null" if label is NULL else word_of(label) for label in labels]
     counts = Counter(plain)
     return [_json(label) if counts[text] > 1 else text for label, text in zip(labels, plain, strict=True)]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 
 from nas_ctx.analysis.choice_table import natural
 from nas_ctx.analysis.report.palette import colours
+from nas_ctx.analysis.stats.labels import word_of
 from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.escaping import visible
 from nas_ctx.genotype import Genotype
@@ -34,13 +34,7 @@ class GenotypeWords:
         >>> GenotypeWords.of(Genotype({"a/a": "local", "a/b": "none"})).fills
         {'none': '#d9dde2', 'local': '#f0a500'}
         """
-        alone = {
-            block: c[0] if isinstance(c, tuple) and len(c) == 1 else c for block, c in genotype.items()
-        }  # [1] is 1
-        written = {
-            block: choice if isinstance(choice, str) else json.dumps(choice, ensure_ascii=False)
-            for block, choice in alone.items()
-        }
+        written = {block: word_of(choice) for block, choice in genotype.items()}
         texts = {visible(block): visible(text) for block, text in written.items()}
         known = [name for name in CONTEXT_NAMES if name in texts.values()]
         names = known + sorted(set(texts.values()) - set(known), key=natural)

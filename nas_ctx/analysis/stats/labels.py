@@ -7,6 +7,7 @@ composed form (NFC) without blanks around it. ``True`` is not ``1``.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import unicodedata
@@ -81,6 +82,16 @@ def key_of(label: Hashable) -> Hashable:
     if isinstance(label, str) and _NUMBER.fullmatch(label):
         return key_of(int(label) if label.lstrip("+-").isdigit() else float(label))
     return label
+
+
+def word_of(label: Hashable) -> str:
+    """The text of a label: a string as it is, else as JSON; a choice of one input, [1], is shown as 1.
+
+    >>> word_of("local"), word_of((1,)), word_of((0, 2))
+    ('local', '1', '[0, 2]')
+    """
+    alone = label[0] if isinstance(label, tuple) and len(label) == 1 else label
+    return alone if isinstance(alone, str) else json.dumps(alone, ensure_ascii=False)
 
 
 def label_of(choice: Hashable) -> Hashable:
