@@ -22,6 +22,7 @@ from nas_ctx.cli import terminal
 from nas_ctx.cli.help import Page
 
 if TYPE_CHECKING:
+    from nas_ctx.config import Config
     from nas_ctx.data.base import DenseDataset
     from nas_ctx.tasks import Task
 
@@ -172,10 +173,10 @@ def _check(options: argparse.Namespace) -> None:
     from nas_ctx.data.check import check
     from nas_ctx.errors import InputError, counted
 
-    root, layout, tasks = _named(options.folder)
+    root, layout, tasks, config = _named(options.folder)
     report = check(root, terminal.progress("sample"), layout, tasks)
-    if tasks is not None and not report.problems:
-        report.problems += _refused(options.folder, tasks)
+    if config is not None and tasks is not None and not report.problems:
+        report.problems += _refused(config, tasks)
     terminal.say(*report.lines())
     if report.problems:
         raise InputError(f"{options.folder}: {counted(len(report.problems), 'problem')}, listed above")
@@ -187,23 +188,22 @@ def _check(options: argparse.Namespace) -> None:
     print("no problems")
 
 
-def _refused(path: str, tasks: dict[str, Task]) -> list[str]:
+def _refused(config: Config, tasks: dict[str, Task]) -> list[str]:
     """What the start of a run of a configuration would refuse in its data."""
-    from nas_ctx.config import load_config
     from nas_ctx.data import DataModule
     from nas_ctx.errors import InputError
 
     try:
-        DataModule.from_config(load_config(path).data, tasks).judge()
+        DataModule.from_config(config.data, tasks).judge()
     except InputError as error:
         return [str(error)]
     return []
 
 
-def _named(path: str) -> tuple[str, type[DenseDataset] | None, dict[str, Task] | None]:
-    """A data set's folder; where ``path`` is a configuration also the class that reads it, and its tasks."""
+def _named(path: str) -> tuple[str, type[DenseDataset] | None, dict[str, Task] | None, Config | None]:
+    """A data set's folder; where ``path`` is a configuration also the class that reads it, its tasks, and itself."""
     if not os.path.isfile(path):
-        return path, None, None
+        return path, None, None, None
     from nas_ctx.config import load_config
     from nas_ctx.data import DATASETS
     from nas_ctx.plugins import load_plugins
@@ -212,7 +212,7 @@ def _named(path: str) -> tuple[str, type[DenseDataset] | None, dict[str, Task] |
     config = load_config(path)
     load_plugins(config)
     layout = DATASETS.resolve(config.data.name, "data.name")
-    return config.data.root, layout, make_tasks(config.tasks)
+    return config.data.root, layout, make_tasks(config.tasks), config
 
 
 def _show(options: argparse.Namespace) -> None:
@@ -222,7 +222,7 @@ def _show(options: argparse.Namespace) -> None:
     from nas_ctx.files import BEGINNINGS, check_file
 
     check_file(options.out, BEGINNINGS[".png"])
-    root, layout, tasks = _named(options.folder)
+    root, layout, tasks, _ = _named(options.folder)
     layout = layout or detect(root)
     if tasks is None:
         probe, known = layout(root, options.split, {}), []

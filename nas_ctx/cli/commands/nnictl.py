@@ -50,16 +50,20 @@ def run(options: argparse.Namespace) -> None:
         raise SystemExit(code)
 
 
+_ERROR = b"ERROR: "
+
+
 def _run(command: list[str], environment: Mapping[str, str], mask: int) -> int:
     """Run nnictl, pass on what it prints, and return its exit code; 1 where it printed an error and ended with 0.
 
     What starts a manager is not run so: the manager could keep the pipe open.
     """
-    environment, failed = {**environment, "PYTHONUNBUFFERED": "1"}, False
+    environment, failed, last = {**environment, "PYTHONUNBUFFERED": "1"}, False, b""
     with subprocess.Popen(command, env=environment, umask=mask, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         for part in iter(partial(os.read, process.stdout.fileno(), 65536), b""):
             sys.stdout.buffer.write(part)
             sys.stdout.buffer.flush()
-            failed = failed or b"ERROR: " in part
+            last = last[-len(_ERROR) :] + part  # the word may come in two parts
+            failed = failed or _ERROR in last
     return process.returncode or int(failed)
