@@ -192,7 +192,7 @@ def test_differences():
     ("module", "forbidden"),
     [
         ("nas_ctx.genotype", ["numpy", "torch", "nni"]),
-        ("nas_ctx.analysis", ["torch", "nni", "matplotlib", "pytorch_lightning"]),
+        ("nas_ctx.analysis", ["torch", "nni", "matplotlib", "pytorch_lightning", "scipy.special", "scipy.stats"]),
         ("nas_ctx.cli.commands.report", ["torch", "nni", "numpy"]),
     ],
 )

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import lgamma
 
 import numpy as np
-from scipy.special import gammaln
-from scipy.stats import betabinom
 
 from nas_ctx.analysis.stats.ratings import Floats, Label, RatingMatrix, Ratings, rating_matrix
 from nas_ctx.analysis.stats.votes import vote
@@ -85,17 +84,22 @@ def _lead(counts: tuple[int, ...], most: int) -> float:
 
 
 def _log_weights(start: float, left: int) -> Floats:
-    votes = np.arange(left + 1)
-    return np.asarray(gammaln(start + votes) - gammaln(start) - gammaln(votes + 1))
+    return np.array([lgamma(start + votes) - lgamma(start) - lgamma(votes + 1) for votes in range(left + 1)])
 
 
 @lru_cache(maxsize=4096)
 def _divided(counts: tuple[int, ...], most: int) -> float:
-    """The probability that none of the choices has more than half of ``most`` votes; at most one can."""
+    """The probability that none of the choices has more than half of ``most`` votes; at most one can.
+
+    The votes that a choice still gets are beta-binomial: the weights of :func:`_lead` for it and for all others.
+    """
+    if len(counts) == 1:
+        return 0.0  # nothing else can be chosen
     left, n = most - sum(counts), sum(counts) + CONCENTRATION
     dominating = 0.0
     for count in counts:
-        lacking = most // 2 + 1 - count
+        lacking = max(most // 2 + 1 - count, 0)
         share = count + CONCENTRATION / len(counts)
-        dominating += 1.0 if lacking <= 0 else float(betabinom.sf(lacking - 1, left, share, n - share))
+        logs = _log_weights(share, left) + _log_weights(n - share, left)[::-1] - _log_weights(n, left)[left]
+        dominating += float(np.exp(logs[lacking:]).sum())
     return max(1.0 - dominating, 0.0)
