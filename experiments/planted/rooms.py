@@ -5,7 +5,8 @@
     python experiments/planted/rooms.py --tables --figure power.png
 
 Every search is kept as a file, so that the command can be stopped, goes on where it was, and can be told to end after
-some minutes. Questions: the power curve, the same without the cost term, sources that are alike, and more tasks.
+some minutes. Questions: the power curve, the same without the cost term, sources that are alike, more tasks, partial
+evaluation.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any
 
 import torch
 from power import draw
-from rooms_tables import tables
+from rooms_tables import same_choices, tables
 from searching import SHARP, Plan, search
 
 from nas_ctx.files import write_text
@@ -41,11 +42,13 @@ class Case:
     overlap: float = 0.0
     cost: float = SHARP["resource_weight"]
     worlds: int = WORLDS
+    evaluate: str = "all"
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"effect-{self.effect:g}-tasks-{self.tasks}-overlap-{self.overlap:g}-cost-{self.cost:g}"
+        name = f"effect-{self.effect:g}-tasks-{self.tasks}-overlap-{self.overlap:g}-cost-{self.cost:g}"
+        return name if self.evaluate == "all" else f"{name}-{self.evaluate}"
 
     @lru_cache(maxsize=4)  # noqa: B019 (a few of them, all of the study's)
     def world(self, seed: int, rooms: int, scenes: int) -> RoomsWorld:
@@ -67,6 +70,9 @@ CASES = (
     Case("no cost term", 1.0, cost=0.0),
     Case("alike", 0.5, overlap=0.5),
     Case("tasks", 0.5, tasks=5, worlds=1),
+    Case("partial", 1.0, evaluate="partial"),
+    Case("partial", 0.5, evaluate="partial"),
+    Case("partial", 0.25, evaluate="partial"),
     Case("no cost term", 0.06, cost=0.0),
     Case("tasks", 0.5, tasks=7, worlds=1),
     Case("tasks", 0.5, tasks=9, worlds=1),
@@ -77,6 +83,8 @@ CASES = (
 def plan_of(case: Case, passes: int, batch: int) -> Plan:
     """The settings of the other short studies, with the architecture rate of ``experiments/rooms/search.yaml``."""
     settings = {**SHARP, "warmup_steps": passes // 4, "arch_lr": 0.04, "resource_weight": case.cost}
+    if case.evaluate != "all":
+        settings["evaluate"] = case.evaluate
     return Plan(passes=passes, batch=batch, settings=settings)
 
 
@@ -144,6 +152,9 @@ def main() -> None:
         search_missing(cases, options)
     found = read(cases, options)
     print(tables(found))
+    for case, kept in found.items():
+        if (other := replace(case, question="curve", evaluate="all")) in found and case.evaluate != "all":
+            print(f"\neffect {case.effect:g}, {case.evaluate} and all: {same_choices(kept, found[other])}")
     if options.figure is not None:
         draw({case: kept for case, kept in found.items() if case.question == "curve"}, options.figure)
 

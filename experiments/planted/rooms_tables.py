@@ -89,6 +89,20 @@ def _kind(said: str) -> str:
     return next((words for words in known if words in said), "undefined")
 
 
+def same_choices(some: Searches, others: Searches) -> str:
+    """How two ways of searching the same worlds with the same seeds differ, over all choices of all runs."""
+    planted, runs = together(some)
+    other_planted, other_runs = together(others)
+    blocks = [block for block in planted if block in other_planted]
+    pairs = [(run[b], other[b], planted[b]) for run, other in zip(runs, other_runs, strict=True) for b in blocks]
+    same = sum(one == other for one, other, _ in pairs)
+    first = sum(one == right != other for one, other, right in pairs)
+    second = sum(other == right != one for one, other, right in pairs)
+    return (
+        f"{same} of {len(pairs)} choices are the same; right with the first only {first}, with the second only {second}"
+    )
+
+
 def tables(found: Mapping[Any, Searches]) -> str:
     """Three tables: answers and agreement, a row per case, and what single runs chose where what is planted."""
     return "\n".join([*_answers(found), "", *_agreement(found), "", *_chosen(found)])
@@ -96,11 +110,12 @@ def tables(found: Mapping[Any, Searches]) -> str:
 
 def _named(case: Any) -> str:
     """The case as the first cells of a row."""
-    cost = f"{case.cost:g}" if case.cost else "without"
-    return f"| {case.effect:g} | {case.tasks} | {case.overlap:g} | {cost}"
+    search = f"cost {case.cost:g}" if case.cost else "no cost term"
+    search += "" if case.evaluate == "all" else f", {case.evaluate}"
+    return f"| {case.effect:g} | {case.tasks} | {case.overlap:g} | {search}"
 
 
-_CASE = "| effect | tasks | overlap | cost term "
+_CASE = "| effect | tasks | overlap | search "
 
 
 def _head(*columns: str) -> list[str]:

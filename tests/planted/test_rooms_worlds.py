@@ -157,7 +157,7 @@ def test_the_study_keeps_its_searches_and_goes_on(tmp_path, monkeypatch, capsys)
     printed = capsys.readouterr().out
     assert printed.count(str(kept)) == 1, "a search that is there is not done again"
     assert printed.count(str(gone)) == 2
-    assert f"| 1 | 2 | 0 | {case.cost:g} |" in printed
+    assert f"| 1 | 2 | 0 | cost {case.cost:g} |" in printed
     assert (tmp_path / "power.png").stat().st_size > 1000
 
 
@@ -175,6 +175,25 @@ def test_answers_are_counted_over_the_blocks_of_all_worlds():
     assert answers(found) == expected
     assert sum(kind == "right" for _, kind in single_runs(found)) == 4 + 1 + 0 + 3
     assert share(expected, "wrong").startswith("1 of 4 [0.05, 0.70]")  # Wilson's interval, by its formula
+
+
+def test_two_ways_of_searching_are_compared_choice_by_choice():
+    from rooms_tables import same_choices
+
+    def search(*choices):
+        blocks = ("a/a", "a/b", "b/a")
+        return {
+            "world": 0,
+            "planted": dict.fromkeys(blocks, "local"),
+            "choices": dict(zip(blocks, choices, strict=True)),
+        }
+
+    some, others = [search("local", "none", "global")], [search("none", "local", "none")]
+    assert (
+        same_choices(some, some) == "3 of 3 choices are the same; right with the first only 0, with the second only 0"
+    )
+    said = "0 of 3 choices are the same; right with the first only 1, with the second only 1"
+    assert same_choices(some, others) == said
 
 
 def test_likeness_is_that_of_a_regression_by_scikit_learn(world):
