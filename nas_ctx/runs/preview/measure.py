@@ -16,11 +16,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
 from nas_ctx.contexts.kernels import local_attention
+from nas_ctx.search.cost import OperationCounter
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -158,28 +157,22 @@ _SHAPES: dict[Any, Callable[..., Any]] = {
 """Results of what the meta device has only as dozens of operations in Python, and networks do by the hundred."""
 
 
-class _Tally(TorchDispatchMode):
-    """Counts floating-point operations, and adds up the storages that are alive: those of ``tensors``, and those of
-    every result within it. (Torch's own counter looks for a decomposition of each operation first: that takes longer.)
+class _Tally(OperationCounter):
+    """Also adds up the storages that are alive: those of ``tensors``, and those of every result within it.
 
     Attributes:
-        operations: floating-point operations so far.
         peak: the largest sum so far, in bytes.
     """
 
     def __init__(self, tensors: Iterable[Tensor] = ()) -> None:
         super().__init__()
-        self.operations = 0
         self._alive: dict[int, int] = {}
         self._now = self.peak = 0
         for tensor in tensors:
             self._add(tensor)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        results = _SHAPES.get(func, func)(*args, **(kwargs or {}))
-        formula = flop_registry.get(getattr(func, "overloadpacket", func))
-        if formula is not None:
-            self.operations += formula(*args, **(kwargs or {}), out_val=results)
+        results = super().__torch_dispatch__(_SHAPES.get(func, func), types, args, kwargs)
         for result in tree_leaves(results):
             if isinstance(result, Tensor):
                 self._add(result)
