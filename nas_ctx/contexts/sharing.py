@@ -28,9 +28,9 @@ class Shared:
         # Keyed by identity; the arguments are kept, so that no other tensor can get the same identity.
         self._results: dict[tuple[object, ...], tuple[Any, tuple[Tensor, ...]]] = {}
 
-    def _once(self, function: Callable[..., Any], *arguments: Tensor) -> Any:
-        """``function(*arguments)``; what was computed without a graph is no result for who wants one."""
-        key = (function, torch.is_grad_enabled(), *map(id, arguments))
+    def _once(self, function: Callable[..., Any], *arguments: Tensor, graph: bool = True) -> Any:
+        """``function(*arguments)``; of what has a graph, a result without one is none for who wants one."""
+        key = (function, graph and torch.is_grad_enabled(), *map(id, arguments))
         if key not in self._results:
             self._results[key] = (function(*arguments), arguments)
         return self._results[key][0]
@@ -46,7 +46,7 @@ class Shared:
         """``stack(features)``; by :func:`normalised_stack` where that is the same and pays."""
         if features.numel() <= SMALL * features.shape[1] or not _as_made(stack):
             return stack(features)
-        y = normalised_stack(features.flatten(2), list(stack), self._once(_centred, features))
+        y = normalised_stack(features.flatten(2), list(stack), self._once(_centred, features, graph=False))
         return y.unflatten(2, features.shape[2:])
 
 

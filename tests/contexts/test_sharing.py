@@ -133,6 +133,16 @@ def test_what_was_computed_without_a_graph_is_not_taken_for_one_with(monkeypatch
     assert shared.project(stack, features).requires_grad
 
 
+def test_the_mean_of_a_map_is_taken_once_with_a_graph_and_without(monkeypatch):
+    calls = []
+    monkeypatch.setattr(sharing, "_centred", lambda x, made=sharing._centred: calls.append(x) or made(x))
+    stack, shared, features = make_stack("two layers"), Shared(), torch.randn(2, 6, 5, 7, dtype=torch.float64)
+    with torch.no_grad():
+        shared.project(stack, features)
+    assert shared.project(stack, features).requires_grad
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("kind", STACKS)
 def test_narrow_dtypes_in_training(dtype, kind):
