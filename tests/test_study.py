@@ -10,8 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import torch
 
 from nas_ctx.evaluation.contrasts import read_contrasts
+from nas_ctx.models.true_regions import true_region_map
+from nas_ctx.tasks import make_tasks
 
 PROJECT = Path(__file__).resolve().parents[1]
 STUDY = PROJECT / "experiments" / "rooms" / "study.py"
@@ -81,3 +84,15 @@ def test_every_contrast_is_of_rows_that_the_study_has() -> None:
     names = {"consensus", "random", *(f"{name} everywhere" for name in ("global", "local", "t-label", "s-label"))}
     names |= {f"{name} everywhere, true regions" for name in ("t-label", "s-label")}
     assert {contrast.row for contrast in declared} | {contrast.against for contrast in declared} - {None} == names
+
+
+def test_region_maps_are_measured_against_those_of_the_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(STUDY.parent))
+    from regions import measure
+
+    tasks = make_tasks({"semseg": {"classes": 4}})
+    label = torch.tensor([[[0, 0, 0, 2], [0, 0, 0, 2]]])  # three quarters of the image and one, of four classes
+    true = true_region_map(label, 4, (2, 4))
+    blind = torch.full_like(true, 1 / 8)
+    assert measure([({"semseg": true}, {"semseg": label})], tasks)["semseg"] == pytest.approx([0.5, 1, 0.5, 4, 4])
+    assert measure([({"semseg": blind}, {"semseg": label})], tasks)["semseg"] == pytest.approx([0.5, 0.5, 0.5, 8, 4])

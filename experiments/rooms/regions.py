@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from statistics import fmean
 
 import torch
@@ -20,6 +20,7 @@ from torch import Tensor
 from nas_ctx.models import ContextGrid
 from nas_ctx.models.true_regions import true_region_map
 from nas_ctx.runs.trained import Trained, load_trained
+from nas_ctx.tasks import Task
 
 COLUMNS = ("of its regions an image has", "weight inside", "share of the image", "pixels, predicted", "pixels, true")
 
@@ -44,12 +45,14 @@ def predicted_and_labels(trained: Trained) -> Iterator[tuple[dict[str, Tensor], 
 
 
 @torch.no_grad()
-def measure(trained: Trained) -> dict[str, list[float]]:
-    """Task -> the numbers of :data:`COLUMNS`."""
+def measure(
+    pairs: Iterable[tuple[Mapping[str, Tensor], Mapping[str, Tensor]]], tasks: Mapping[str, Task]
+) -> dict[str, list[float]]:
+    """Task -> the numbers of :data:`COLUMNS`, over pairs of region maps and labels."""
     found: dict[str, list[list[float]]] = defaultdict(list)
-    for maps, labels in predicted_and_labels(trained):
+    for maps, labels in pairs:
         for name, predicted in maps.items():
-            task = trained.tasks[name]
+            task = tasks[name]
             regions = task.partition(labels[name])
             true = true_region_map(regions, task.regions, tuple(predicted.shape[2:]))
             for image, ours, theirs in zip(regions, predicted.flatten(2), true.flatten(2), strict=True):
@@ -67,7 +70,8 @@ def main() -> None:
     parser.add_argument("run", help="run folder of a training with label contexts")
     torch.set_num_threads(1)
     print("| task | " + " | ".join(COLUMNS) + " |\n| --- |" + " ---: |" * len(COLUMNS))
-    for name, row in measure(load_trained(parser.parse_args().run)).items():
+    trained = load_trained(parser.parse_args().run)
+    for name, row in measure(predicted_and_labels(trained), trained.tasks).items():
         print(f"| {name} | {row[0]:.0%} | {row[1]:.2f} | {row[2]:.2f} | {row[3]:.0f} | {row[4]:.0f} |")
 
 
