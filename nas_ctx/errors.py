@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import signal
 import sys
 import threading
@@ -100,43 +101,65 @@ def guarded(name: str, command: Callable[[], object]) -> int:
     SIGHUP.
     A broken pipe is left to the caller.
     """
+    with _interrupts() as struck:
+        try:
+            with held_warnings():
+                command()
+        except (InputError, UnusableTypeguard) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return 2
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # A full disk, a folder that is read-only or a file: nothing of ours to show a traceback of.
+            if error.filename is None and error.strerror is None and not str(error):
+                raise
+            where = f"{error.filename}: " if error.filename is not None else ""
+            print(visible(f"{name}: {where}{error.strerror or ' '.join(str(error).split())}"), file=sys.stderr)
+            return 2
+        except KeyboardInterrupt as stop:
+            print(f"\n{name}: {str(stop) or 'interrupted'}", file=sys.stderr)
+            return int(getattr(stop, "exit_code", 130))
+        except Exception:
+            if not struck:
+                raise
+            print(f"\n{name}: interrupted", file=sys.stderr)
+            return 130
+    return 0
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Within it SIGINT raises KeyboardInterrupt as ever, and is noted in the list: a library may wrap the exception.
+
+    Where Python drops the exception, in the callback of a weak reference or in ``__del__``, the signal is sent again.
+    """
     struck: list[int] = []
+    retries: list[threading.Timer] = []
+    unraisable = sys.unraisablehook
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         struck.append(number)
         raise KeyboardInterrupt
 
-    # Python's own handler, which also notes that it was called: a library may wrap the exception into one of its own.
-    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler and in_main_thread()
-    if ours:
-        signal.signal(signal.SIGINT, interrupt)
+    def again(dropped: sys.UnraisableHookArgs) -> None:
+        if dropped.exc_type is not KeyboardInterrupt:
+            return unraisable(dropped)
+        retries.append(threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)))
+        return retries[-1].start()
+
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not in_main_thread():
+        yield struck
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = again
     try:
-        with held_warnings():
-            command()
-    except (InputError, UnusableTypeguard) as error:
-        print(f"{name}: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        # A full disk, a folder that is read-only or a file: nothing of ours to show a traceback of.
-        if error.filename is None and error.strerror is None and not str(error):
-            raise
-        where = f"{error.filename}: " if error.filename is not None else ""
-        print(visible(f"{name}: {where}{error.strerror or ' '.join(str(error).split())}"), file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stop:
-        print(f"\n{name}: {str(stop) or 'interrupted'}", file=sys.stderr)
-        return int(getattr(stop, "exit_code", 130))
-    except Exception:
-        if not struck:
-            raise
-        print(f"\n{name}: interrupted", file=sys.stderr)
-        return 130
+        yield struck
     finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-    return 0
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.unraisablehook = unraisable
+        for retry in retries:
+            retry.cancel()
 
 
 def in_main_thread() -> bool:

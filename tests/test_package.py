@@ -94,3 +94,25 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path: P
         raise RuntimeError("disk full")
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
     assert target.read_text() == "old"
+
+
+def test_an_interruption_that_python_drops_is_repeated() -> None:
+    """Ctrl-C in the callback of a weak reference, as those of Python's import locks."""
+    code = """
+import signal, sys, time, weakref
+from nas_ctx.errors import guarded
+
+class Lock: ...
+
+def command():
+    lock = Lock()
+    callback = weakref.ref(lock, lambda _: signal.raise_signal(signal.SIGINT))
+    del lock
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        pass
+
+sys.exit(guarded("nas-ctx x", command))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "\nnas-ctx x: interrupted\n")

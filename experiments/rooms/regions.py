@@ -68,9 +68,10 @@ def main() -> None:
     """Print a row per task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", help="run folder of a training with label contexts")
+    options = parser.parse_args()
     torch.set_num_threads(1)
     print("| task | " + " | ".join(COLUMNS) + " |\n| --- |" + " ---: |" * len(COLUMNS))
-    trained = load_trained(parser.parse_args().run)
+    trained = load_trained(options.run)
     for name, row in measure(predicted_and_labels(trained), trained.tasks).items():
         print(f"| {name} | {row[0]:.0%} | {row[1]:.2f} | {row[2]:.2f} | {row[3]:.0f} | {row[4]:.0f} |")
 
