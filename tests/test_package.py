@@ -102,6 +102,8 @@ def test_an_interruption_that_python_drops_is_repeated() -> None:
 import signal, sys, time, weakref
 from nas_ctx.errors import guarded
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background a shell has it ignored
+
 class Lock: ...
 
 def command():
