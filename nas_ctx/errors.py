@@ -143,10 +143,11 @@ def _interrupts() -> Iterator[list[int]]:
         raise KeyboardInterrupt
 
     def again(dropped: sys.UnraisableHookArgs) -> None:
-        if dropped.exc_type is not KeyboardInterrupt:
-            return unraisable(dropped)
-        retries.append(threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)))
-        return retries[-1].start()
+        if dropped.exc_type is KeyboardInterrupt:
+            retries.append(threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)))
+            retries[-1].start()
+        else:
+            unraisable(dropped)
 
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler or not in_main_thread():
         yield struck

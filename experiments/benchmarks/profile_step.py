@@ -40,8 +40,8 @@ KINDS = {
     "views": ("view", "as_strided", "slice", "permute", "transpose", "expand", "unfold", "flatten", "select", "detach"),
     "memory": ("empty", "zero", "fill", "full", "new_", "resize_", "ones"),
 }
-"""Kind -> how names of its operations begin; the longest beginning decides. What is left is bookkeeping, most of it
-autograd's."""
+"""Kind -> parts of the names of its operations; the longest part that a name has decides. What is left is bookkeeping,
+most of it autograd's."""
 SMALLEST = (32, 32)
 STEPS = 5
 
@@ -54,10 +54,7 @@ def kind_of(operation: str) -> str:
     """
     if not operation.startswith("aten::"):
         return "the rest"
-    name = operation.removeprefix("aten::").removeprefix("native_").lstrip("_")
-    found = [(len(start), kind) for kind, starts in KINDS.items() for start in starts if name.startswith(start)] or [
-        (len(start), kind) for kind, starts in KINDS.items() for start in starts if start in name
-    ]
+    found = [(len(part), kind) for kind, parts in KINDS.items() for part in parts if part in operation]
     return max(found)[1] if found else "the rest"
 
 

@@ -82,10 +82,8 @@ CASES = (
 
 def plan_of(case: Case, passes: int, batch: int) -> Plan:
     """The settings of the other short studies, with the architecture rate of ``experiments/rooms/search.yaml``."""
-    settings = {**SHARP, "warmup_steps": passes // 4, "arch_lr": 0.04, "resource_weight": case.cost}
-    if case.evaluate != "all":
-        settings["evaluate"] = case.evaluate
-    return Plan(passes=passes, batch=batch, settings=settings)
+    own = {"warmup_steps": passes // 4, "arch_lr": 0.04, "resource_weight": case.cost, "evaluate": case.evaluate}
+    return Plan(passes=passes, batch=batch, settings=SHARP | own)
 
 
 def searches(cases: Sequence[Case], options: argparse.Namespace) -> Iterator[tuple[Path, Case, int, int]]:
