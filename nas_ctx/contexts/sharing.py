@@ -29,7 +29,7 @@ class Shared:
         self._results: dict[tuple[object, ...], tuple[Any, tuple[Tensor, ...]]] = {}
 
     def _once(self, function: Callable[..., Any], *arguments: Tensor, graph: bool = True) -> Any:
-        """``function(*arguments)``; of what has a graph, a result without one is none for who wants one."""
+        """``function(*arguments)``, computed once. With ``graph``, results with and without one are kept apart."""
         key = (function, graph and torch.is_grad_enabled(), *map(id, arguments))
         if key not in self._results:
             self._results[key] = (function(*arguments), arguments)
