@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.tabular.compare import Judged, additive_effects, random_search, variances, voted
+from experiments.tabular.compare import Judged, additive_effects, judge, random_search, variances, voted
 from search_spaces.tabular import BLOCKS, METRICS, Table, genotypes
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -39,16 +39,41 @@ def test_a_score_is_delta_m_against_the_network_without_context(tmp_path: Path) 
     assert table.score(("local",) * 4) == pytest.approx(8.0)
 
 
-def test_choices_are_judged_by_trainings_that_were_not_seen(tmp_path: Path) -> None:
-    judged = Judged(written(tmp_path / "table.csv", EFFECT, noise=0.3, seeds=3))
+def test_choices_are_judged_by_the_trainings_of_other_networks(tmp_path: Path) -> None:
+    judged = judge(written(tmp_path / "table.csv", EFFECT, noise=0.3, seeds=1))
+    assert not judged.pairs
+    assert judged.error == pytest.approx(0.3, rel=0.15)
+    truth = {genotype: sum(EFFECT[name] for name in genotype) for genotype in genotypes()}
+    reference = judged.true[("none",) * 4]
+    errors = [judged.true[genotype] - reference - value for genotype, value in truth.items()]
+    assert np.sqrt(np.mean(np.square(errors))) < 0.15  # a single training is off by 0.3
     assert judged.place(("local",) * 4) < 0.02
-    assert judged.regret(("t-label",) * 4) == pytest.approx(12.0, abs=1.5)
+    assert judged.regret(("t-label",) * 4) == pytest.approx(12.0, abs=0.6)
     assert additive_effects(judged)["depth/depth"]["local"] == pytest.approx(2.0 - 0.5, abs=0.1)
     regrets = [
         np.mean([judged.regret(random_search(judged, trained, np.random.default_rng(s))) for s in range(50)])
         for trained in (2, 200)
     ]
     assert regrets[1] < regrets[0] / 2
+
+
+def test_a_network_is_not_judged_by_its_own_training(tmp_path: Path) -> None:
+    table = written(tmp_path / "table.csv", EFFECT, noise=0.3, seeds=1)
+    before = judge(table).true
+    lucky = ("global", "none", "t-label", "t-label")
+    table.scores[lucky][0] = {task: value / 2 for task, value in table.scores[lucky][0].items()}
+    after = Judged(table, pairs=False)
+    assert after.seen[lucky] > 40
+    assert after.true[lucky] == pytest.approx(before[lucky], abs=1e-9)
+
+
+def test_pairs_of_blocks_count_where_they_predict_better(tmp_path: Path) -> None:
+    table = written(tmp_path / "table.csv", EFFECT, noise=0.1, seeds=1)
+    assert not judge(table).pairs
+    for genotype, seeds in table.scores.items():
+        if genotype[:2] == ("local", "local"):
+            seeds[0] = {task: 1.02 * value for task, value in seeds[0].items()}
+    assert judge(table).pairs
 
 
 def test_deviations_of_networks_and_of_retrainings_are_told_apart(tmp_path: Path) -> None:

@@ -2,11 +2,11 @@
 
     for seed in $(seq 0 24); do nas-ctx search experiments/tabular/settings.yaml --set seed=$seed \
         --out work/tabular/search/seed-$seed; done
-    python experiments/tabular/compare.py --table work/tabular/table.csv work/tabular/search/seed-*
+    python experiments/tabular/compare.py --table experiments/tabular/table.csv.gz work/tabular/search/seed-*
 
-Strategies see the first training of a network (seed 0), as they would when they train it; what they choose is
-then judged by its other trainings, which nothing was chosen by. The regret is what it lacks to the best network by
-these trainings, in points of delta_m.
+Strategies see the first training of a network (seed 0), as they would when they train it. What they choose is judged by
+what the trainings of all *other* networks predict for it: effects of single blocks and, where they predict better, of
+pairs of blocks. The regret is what it lacks to the network with the best prediction, in points of delta_m.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ import argparse
 import itertools
 import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 from scipy.stats import spearmanr
+from scipy.stats import t as student
 
 from nas_ctx.analysis import lights_kappa_within, load_runs, percentage_agreement
+from nas_ctx.genotype import Genotype as Saved
 from search_spaces.tabular import BLOCKS, Genotype, Table, TabularSpace, offered  # before any part of NNI's
 
 import nni  # isort: skip
@@ -38,16 +41,35 @@ STRATEGIES: dict[str, Callable[[int], Strategy]] = {
 }
 
 
-class Judged:
-    """The networks of a table by the trainings that no strategy sees."""
+@cache
+def effects_of(genotype: Genotype, pairs: bool) -> np.ndarray:
+    """The row of the design matrix: 1, each block's candidate, each pair's; the first candidates are the reference."""
+    blocks = [
+        [float(name == other) for other in offered(block)[1:]] for block, name in zip(BLOCKS, genotype, strict=True)
+    ]
+    both = [np.outer(a, b).ravel() for a, b in itertools.combinations(blocks, 2)] if pairs else []
+    return np.concatenate([[1.0], *blocks, *both])
 
-    def __init__(self, table: Table) -> None:
+
+class Judged:
+    """Every network by what the trainings of all others predict for it, in points of delta_m.
+
+    Args:
+        pairs: effects of pairs of blocks, too, not only of single blocks.
+    """
+
+    def __init__(self, table: Table, pairs: bool) -> None:
+        self.pairs = pairs
         self.seen = {g: table.delta(g, SEEN) for g in table.scores}
+        rows = {g: np.array([effects_of(g, pairs)] * len(seeds)) for g, seeds in table.scores.items()}
+        values = {g: np.array([table.delta(g, seed) for seed in seeds]) for g, seeds in table.scores.items()}
+        products = sum(x.T @ x for x in rows.values())
+        moments = sum(x.T @ values[g] for g, x in rows.items())
         self.true = {
-            g: fmean(table.delta(g, seed) for seed in seeds if seed != SEEN)
-            for g, seeds in table.scores.items()
-            if set(seeds) != {SEEN}
+            g: float(effects_of(g, pairs) @ np.linalg.lstsq(products - x.T @ x, moments - x.T @ values[g])[0])
+            for g, x in rows.items()
         }
+        self.error = float(np.sqrt(fmean(float(v - self.true[g]) ** 2 for g, own in values.items() for v in own)))
         self.best = max(self.true.values())
 
     def regret(self, genotype: Genotype) -> float:
@@ -56,6 +78,11 @@ class Judged:
     def place(self, genotype: Genotype) -> float:
         """The share of networks that are better."""
         return fmean(value > self.true[genotype] for value in self.true.values())
+
+
+def judge(table: Table) -> Judged:
+    """With the effects of pairs only where they predict better."""
+    return min((Judged(table, pairs) for pairs in (False, True)), key=lambda judged: judged.error)
 
 
 def variances(table: Table) -> tuple[float, float]:
@@ -105,7 +132,7 @@ def row(name: str, judged: Judged, chosen: Sequence[Genotype]) -> None:
     line(name, [judged.regret(g) for g in chosen], [judged.place(g) for g in chosen])
 
 
-def compare(judged: Judged, searches: Sequence[Genotype], repeats: int) -> None:
+def compare(judged: Judged, searches: Sequence[Genotype], perturbed: Sequence[Genotype], repeats: int) -> None:
     """Print regret and place of everything."""
     print("| chosen by | times | regret | std. | better networks |\n| --- | ---: | ---: | ---: | ---: |")
     generator = np.random.default_rng(0)
@@ -116,15 +143,18 @@ def compare(judged: Judged, searches: Sequence[Genotype], repeats: int) -> None:
             judged,
             [random_search(judged, trained, generator) for _ in range(1000)],
         )
-    if len(judged.true) == len(judged.seen) == 400:
+    if len(judged.true) == 400:
         for (name, make), trained in itertools.product(STRATEGIES.items(), (20, 50)):
             row(f"NNI's {name}, {trained} trained", judged, [by_nni(make, judged, trained, s) for s in range(repeats)])
-    if not searches:
-        return
-    row("one search", judged, [g for g in searches if g in judged.true])
     fives = [searches[start : start + 5] for start in range(0, len(searches) - 4, 5)]
-    row("the vote of five searches", judged, [g for g in map(voted, fives) if g in judged.true])
-    row("the vote of all searches", judged, [g for g in [voted(searches)] if g in judged.true])
+    for name, chosen in {
+        "one search": searches,
+        "the vote of five searches": list(map(voted, fives)),
+        "the vote of all searches": [voted(searches)] if searches else [],
+        "perturbation, five searches": perturbed,
+    }.items():
+        if known := [genotype for genotype in chosen if genotype in judged.true]:
+            row(name, judged, known)
 
 
 def reliability_and_regret(judged: Judged, searches: Sequence[Genotype], draws: int = 500) -> None:
@@ -154,32 +184,53 @@ def additive_effects(judged: Judged) -> dict[str, dict[str, float]]:
     }
 
 
+def half_width(values: Sequence[float]) -> float:
+    """Half of the 95 % interval of a mean, by Student's t; not a number for one value."""
+    if len(values) < 2:
+        return float("nan")
+    return float(student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def describe(table: Table, judged: Judged) -> None:
+    """Print noise, the best network and the effects of blocks."""
+    between, within = variances(table)
+    trainings = sum(map(len, table.scores.values()))
+    repeated = sum(len(seeds) > 1 for seeds in table.scores.values())
+    print(f"{len(table.scores)} networks, {trainings} trainings; {repeated} with more than one")
+    print(f"deviation between networks {between:.2f}, of a retraining {within:.2f} points of delta_m")
+    effects = "single blocks and pairs" if judged.pairs else "single blocks"
+    print(f"a training differs by {judged.error:.2f} (root mean square) from what the others predict by {effects}")
+    best = max(judged.true, key=judged.true.__getitem__)
+    own = [table.delta(best, seed) for seed in table.scores[best]]
+    print(f"best: {dict(zip(BLOCKS, best, strict=True))}, predicted {judged.best:+.2f}")
+    print(
+        f"its own {len(own)} trainings, by which it was not chosen: {fmean(own):+.2f} ± {half_width(own):.2f} (95 %)\n"
+    )
+    print("| block | candidate: additive effect in points of delta_m |\n| --- | --- |")
+    for block, effects_there in additive_effects(judged).items():
+        print(f"| {block} | " + ", ".join(f"{name} {value:+.2f}" for name, value in effects_there.items()) + " |")
+    print()
+
+
 def main() -> None:
     """Print what the table says, and where choices land in it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("searches", nargs="*", help="run folders of searches")
     parser.add_argument("--table", type=Path, required=True, help="CSV of trainings, of train.py")
+    parser.add_argument("--perturbation", nargs="+", default=[], metavar="FILE",
+                        help="genotypes decided by perturbation, of nas-ctx validity")  # fmt: skip
     parser.add_argument("--repeats", type=int, default=20, help="runs of NNI's strategies (default: %(default)s)")
     options = parser.parse_args()
     logging.disable(logging.INFO)
     table = Table(options.table)
-    judged = Judged(table)
-    between, within = variances(table)
-    trainings = sum(map(len, table.scores.values()))
-    best = max(judged.true, key=judged.true.__getitem__)
-    print(f"{len(table.scores)} networks, {trainings} trainings; {len(judged.true)} with more than one")
-    print(f"deviation between networks {between:.2f}, of a retraining {within:.2f} points of delta_m")
-    print(f"best: {dict(zip(BLOCKS, best, strict=True))}, {judged.best:+.2f}\n")
-    print("| block | " + " | ".join(["candidate: additive effect in points of delta_m"]) + " |\n| --- | --- |")
-    for block, effects in additive_effects(judged).items():
-        print(f"| {block} | " + ", ".join(f"{name} {value:+.2f}" for name, value in effects.items()) + " |")
-    print()
-    searches = (
-        [tuple(str(run.choices[block]) for block in BLOCKS) for run in load_runs(options.searches)]
-        if options.searches
-        else []
+    judged = judge(table)
+    describe(table, judged)
+    runs = load_runs(options.searches) if options.searches else []
+    searches, perturbed = (
+        [tuple(str(one.choices[block]) for block in BLOCKS) for one in chosen]
+        for chosen in (runs, map(Saved.load, options.perturbation))
     )
-    compare(judged, searches, options.repeats)
+    compare(judged, searches, perturbed, options.repeats)
     if len(searches) > 5:
         reliability_and_regret(judged, searches)
 
