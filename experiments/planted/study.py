@@ -106,8 +106,10 @@ def estimators(plan: Plan, noise: float) -> dict[str, Row]:
         "gdas": row(estimator="gdas"),
         "gdas, 3 x the passes": row(3, estimator="gdas"),
         "gdas, 3 x the passes, temperature stays 1": row(3, estimator="gdas", temperature=uncooled),
+        "gdas, 3 x the passes, no cost term": row(3, estimator="gdas", resource_weight=0.0),
         "reinmax": row(estimator="reinmax"),
         "reinmax, temperature stays 1": row(estimator="reinmax", temperature=uncooled),
+        "gumbel, no cost term": row(resource_weight=0.0),
     }
 
 

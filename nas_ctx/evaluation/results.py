@@ -41,8 +41,11 @@ class Result:
         return len(self.tasks) == 1 and self.config.model.blocks == "baseline"
 
     def setting(self) -> tuple[str, ...]:
-        """What single-task runs must share to be compared: the backbone and the data."""
-        return self.config.model.backbone, self.config.data.root, str(self.config.data.holdout)
+        """What single-task runs must share to be compared: the backbone with its weights, and the images."""
+        model, data = self.config.model, self.config.data
+        backbone = (model.backbone, model.backbone_options, model.weights or model.pretrained, model.freeze)
+        sizes = (data.image_size, data.eval_size, data.limit_train, data.limit_val, data.holdout)
+        return tuple(map(str, (*backbone, model.start_from, data.name, data.root, *sizes)))
 
     def identity(self) -> dict[str, Any]:
         """What distinguishes its network: the configuration without seed and folders, with the blocks' choices.

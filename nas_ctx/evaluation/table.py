@@ -193,6 +193,8 @@ def _deltas(
     """delta_m of each run that has all tasks, by seed; and of the row's means."""
     columns = {name: f"{name}/{tasks[name].metric_name}" for name in row.tasks}
     directions = {name: tasks[name].higher_is_better for name in row.tasks}
+    if not {*columns.values()} <= own.keys() & single.keys():  # a run that did not record the metric of its task
+        return {}, cell([])
     against = {name: single[column].mean for name, column in columns.items()}
     if 0 in against.values():  # a change relative to 0 is not defined
         return {}, cell([])

@@ -221,6 +221,44 @@ def test_scores_on_held_out_images_are_told_and_no_reference_of_others(tmp_path:
     ]
 
 
+@pytest.mark.parametrize(
+    "change", [{"weights": "own.pth"}, {"freeze": "all"}, {"pretrained": False}, {"backbone_options": {"x": 1}}, None]
+)
+def test_delta_m_refers_to_single_tasks_of_the_same_weights_and_images(
+    tmp_path: Path, change: dict[str, Any] | None
+) -> None:
+    """Two studies in one folder, of other backbones or (None) of other images."""
+    runs = {"one": {"depth/rmse": 1.0}, "two": {"semseg/miou": 0.4}, "both": {"depth/rmse": 0.9, "semseg/miou": 0.4}}
+    for study, factor in (("a", 1.0), ("b", 2.0)):
+        model = {} if study == "a" else change
+        for name, scores in runs.items():
+            tasks: dict[str, dict] = {metric.partition("/")[0]: {} for metric in scores}
+            scaled = {metric: factor * value for metric, value in scores.items()}
+            write_run(tmp_path / study / name, scaled, tasks, 0, **(model or {}))
+            if model is None:
+                config = tmp_path / study / name / "config.yaml"
+                config.write_text(config.read_text().replace("limit_train: null", "limit_train: 7"))
+    table = make_table(gather(read_results([tmp_path])[0]))
+    assert [sorted({result.folder.parent.name for result in row.results}) for row in table.rows if row.single] == [
+        ["a"],
+        ["b"],
+    ]
+    deltas = [table.cells[row.name]["delta_m"].mean for row in table.rows if not row.single]
+    assert deltas == pytest.approx([5.0, 5.0])
+
+
+@pytest.mark.parametrize("lacks", ["one", "both"])
+def test_without_the_metric_of_a_task_there_is_no_delta_m(
+    tmp_path: Path, lacks: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, tasks in {"one": ["depth"], "two": ["semseg"], "both": ["depth", "semseg"]}.items():
+        scores = {f"{task}/{'other' if (name, task) == (lacks, 'depth') else METRICS[task]}": 0.5 for task in tasks}
+        write_run(tmp_path / name, scores, {task: {} for task in tasks}, 0)
+    assert main(["table", str(tmp_path), "--no-tests"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("multi-task baseline"))
+    assert line.split()[-1] == "–"
+
+
 def test_pairs_need_the_same_order_of_images_and_no_more(tmp_path: Path) -> None:
     for number, changes in enumerate(({}, {"workers": 0}, {"batch_size": 2})):
         for seed in range(2):
