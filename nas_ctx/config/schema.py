@@ -18,10 +18,13 @@ from nas_ctx.config.section import (
     Section,
     Seed,
     Share,
+    Triple,
     Weight,
     Whole,
 )
 from nas_ctx.context_types import CONTEXT_NAMES
+
+COLOURS = "[red, green, blue] or null"
 
 
 class DataConfig(Section):
@@ -62,6 +65,11 @@ class ModelConfig(Section):
     weights: str | None = None
     """Load these weights of the backbone instead: a file (``.safetensors``, or a state dictionary by ``torch.save``),
     or ``package:NAME``, an installed package with one in it. ``environment.json`` records its name and SHA-256."""
+    image_mean: Triple[Weight] | None = Field(default=None, json_schema_extra={"form": COLOURS})
+    """Mean of the images that the weights were trained on, by channel, of images from 0 to 1; ``null``: the model's
+    own, as timm knows it, or ImageNet's."""
+    image_std: Triple[Rate] | None = Field(default=None, json_schema_extra={"form": COLOURS})
+    """Their standard deviation; set both or neither."""
     backbone_options: Options = Field(default={})
     """Further arguments of ``timm.create_model``, or of a custom backbone; ``fusion: bilinear`` makes an HRNet the
     published one."""

@@ -23,6 +23,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 T = TypeVar("T")
 Pair: TypeAlias = Annotated[tuple[T, T], Field(strict=False)]
 """Two values, which YAML gives as a list."""
+Triple: TypeAlias = Annotated[tuple[T, T, T], Field(strict=False)]
+"""Three of them."""
 
 Options: TypeAlias = dict[str, JsonValue]
 """Keyword arguments of a component, of any names."""

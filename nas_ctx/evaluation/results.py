@@ -43,9 +43,10 @@ class Result:
     def setting(self) -> tuple[str, ...]:
         """What single-task runs must share to be compared: the backbone with its weights, and the images."""
         model, data = self.config.model, self.config.data
-        backbone = (model.backbone, model.backbone_options, model.weights or model.pretrained, model.freeze)
-        sizes = (data.image_size, data.eval_size, data.limit_train, data.limit_val, data.holdout)
-        return tuple(map(str, (*backbone, model.start_from, data.name, data.root, *sizes)))
+        weights = (model.weights or model.pretrained, model.image_mean, model.image_std, model.freeze, model.start_from)
+        sizes = (data.image_size, data.eval_size, data.limit_train, data.limit_val)
+        images = (data.name, data.root, *sizes, data.holdout)
+        return tuple(map(str, (model.backbone, model.backbone_options, *weights, *images)))
 
     def identity(self) -> dict[str, Any]:
         """What distinguishes its network: the configuration without seed and folders, with the blocks' choices.

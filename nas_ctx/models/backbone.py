@@ -15,7 +15,7 @@ from nas_ctx.errors import InputError, suggestion
 from nas_ctx.models.feature_cache import FeatureCache
 from nas_ctx.models.measured_maps import listed_maps, measured_maps
 from nas_ctx.models.timm_features import timm_features
-from nas_ctx.models.weights import fit_weights, is_loading, read_weights
+from nas_ctx.models.weights import fetched_weights, fit_weights, is_loading, read_weights
 from nas_ctx.plugins import Registry, called_with, is_path, signature_of
 from nas_ctx.plugins.returned import check_shape
 
@@ -36,9 +36,9 @@ class Backbone(nn.Module):
     ``channels`` is the number of output channels, ``stride`` that of the output map; ``map_channels`` and
     ``map_strides`` are those of the maps that it is made of. Input of any size: it is padded
     with zeros (the mean colour of a standardised image) to a multiple of the coarsest stride, and the padding is cut
-    off again. Images come standardised by ImageNet's mean and deviation; where a timm model's weights were trained with
-    others (its ``pretrained_cfg``), it sees them standardised by those. An HRNet with the option ``fusion="bilinear"``
-    is the published one, and takes images as they are.
+    off again. Images come standardised by ImageNet's mean and deviation; where the weights were trained with others
+    (``mean`` and ``std``, or a timm model's ``pretrained_cfg``), the model sees them standardised by those. An HRNet
+    with the option ``fusion="bilinear"`` is the published one, and takes images as they are.
 
     Args:
         model: a timm model name; HRNets give the four resolutions of HRNetV2, as in the paper. Or a name in
@@ -48,16 +48,20 @@ class Backbone(nn.Module):
         pretrained: load timm's weights for the name (needs the network or a filled cache). A custom backbone gets it
             if it has a keyword argument of that name.
         weights: load these instead: a file, or ``"package:NAME"``, an installed package with one in it; see
-            ``nas_ctx.models.weights``. The attribute ``weights`` keeps what was read.
+            ``nas_ctx.models.weights``. The attribute ``weights`` keeps what was read, or the name and SHA-256 of timm's
+            file in the cache.
         options: further arguments of ``timm.create_model``, such as ``out_indices`` or, for transformers made for one
             size, ``img_size`` or ``dynamic_img_size``; or of a custom backbone. Of HRNets also ``fusion``: "nearest",
             as in timm, or "bilinear".
+        mean, std: those of the images that the weights were trained on, by channel, for images from 0 to 1; by default
+            the model's own, or ImageNet's.
         freeze: what does not learn: "all", "none", or names of the model's modules, such as ``["conv_stem",
             "blocks.0"]``. It has no gradient and stays in evaluation mode, so that batch norms use the running
             statistics of the weights, and do not move them.
 
     Raises:
-        InputError: for a model that nobody knows or that gives no feature maps; for a module to freeze that it lacks.
+        InputError: for a model that nobody knows or that gives no feature maps; for a module to freeze that it lacks;
+            for a mean without a deviation.
 
     >>> backbone = Backbone("test_resnet")
     >>> backbone.channels, backbone.stride, backbone(torch.zeros(1, 3, 70, 90)).shape
@@ -74,6 +78,8 @@ class Backbone(nn.Module):
         pretrained: bool = False,
         weights: str | None = None,
         options: Mapping[str, Any] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
         freeze: str | Sequence[str] = "none",
     ) -> None:
         super().__init__()
@@ -87,6 +93,7 @@ class Backbone(nn.Module):
             self.model, strides, channels, self.used = timm_features(
                 model, pretrained, self.weights, options, BACKBONES.known()
             )
+            self.weights = fetched_weights(model) if pretrained else self.weights
         else:
             name = model if isinstance(model, str) else type(model).__name__
             self.model = _own(model, pretrained, options) if isinstance(model, str) else model
@@ -104,7 +111,10 @@ class Backbone(nn.Module):
         self.channels_last_output = getattr(self.model, "output_fmt", "NCHW") == "NHWC"
         self.scale: Tensor | None
         self.shift: Tensor | None
-        scale, shift = _restandardisation(getattr(self.model, "pretrained_cfg", {}) if has_weights else {})
+        if (mean is None) != (std is None):
+            raise InputError("model.image_mean and model.image_std: expected both or none")
+        facts = getattr(self.model, "pretrained_cfg", {}) if has_weights else {}
+        scale, shift = _restandardisation(facts if mean is None else {"mean": mean, "std": std})
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
         self.frozen = _to_freeze(self.model, freeze)

@@ -38,14 +38,18 @@ HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """Names of timm's files of weights in a repository of the hub."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class WeightsFile:
-    """What was read: ``source`` as the configuration names it, the file's name, its SHA-256, and its tensors."""
+    """What was read: ``source`` as the configuration names it, the file's name, its SHA-256, and its tensors.
+
+    ``by_order`` says that the model took them in their order, since no name was the same (:func:`fit_weights`).
+    """
 
     source: str
     name: str
     sha256: str
     state: Mapping[str, Tensor] = field(repr=False)
+    by_order: bool = False
 
 
 _loading: ContextVar[bool] = ContextVar("loading", default=True)
@@ -83,19 +87,16 @@ def read_weights(source: str) -> WeightsFile:
         InputError: no such file or package, or no state dictionary in it.
     """
     path = _in_package(source.removeprefix(PACKAGE)) if source.startswith(PACKAGE) else Path(source)
-    digest = hashlib.sha256()
     try:
         if path.exists() and not path.is_file():  # the end of a device or a pipe may never come
             raise InputError(f"model.weights: {source}: is no file; expected a file, or {PACKAGE}NAME")
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        digest = _sha256(path)
     except InputError:
         raise
     except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"model.weights: {source:.200}: {reason}; expected a file, or {PACKAGE}NAME") from None
-    return WeightsFile(source, path.name, digest.hexdigest(), _state(path, source))
+    return WeightsFile(source, path.name, digest, _state(path, source))
 
 
 def fit_weights(
@@ -127,6 +128,7 @@ def fit_weights(
     prefix = _prefix(state, expected)
     if prefix is None:
         if _kinds(state) == _kinds(expected):
+            weights.by_order = True
             return dict(zip(expected, state.values(), strict=True))
         raise InputError(f"{where}: is of another model: holds {_listed(state)}, expected {_listed(expected)}")
     given = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
@@ -145,11 +147,24 @@ def fit_weights(
 
 def must_fetch(name: str) -> bool:
     """Whether the weights of a timm model come from the hub and are not in the cache yet."""
+    hub_id, cached = _on_hub(name)
+    return bool(hub_id) and cached is None
+
+
+def fetched_weights(name: str) -> WeightsFile | None:
+    """The file in the cache of the hub from which timm loaded its weights of a model, without its tensors."""
+    hub_id, cached = _on_hub(name)
+    return None if cached is None else WeightsFile(name, f"{hub_id}/{cached.name}", _sha256(cached), {})
+
+
+def _on_hub(name: str) -> tuple[str, Path | None]:
+    """Where a timm model's weights are on the hub, "" where they are not, and their file in the cache."""
     facts = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
     if facts is None or not facts.hf_hub_id:
-        return False
-    files = {*HUB_FILES, facts.hf_hub_filename or HUB_FILES[0]}
-    return not any(isinstance(try_to_load_from_cache(facts.hf_hub_id, file), str) for file in files)
+        return "", None
+    names = [facts.hf_hub_filename] if facts.hf_hub_filename else HUB_FILES
+    found = (try_to_load_from_cache(facts.hf_hub_id, file) for file in names)
+    return facts.hf_hub_id, next((Path(path) for path in found if isinstance(path, str)), None)
 
 
 def check_reachable(name: str, seconds: float = 5.0) -> None:
@@ -173,6 +188,14 @@ def check_reachable(name: str, seconds: float = 5.0) -> None:
             f"model.pretrained: the weights of {name} are not in the cache, and {host.hostname} cannot be reached "
             f"({error.strerror or error}): name a file or {PACKAGE}NAME in model.weights, or set pretrained: false"
         ) from None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _in_package(name: str) -> Path:

@@ -38,7 +38,9 @@ def environment(
         "platform": platform.platform(),
         "processor": platform.processor() or platform.machine(),
         "versions": versions,
-        "weights": None if weights is None else {"file": weights.name, "sha256": weights.sha256},
+        "weights": None
+        if weights is None
+        else {"file": weights.name, "sha256": weights.sha256, "matched_by": "order" if weights.by_order else "name"},
         # A table of custom tasks reads this, and loads no code.
         "tasks": {
             name: {"metric": task.metric_name, "higher_is_better": task.higher_is_better}

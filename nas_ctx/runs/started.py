@@ -111,8 +111,13 @@ def started(
         cached = check_memory(config, network, data)
         if is_first_process():  # of several processes the first one looks after the folder
             stack.enter_context(folder.held())
-            folder.begin(config, command, tasks, weights_of(network))
+            weights = weights_of(network)
+            folder.begin(config, command, tasks, weights)
             stack.enter_context(logged(folder.path, command))
+            if weights is not None and weights.by_order:
+                log.warning(
+                    "model.weights: no name is the model's: its %d tensors are taken in order", len(weights.state)
+                )
             if cached is not None:
                 log.info("keeps %s", cached)
             for line in odd:

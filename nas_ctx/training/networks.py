@@ -33,6 +33,8 @@ def make_backbone(model: ModelConfig) -> Backbone:
         pretrained=model.pretrained,
         weights=model.weights,
         options=model.backbone_options,
+        mean=model.image_mean,
+        std=model.image_std,
         freeze=model.freeze,
     )
 

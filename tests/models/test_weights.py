@@ -122,6 +122,36 @@ def test_images_are_standardised_as_the_weights_were_trained() -> None:
     assert not {"scale", "shift"} & set(backbone.state_dict()), "checkpoints of former versions still fit"
 
 
+def test_images_are_standardised_as_the_configuration_says() -> None:
+    mean, std = (0.1, 0.2, 0.3), (0.4, 0.5, 0.6)
+    backbone = Backbone(torch.nn.Conv2d(3, 4, 4, stride=4), mean=mean, std=std)
+    assert backbone.scale is not None
+    assert backbone.shift is not None
+    colours = torch.rand(1, 3, 64, 64)
+    standardised = (colours - MEAN.view(3, 1, 1)) / STD.view(3, 1, 1)
+    expected = (colours - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)
+    torch.testing.assert_close(standardised * backbone.scale + backbone.shift, expected)
+    with pytest.raises(InputError, match=r"image_mean and model\.image_std: expected both or none"):
+        Backbone("test_resnet", std=std)
+
+
+def test_the_file_that_timm_fetched_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    repository = tmp_path / "models--timm--resnet18.a1_in1k"
+    kept = repository / "snapshots" / ("0" * 40)
+    kept.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    trained = timm.create_model("resnet18").state_dict()
+    save_file(trained, kept / "model.safetensors")
+    backbone = Backbone("resnet18", pretrained=True)
+    torch.testing.assert_close(backbone.model["conv1"].weight, trained["conv1.weight"], rtol=0, atol=0)
+    assert backbone.weights is not None
+    assert backbone.weights.name == "timm/resnet18.a1_in1k/model.safetensors"
+    assert backbone.weights.sha256 == hashlib.sha256((kept / "model.safetensors").read_bytes()).hexdigest()
+
+
 def _changed(state: dict[str, torch.Tensor], kind: str) -> Any:
     first = next(iter(state))
     if kind == "a tensor is missing":
@@ -201,12 +231,25 @@ def test_a_run_records_its_weights_and_is_read_back_without_them(
     runs.train(config, progress=False)
     facts = json.loads((tmp_path / "run" / "environment.json").read_text(encoding="utf-8"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert facts["weights"] == {"file": "w.pth", "sha256": digest}
+    assert facts["weights"] == {"file": "w.pth", "sha256": digest, "matched_by": "name"}
     path.unlink()
     assert load_trained(tmp_path / "run").model is not None
     for form in ("text", "markdown", "latex"):
         assert main(["table", str(tmp_path / "run"), "--format", form]) == 0
         assert f"with the weights w.pth, SHA-256 {digest}" in capsys.readouterr().out, form
+
+
+def test_weights_that_are_matched_by_their_order_are_told(rooms: Path, tmp_path: Path) -> None:
+    path, renamed = tmp_path / "w.pth", {}
+    for number, value in enumerate(timm.create_model("test_resnet").state_dict().items()):
+        name, tensor = value
+        renamed[f"layer{number}/{name.rpartition('.')[2]}".replace("/", ".x.")] = tensor
+    torch.save(renamed, path)
+    config = tiny_config(rooms, tmp_path / "run", model__weights=str(path), model__backbone="test_resnet")
+    runs.train(config, progress=False)
+    facts = json.loads((tmp_path / "run" / "environment.json").read_text(encoding="utf-8"))
+    assert facts["weights"]["matched_by"] == "order"
+    assert f"its {len(renamed)} tensors are taken in order" in (tmp_path / "run" / "run.log").read_text()
 
 
 def test_a_report_names_the_weights_of_its_searches(rooms: Path, tmp_path: Path) -> None:
