@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from experiments.tabular.compare import Judged, additive_effects, judge, random_search, variances, voted
+from nas_ctx.analysis import Run
 from search_spaces.tabular import BLOCKS, METRICS, Table, genotypes
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -83,9 +84,19 @@ def test_deviations_of_networks_and_of_retrainings_are_told_apart(tmp_path: Path
     assert within == pytest.approx(0.5, rel=0.1)
 
 
-def test_a_vote_takes_the_most_of_each_block() -> None:
-    searches = [("local", "s-label", "none", "none"), ("local", "none", "global", "none"), ("none",) * 4]
-    assert voted(searches) == ("local", "none", "none", "none")
+def test_a_vote_takes_the_most_of_each_block_and_breaks_ties_by_probability() -> None:
+    found = [
+        ("local", "s-label", "none", "none"),
+        ("local", "none", "global", "none"),
+        ("none", "none", "none", "local"),
+    ]
+    shares = {block: {"none": 0.3, "local": 0.4, "global": 0.2, "s-label": 0.1} for block in BLOCKS}
+    runs = [
+        Run(str(n), dict(zip(BLOCKS, g, strict=True)), settings={"probabilities": shares}) for n, g in enumerate(found)
+    ]
+    assert voted(runs) == ("local", "none", "none", "none")
+    assert voted(runs[:2]) == ("local", "none", "none", "none")
+    assert voted(runs[1:]) == ("local", "none", "none", "local")
 
 
 def test_trainings_are_added_to_the_file_and_not_repeated(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import fmean
@@ -23,7 +23,8 @@ import numpy as np
 from scipy.stats import spearmanr
 from scipy.stats import t as student
 
-from nas_ctx.analysis import lights_kappa_within, load_runs, percentage_agreement
+from nas_ctx.analysis import Run, lights_kappa_within, load_runs, percentage_agreement, vote
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.genotype import Genotype as Saved
 from search_spaces.tabular import BLOCKS, Genotype, Table, TabularSpace, offered  # before any part of NNI's
 
@@ -88,18 +89,33 @@ def judge(table: Table) -> Judged:
 def variances(table: Table) -> tuple[float, float]:
     """Deviation between genotypes and deviation of a retraining, by one-way analysis of variance, in delta_m."""
     groups = [[table.delta(g, seed) for seed in seeds] for g, seeds in table.scores.items() if len(seeds) > 1]
+    if not groups:
+        return float("nan"), float("nan")
     size = fmean(map(len, groups))
     within = fmean(np.var(group, ddof=1) for group in groups)
     between = np.var([fmean(group) for group in groups], ddof=1) - within / size
     return float(np.sqrt(max(between, 0))), float(np.sqrt(within))
 
 
-def voted(searches: Sequence[Genotype]) -> Genotype:
-    """The plurality of every block; ties go to the candidate that is listed first."""
-    return tuple(
-        max(offered(block), key=lambda name, place=place: sum(s[place] == name for s in searches))
-        for place, block in enumerate(BLOCKS)
+def chosen_by(search: Mapping[str, object]) -> Genotype:
+    """The choices of a search, a genotype file or a vote."""
+    return tuple(str(search[block]) for block in BLOCKS)
+
+
+def voted(searches: Sequence[Run]) -> Genotype:
+    """The plurality of every block; a tie goes to the higher mean probability, as `--ties probability` has it."""
+    found = [chosen_by(search.genotype) for search in searches]
+    shares = [
+        {
+            name: fmean((run.final_probabilities(block) or {}).get(name, 0.0) for run in searches)
+            for name in offered(block)
+        }
+        for block in BLOCKS
+    ]
+    votes = vote(
+        [list(row) for row in found], ties="probability", order=CONTEXT_NAMES, probabilities=shares, names=BLOCKS
     )
+    return tuple(str(block.choice) for block in votes)
 
 
 def random_search(judged: Judged, trained: int, generator: np.random.Generator) -> Genotype:
@@ -132,7 +148,7 @@ def row(name: str, judged: Judged, chosen: Sequence[Genotype]) -> None:
     line(name, [judged.regret(g) for g in chosen], [judged.place(g) for g in chosen])
 
 
-def compare(judged: Judged, searches: Sequence[Genotype], perturbed: Sequence[Genotype], repeats: int) -> None:
+def compare(judged: Judged, searches: Sequence[Run], perturbed: Sequence[Genotype], repeats: int) -> None:
     """Print regret and place of everything."""
     print("| chosen by | times | regret | std. | better networks |\n| --- | ---: | ---: | ---: | ---: |")
     generator = np.random.default_rng(0)
@@ -148,7 +164,7 @@ def compare(judged: Judged, searches: Sequence[Genotype], perturbed: Sequence[Ge
             row(f"NNI's {name}, {trained} trained", judged, [by_nni(make, judged, trained, s) for s in range(repeats)])
     fives = [searches[start : start + 5] for start in range(0, len(searches) - 4, 5)]
     for name, chosen in {
-        "one search": searches,
+        "one search": [chosen_by(search.genotype) for search in searches],
         "the vote of five searches": list(map(voted, fives)),
         "the vote of all searches": [voted(searches)] if searches else [],
         "perturbation, five searches": perturbed,
@@ -157,16 +173,17 @@ def compare(judged: Judged, searches: Sequence[Genotype], perturbed: Sequence[Ge
             row(name, judged, known)
 
 
-def reliability_and_regret(judged: Judged, searches: Sequence[Genotype], draws: int = 500) -> None:
+def reliability_and_regret(judged: Judged, searches: Sequence[Run], draws: int = 500) -> None:
     """Does the agreement of five searches tell how good their vote is?"""
     generator = np.random.default_rng(0)
     agreement, kappa, regret = [], [], []
     for _ in range(draws):
         five = [searches[index] for index in generator.choice(len(searches), 5, replace=False)]
-        if voted(five) in judged.true:
-            agreement.append(percentage_agreement(five))
-            kappa.append(lights_kappa_within(five, [offered(block) for block in BLOCKS]))
-            regret.append(judged.regret(voted(five)))
+        if (decided := voted(five)) in judged.true:
+            found = [chosen_by(search.genotype) for search in five]
+            agreement.append(percentage_agreement(found))
+            kappa.append(lights_kappa_within(found, [offered(block) for block in BLOCKS]))
+            regret.append(judged.regret(decided))
     for name, values in (("percentage agreement", agreement), ("Light's kappa", kappa)):
         known = [(v, r) for v, r in zip(values, regret, strict=True) if np.isfinite(v)]
         print(f"{name} and regret of the vote: Spearman's rho {spearmanr(*zip(*known, strict=True)).statistic:+.2f}")
@@ -225,12 +242,8 @@ def main() -> None:
     table = Table(options.table)
     judged = judge(table)
     describe(table, judged)
-    runs = load_runs(options.searches) if options.searches else []
-    searches, perturbed = (
-        [tuple(str(one.choices[block]) for block in BLOCKS) for one in chosen]
-        for chosen in (runs, map(Saved.load, options.perturbation))
-    )
-    compare(judged, searches, perturbed, options.repeats)
+    searches = load_runs(options.searches).runs if options.searches else []
+    compare(judged, searches, [chosen_by(Saved.load(path)) for path in options.perturbation], options.repeats)
     if len(searches) > 5:
         reliability_and_regret(judged, searches)
 
