@@ -4,7 +4,8 @@
 
 Five rows of normally distributed runs without any difference between them, four contrasts with the first row. Designs:
 all deviations equal; deviations that vary from row to row as a log-normal variable (sigma 0.4); one row that varies
-three times as much; the first row, with which all are compared, three times as much; one run fewer in every other row.
+three times as much; the first row, with which all are compared, three times as much; one run fewer in every other row;
+runs of one seed that correlate by 0.7, taken as pairs.
 Last, delta_m of a row whose single-task runs vary as much as it does (2 % of the mean).
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +32,9 @@ DESIGNS = {
     "one row varies 3 times as much": lambda rng: np.array([1.0, 1, 1, 1, 3]),
     "the reference row varies 3 times as much": lambda rng: np.array([3.0, 1, 1, 1, 1]),
     "a run fewer in every other row": lambda rng: np.ones(ROWS),
+    "pairs (`--paired`) that correlate by 0.7": lambda rng: np.ones(ROWS),
 }
+CORRELATION = 0.7
 CONTRASTS = [Contrast(row=f"r{number}", against="r0", metric="m") for number in range(1, ROWS)]
 
 
@@ -42,9 +46,14 @@ def coverage(design: str, runs: int, tables: int) -> tuple[float, float]:
         deviations = DESIGNS[design](rng)
         fewer = design == "a run fewer in every other row"
         counts = [runs - (fewer and row % 2) for row in range(ROWS)]
-        values = {f"r{row}": {"m": dict(enumerate(rng.normal(0, deviations[row], counts[row])))} for row in range(ROWS)}
-        together += all(d.low <= 0 <= d.high for d in estimate(CONTRASTS, values, {"m": True}))
-        alone += sum(d.low <= 0 <= d.high for d in estimate(CONTRASTS, values, {"m": True}, simultaneous=False))
+        drawn = [rng.normal(0, deviations[row], counts[row]) for row in range(ROWS)]
+        if paired := "--paired" in design:
+            shared = rng.normal(size=runs)
+            drawn = [np.sqrt(CORRELATION) * shared + np.sqrt(1 - CORRELATION) * own for own in drawn]
+        values = {f"r{row}": {"m": dict(enumerate(own))} for row, own in enumerate(drawn)}
+        estimates = partial(estimate, CONTRASTS, values, {"m": True}, paired=paired)
+        together += all(d.low <= 0 <= d.high for d in estimates())
+        alone += sum(d.low <= 0 <= d.high for d in estimates(simultaneous=False))
     return together / tables, alone / (tables * len(CONTRASTS))
 
 

@@ -1,8 +1,9 @@
 """What the searches of worlds of rooms found, as tables: right, wrong and undecided answers, and agreement.
 
 A block is *answered* where at least four of five of its runs agree, which uniform draws from five candidates do with a
-probability of 0.034. An answer is right; or *none* although something is planted, which is the cost term's answer to a
-weak effect; or wrong: a context type that is not planted there. What is not answered cannot be told.
+probability of 0.034, from four with 0.0625. An answer is right; or *none* although something is planted, which is the
+cost term's answer to a weak effect; or wrong: a context type that is not planted there. What is not answered cannot be
+told.
 """
 
 from __future__ import annotations
