@@ -15,7 +15,7 @@ from nas_ctx.compat import moved, torchvision, typeguard
 if TYPE_CHECKING:
     from nas_ctx.runs.network import load_network as load_network
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 moved.install()
 torchvision.declare_on_import()
