@@ -1,4 +1,4 @@
-"""The study on rooms from start to end, shrunk to one step a run."""
+"""The study on rooms from start to end, shrunk to four steps a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STUDY = PROJECT / "experiments" / "rooms" / "study.py"
 
 @pytest.mark.long
 def test_the_whole_study_runs_and_goes_on_where_it_was(tmp_path: Path) -> None:
-    settings = ["training.steps=1", "data.image_size=[32,48]", "data.batch_size=2", "data.eval_batch_size=2"]
+    settings = ["training.steps=4", "data.image_size=[32,48]", "data.batch_size=2", "data.eval_batch_size=2"]
     command = [
         sys.executable, str(STUDY), "--work", str(tmp_path), "--seeds", "1", "--searches", "2", "--train", "4",
         "--val", "2", *(word for setting in settings for word in ("--set", setting)),

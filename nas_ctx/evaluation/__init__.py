@@ -1,6 +1,6 @@
 """What trained networks are worth: tables of results, importance of blocks, sheets of predictions."""
 
-from nas_ctx.evaluation.contrasts import Contrast, read_contrasts
+from nas_ctx.evaluation.contrasts import Contrast, read_chosen_on, read_contrasts
 from nas_ctx.evaluation.differences import Difference
 from nas_ctx.evaluation.edges import EdgeScores, score_edges
 from nas_ctx.evaluation.edges_figure import draw_edge_curve
@@ -41,6 +41,7 @@ __all__ = [
     "measure_importance",
     "pictures_in",
     "prediction_sheet",
+    "read_chosen_on",
     "read_contrasts",
     "read_quoted",
     "read_results",

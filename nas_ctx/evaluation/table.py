@@ -60,7 +60,7 @@ class ResultTable:
         primary: the contrasts that were declared, with simultaneous intervals.
         exploratory: every row against the reference row, task by task, each interval by itself.
         quoted: rows that were measured elsewhere, see :func:`nas_ctx.evaluation.read_quoted`.
-        weights: the files of weights that backbones began with.
+        notes: on what settings were chosen, and the files of weights that backbones began with.
     """
 
     rows: Sequence[TableRow]
@@ -71,7 +71,7 @@ class ResultTable:
     primary: list[Difference] = field(default_factory=list)
     exploratory: list[Difference] = field(default_factory=list)
     quoted: list[dict[str, str]] = field(default_factory=list)
-    weights: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def scales(self) -> dict[str, float]:

@@ -202,7 +202,7 @@ def _sections(table: ResultTable) -> Iterator[tuple[str, list[Difference]]]:
 def _page(
     draw: Callable[[Lines], str], comment: str = "", escape: Callable[[str], str] = visible
 ) -> Callable[[ResultTable, Layout], str]:
-    """A format that draws the results and, below them, primary and exploratory differences, and the weights used."""
+    """A format that draws the results and, below them, primary and exploratory differences, and notes."""
 
     def page(table: ResultTable, layout: Layout) -> str:
         parts = [draw(result_lines(table, layout))]
@@ -215,7 +215,7 @@ def _page(
             ]
         if table.primary or table.exploratory:
             parts += ["", comment + LEGEND]
-        for line in table.weights:
+        for line in table.notes:
             parts += ["", comment + escape(line)]
         return "\n".join(parts)
 

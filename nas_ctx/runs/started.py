@@ -115,9 +115,7 @@ def started(
             folder.begin(config, command, tasks, weights)
             stack.enter_context(logged(folder.path, command))
             if weights is not None and weights.by_order:
-                log.warning(
-                    "model.weights: no name is the model's: its %d tensors are taken in order", len(weights.state)
-                )
+                log.info("model.weights: no name is the model's: its %d tensors are taken in order", len(weights.state))
             if cached is not None:
                 log.info("keeps %s", cached)
             for line in odd:

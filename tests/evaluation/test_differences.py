@@ -169,6 +169,9 @@ def test_bad_scores_are_refused_in_a_line(
         ("contrasts: [{row: a, against: a}]\n", "contrasts.0: compares 'a' with itself"),
         ("contrasts: [{raw: a}]\n", "unknown key"),
         ("contrasts: []\n", "contrasts"),
+        ("contrasts: [{row: b}]\nchosen_on: {bb: x}\n", "chosen_on: 'bb': the table has a, b"),
+        ("contrasts: [{row: b}]\nchosen_on: [x]\n", "chosen_on: expected a text, or a text for each row"),
+        ("contrasts: [{row: b}]\nchosen_on: {b: 1}\n", "chosen_on: expected a text, or a text for each row"),
     ],
 )
 def test_bad_contrasts_are_refused_in_a_line(
@@ -180,3 +183,24 @@ def test_bad_contrasts_are_refused_in_a_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
     assert "c.yaml" in line
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "latex"])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("other rooms", ["settings of all rows were chosen on other rooms"]),
+        (
+            "{b: the test images, '*': a tenth}",
+            ["settings of 'b' were chosen on the test images", "settings of all other rows were chosen on a tenth"],
+        ),
+    ],
+)
+def test_a_table_says_on_what_settings_were_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, said: str, told: list[str]
+) -> None:
+    scores = write_scores(tmp_path / "s.csv", {"a": [1.0, 2.0], "b": [1.0, 3.0]})
+    (tmp_path / "c.yaml").write_text(f"contrasts: [{{row: b}}]\nchosen_on: {said}\n")
+    assert main(["table", str(scores), "--contrasts", str(tmp_path / "c.yaml"), "--format", form]) == 0
+    out = capsys.readouterr().out
+    assert all(line in out for line in told)

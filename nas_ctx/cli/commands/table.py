@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from nas_ctx.errors import InputError
-    from nas_ctx.evaluation import FORMATS, LAYOUTS, draw_table, make_table, read_contrasts, read_quoted
+    from nas_ctx.evaluation import FORMATS, LAYOUTS, draw_table, make_table, read_chosen_on, read_contrasts, read_quoted
     from nas_ctx.evaluation.weights import weights_of
     from nas_ctx.files import BEGINNINGS, check_file, write_text
 
@@ -60,12 +60,14 @@ def run(options: argparse.Namespace) -> None:
     table = make_table(
         _rows(options.paths), options.against, contrasts, place=f"{options.contrasts}: contrasts", paired=options.paired
     )
+    names = [row.name for row in table.rows]
+    chosen = [] if options.contrasts is None else read_chosen_on(Path(options.contrasts), names)
     if options.no_tests:
         table = dataclasses.replace(table, primary=[], exploratory=[])
     table = dataclasses.replace(
         table,
         quoted=[] if options.quote is None else read_quoted(options.quote, table.tasks),
-        weights=weights_of(table.rows),
+        notes=[*chosen, *weights_of(table.rows)],
     )
     text = as_text(table, dataclasses.replace(layout, runs=not options.no_runs)).rstrip("\n")
     if options.figure is not None:
