@@ -6,6 +6,8 @@
 time_ratio, memory_ratio: the grid of contexts over the straightforward formulation of the test suite, which evaluates
     each candidate by itself in plain PyTorch, local attention by unfold; same parameters, same result.
 recompute_time_ratio, recompute_memory_ratio: the same with rows computed again in the backward pass.
+floor_ratio: over the time that the multiply-adds of the straightforward step (of its products and convolutions, forward
+    and backward: multiply_adds_per_pixel) take at the speed of a product of two 1024 x 1024 matrices.
 grid_derived_ratio: over a grid with one context per block (the five types in turn).
 derived_ratio: the whole network at four times the size (backbone, heads, grid), search over derived.
 cold_ratio: the whole network once every weight but one is negligible (temperature 0.05, partial evaluation), over
@@ -28,6 +30,7 @@ sys.path.insert(0, str(ROOT))  # the reference formulation is part of the test s
 import measure  # noqa: E402
 import torch  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
+from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from nas_ctx.context_types import CONTEXT_NAMES  # noqa: E402
 from nas_ctx.contexts import CONTEXTS, candidates  # noqa: E402
@@ -139,6 +142,14 @@ def network_step(form: str, size: tuple[int, int], batch: int, backbone: str, de
     return step
 
 
+def useful_multiply_adds(tasks: Sequence[str]) -> float:
+    """Of a step of the straightforward grid, forward and backward, per pixel of the features."""
+    height, width = 27, 35  # maps at which borders count little
+    with FlopCounterMode(display=False) as counted:
+        grid_step("plain", (height, width), 1, tasks, "cpu")()
+    return float(counted.get_total_flops() / 2 / height / width)
+
+
 def _backward(outputs: Sequence[Tensor]) -> None:
     torch.stack([output.square().mean() for output in outputs]).sum().backward()
 
@@ -156,7 +167,11 @@ def main() -> None:
 
     forms = ["plain", "ours", "recompute", "derived"]
     megabytes = {form: measure.peak_megabytes(grid_step, device, (form, *tiny), (form, *arguments)) for form in forms}
-    grid = measure.in_turn({form: grid_step(form, *arguments) for form in forms}, device, options.repeats)
+    square = torch.randn(1024, 1024, device=device)
+    steps: dict[str, Callable[[], object]] = {form: grid_step(form, *arguments) for form in forms}
+    grid = measure.in_turn({**steps, "products": lambda: [square @ square for _ in range(10)]}, device, options.repeats)
+    per_pixel = useful_multiply_adds(TASKS)
+    floor = per_pixel * options.batch * size[0] * size[1] / (10 * 1024**3) * grid.pop("products")
     image_size = (4 * size[0], 4 * size[1])
     make = partial(network_step, size=image_size, batch=options.batch, backbone=options.backbone, device=device)
     network = measure.in_turn({form: make(form) for form in ("search", "derived", "cold")}, device, options.repeats)
@@ -165,6 +180,8 @@ def main() -> None:
         "memory_ratio": megabytes["ours"] / megabytes["plain"],
         "recompute_time_ratio": grid["recompute"] / grid["plain"],
         "recompute_memory_ratio": megabytes["recompute"] / megabytes["plain"],
+        "floor_ratio": grid["ours"] / floor,
+        "multiply_adds_per_pixel": per_pixel,
         "grid_derived_ratio": grid["ours"] / grid["derived"],
         "derived_ratio": network["search"] / network["derived"],
         "cold_ratio": network["cold"] / network["derived"],

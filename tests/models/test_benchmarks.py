@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[2] / "experiments" / "benchmarks"
         (
             "search_step.py",
             ["--size", "16", "20", "--backbone", "test_resnet"],
-            {"time_ratio", "memory_ratio", "derived_ratio", "recompute_memory_ratio"},
+            {"time_ratio", "memory_ratio", "derived_ratio", "recompute_memory_ratio", "floor_ratio"},
         ),
         (
             "whole_search.py",
