@@ -121,3 +121,12 @@ def test_trainings_are_added_to_the_file_and_not_repeated(tmp_path: Path) -> Non
     more = subprocess.run([*command, "--seeds", "0", "1"], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert more.stdout.count(", seed 1:") == 2
     assert ", seed 0:" not in more.stdout
+    refused = subprocess.run(
+        [*command, "--network", "s-label", "none", "none", "none"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "depth/depth: none, global, local, t-label" in refused.stderr

@@ -2,7 +2,8 @@
 
     nas-ctx data rooms work/tabular/data --size 64 96 --train 400 --val 100
     python experiments/tabular/train.py --out work/tabular/table.csv                            # all 400, once
-    python experiments/tabular/train.py --out work/tabular/table.csv --every 6 --seeds 1 2 3    # 67, three times more
+    python experiments/tabular/train.py --out work/tabular/table.csv --every 20 --seeds 1 2     # 20, twice more
+    python experiments/tabular/train.py --out work/tabular/table.csv --network none local s-label none --seeds 1 2 3
 
 The features of the frozen backbone are computed once for all networks. A line is written when a network is done, and
 what the file has is not trained again.
@@ -22,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from nas_ctx.config import load_config
 from nas_ctx.config.nested import parse_override
+from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.data import DataModule
 from nas_ctx.models import MultiTaskNetwork
 from nas_ctx.models.relational import fixed
@@ -29,7 +31,7 @@ from nas_ctx.runs.devices import silence_lightning
 from nas_ctx.tasks import make_tasks
 from nas_ctx.training import MultiTaskModule
 from nas_ctx.training.networks import make_backbone
-from search_spaces.tabular import BLOCKS, METRICS, Genotype, genotypes
+from search_spaces.tabular import BLOCKS, METRICS, Genotype, genotypes, offered
 
 from nni.nas.evaluator.pytorch import Trainer  # isort: skip
 
@@ -76,6 +78,11 @@ class Trainings:
         return {metric: module.scores[metric] for metric in METRICS.values()}
 
 
+def describe_space() -> str:
+    """What each block offers."""
+    return "; ".join(f"{block}: {', '.join(offered(block))}" for block in BLOCKS)
+
+
 def missing(path: Path, wanted: Sequence[Genotype], seeds: Sequence[int]) -> Iterator[tuple[Genotype, int]]:
     """The trainings that the file does not have."""
     done: set[tuple[Genotype, int]] = set()
@@ -90,12 +97,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="CSV file")
     parser.add_argument("--every", type=int, default=1, help="train each N-th genotype (default: all)")
+    parser.add_argument("--network", nargs=len(BLOCKS), action="append", choices=CONTEXT_NAMES, metavar="CONTEXT",
+                        help=f"train this genotype: contexts of {', '.join(BLOCKS)}")  # fmt: skip
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--set", action="append", default=[], type=parse_override, metavar="KEY=VALUE", dest="changes")
     options = parser.parse_args()
     silence_lightning()
     torch.set_num_threads(1)
-    todo = list(missing(options.out, shuffled()[:: options.every], options.seeds))
+    wanted = list(map(tuple, options.network)) if options.network else shuffled()[:: options.every]
+    if unknown := [genotype for genotype in wanted if genotype not in genotypes()]:
+        parser.error(f"--network {' '.join(unknown[0])}: not of this space; {describe_space()}")
+    todo = list(missing(options.out, wanted, options.seeds))
     train = Trainings(dict(options.changes))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     for number, (choices, seed) in enumerate(todo, 1):
