@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from statistics import fmean
+from unittest import mock
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -38,7 +39,7 @@ SEEN = 0
 """The seed of the trainings that strategies see."""
 STRATEGIES: dict[str, Callable[[int], Strategy]] = {
     "RegularizedEvolution": lambda seed: RegularizedEvolution(population_size=10, sample_size=3, seed=seed),
-    "TPE": lambda seed: TPE(seed=seed),
+    "TPE": lambda seed: TPE(optimize_mode="maximize", seed=seed),
 }
 
 
@@ -134,7 +135,8 @@ def by_nni(make: Callable[[int], Strategy], judged: Judged, trained: int, seed: 
         nni.report_final_result(judged.seen[tried[-1]])
 
     engine = SequentialExecutionEngine(max_model_count=trained)
-    make(seed)(RawFormatModelSpace(TabularSpace(), FunctionalEvaluator(evaluate)), engine)
+    with mock.patch("nni.nas.strategy.hpo.time.sleep"):  # it waits a second after each network, for trials elsewhere
+        make(seed)(RawFormatModelSpace(TabularSpace(), FunctionalEvaluator(evaluate)), engine)
     return max(tried, key=judged.seen.__getitem__)
 
 
