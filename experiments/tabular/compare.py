@@ -219,12 +219,19 @@ def describe(table: Table, judged: Judged) -> None:
     print(f"deviation between networks {between:.2f}, of a retraining {within:.2f} points of delta_m")
     effects = "single blocks and pairs" if judged.pairs else "single blocks"
     print(f"a training differs by {judged.error:.2f} (root mean square) from what the others predict by {effects}")
-    best = max(judged.true, key=judged.true.__getitem__)
-    own = [table.delta(best, seed) for seed in table.scores[best]]
-    print(f"best: {dict(zip(BLOCKS, best, strict=True))}, predicted {judged.best:+.2f}")
+    print("the best predictions, and the mean of the networks' own trainings, by which they were not chosen (95 %):\n")
     print(
-        f"its own {len(own)} trainings, by which it was not chosen: {fmean(own):+.2f} ± {half_width(own):.2f} (95 %)\n"
+        "| "
+        + " | ".join(BLOCKS)
+        + " | predicted | own trainings | their mean |\n"
+        + "| --- " * 4
+        + "| ---: | ---: | ---: |"
     )
+    for best in sorted(judged.true, key=judged.true.__getitem__, reverse=True)[:3]:
+        own = [table.delta(best, seed) for seed in table.scores[best]]
+        mean = f"{fmean(own):+.2f} ± {half_width(own):.2f}"
+        print(f"| {' | '.join(best)} | {judged.true[best]:+.2f} | {len(own)} | {mean} |")
+    print()
     print("| block | candidate: additive effect in points of delta_m |\n| --- | --- |")
     for block, effects_there in additive_effects(judged).items():
         print(f"| {block} | " + ", ".join(f"{name} {value:+.2f}" for name, value in effects_there.items()) + " |")
