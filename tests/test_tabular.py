@@ -84,6 +84,16 @@ def test_deviations_of_networks_and_of_retrainings_are_told_apart(tmp_path: Path
     assert within == pytest.approx(0.5, rel=0.1)
 
 
+def test_the_kept_table_has_all_networks_and_the_noise_of_some() -> None:
+    table = Table(PROJECT / "experiments" / "tabular" / "table.csv.gz")
+    assert set(table.scores) == set(genotypes())
+    assert all(0 in seeds for seeds in table.scores.values())
+    assert sum(len(seeds) > 1 for seeds in table.scores.values()) >= 20
+    assert table.score(("none",) * len(BLOCKS)) == pytest.approx(0.0, abs=1e-9)
+    between, within = variances(table)
+    assert between > within > 0
+
+
 def test_a_vote_takes_the_most_of_each_block_and_breaks_ties_by_probability() -> None:
     found = [
         ("local", "s-label", "none", "none"),
