@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import f
 
 from experiments.tabular.compare import Judged, additive_effects, judge, random_search, variances, voted
 from nas_ctx.analysis import Run
@@ -90,8 +91,11 @@ def test_the_kept_table_has_all_networks_and_the_noise_of_some() -> None:
     assert all(0 in seeds for seeds in table.scores.values())
     assert sum(len(seeds) > 1 for seeds in table.scores.values()) >= 20
     assert table.score(("none",) * len(BLOCKS)) == pytest.approx(0.0, abs=1e-9)
-    between, within = variances(table)
-    assert between > within > 0
+    spread = np.var([table.delta(genotype, 0) for genotype in genotypes()], ddof=1)
+    freedom = sum(len(seeds) - 1 for seeds in table.scores.values())
+    assert f.sf(spread / variances(table)[1] ** 2, 399, freedom) < 0.05, (
+        "networks differ beyond the noise of a training"
+    )
 
 
 def test_a_vote_takes_the_most_of_each_block_and_breaks_ties_by_probability() -> None:

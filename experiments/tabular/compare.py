@@ -88,14 +88,15 @@ def judge(table: Table) -> Judged:
 
 
 def variances(table: Table) -> tuple[float, float]:
-    """Deviation between genotypes and deviation of a retraining, by one-way analysis of variance, in delta_m."""
-    groups = [[table.delta(g, seed) for seed in seeds] for g, seeds in table.scores.items() if len(seeds) > 1]
-    if not groups:
-        return float("nan"), float("nan")
-    size = fmean(map(len, groups))
-    within = fmean(np.var(group, ddof=1) for group in groups)
-    between = np.var([fmean(group) for group in groups], ddof=1) - within / size
-    return float(np.sqrt(max(between, 0))), float(np.sqrt(within))
+    """Deviation between networks and deviation of a retraining, in delta_m.
+
+    The first is what a retraining leaves of the spread of one training of every network: those that were trained again
+    may have been chosen for their scores.
+    """
+    repeated = [[table.delta(g, seed) for seed in seeds] for g, seeds in table.scores.items() if len(seeds) > 1]
+    within = fmean(np.var(own, ddof=1) for own in repeated) if repeated else np.nan
+    between = np.var([table.delta(g, SEEN) for g in table.scores], ddof=1) - within
+    return float(np.sqrt(np.maximum(between, 0))), float(np.sqrt(within))
 
 
 def chosen_by(search: Mapping[str, object]) -> Genotype:
