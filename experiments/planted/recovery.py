@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from judging import judge
-from searching import SHARP, STRATEGIES, Found, Plan, search_once
+from searching import PAPER, SHARP, STRATEGIES, Found, Plan, search_once
 
 from nas_ctx.config.nested import parse_override
 from nas_ctx.errors import InputError
@@ -71,12 +71,12 @@ def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
     """``SHARP`` with ``key=value`` changes; "paper" as the first one starts from the paper's settings instead.
 
     >>> settings_of(["paper", "arch_lr=0.01"])
-    {'arch_lr': 0.01}
+    {'evaluate': 'all', 'arch_lr': 0.01}
     """
     settings = dict(SHARP)
     for pair in pairs:
         if pair == "paper":
-            settings.clear()
+            settings = dict(PAPER)
         elif "=" not in pair:
             raise InputError(f"--set {pair}: expected key=value, or paper")
         else:

@@ -23,7 +23,7 @@ import numpy as np
 from calibration import draw
 from judging import judge, over_blocks
 from recovery import HEAD, line, search_all
-from searching import SHARP, STRATEGIES, Found, Plan
+from searching import PAPER, SHARP, STRATEGIES, Found, Plan
 
 from nas_ctx.files import write_text
 from search_spaces.planted import World, random_world
@@ -58,8 +58,8 @@ def levers(plan: Plan, noise: float) -> dict[str, Row]:
     }
     sharp = {**SHARP, "warmup_steps": plan.passes // 4}
     rows = {
-        "paper": Row(replace(plan, settings={}), noise),
-        "paper, architecture rate 0.02": Row(replace(plan, settings={"arch_lr": 0.02}), noise),
+        "paper": Row(replace(plan, settings=PAPER), noise),
+        "paper, architecture rate 0.02": Row(replace(plan, settings={**PAPER, "arch_lr": 0.02}), noise),
     }
     rows |= {name: Row(replace(plan, settings={**sharp, **change}), noise) for name, change in changes.items()}
     return {

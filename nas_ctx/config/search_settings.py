@@ -1,13 +1,14 @@
-"""The settings of a search, with the paper's values as defaults.
+"""The settings of a search. Defaults are the paper's, but for `evaluate`: `partial` finds the same, faster.
 
 They stand outside :mod:`nas_ctx.search`, whose import loads torch and NNI, so that a configuration is checked at once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import AliasChoices, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AliasChoices, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nas_ctx.config.section import MOST, Pair, Rate, Section, Weight, Whole
@@ -19,7 +20,7 @@ Resource = Literal["parameters", "multiply-adds"]
 
 
 class SearchSettings(Section):
-    """What :class:`~nas_ctx.search.GumbelSearch` takes. Defaults are those of supplement A."""
+    """What :class:`~nas_ctx.search.GumbelSearch` takes. Defaults are those of supplement A, where every step evaluates ``all``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,9 +42,10 @@ class SearchSettings(Section):
     eliminate_margin: Weight | None = None
     """A candidate falls, before its choice is decided, when its value trails the largest by more; ``null`` eliminates
     none."""
-    evaluate: Evaluate = "all"
-    """``all`` differentiates every candidate of an undecided choice in every step; ``partial`` evaluates those of
-    negligible weight mostly without a graph, which keeps the mixture, and the expectation of the weights' gradient."""
+    evaluate: Evaluate = "partial"
+    """``all`` differentiates every candidate of an undecided choice in every step, as the paper does; ``partial``
+    evaluates those of negligible weight mostly without a graph, which keeps the mixture, and the expectation of the
+    weights' gradient. Other estimators than ``gumbel`` take ``all``."""
     partial_threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.05, validation_alias=AliasChoices("partial_threshold", "sparse_threshold")
     )
@@ -56,6 +58,13 @@ class SearchSettings(Section):
     """What cost means. Both are measured on the candidates, and scaled so that the most expensive one has cost 1."""
     stop_when_decided: bool = False
     """End the search once every choice is decided. The paper's has a fixed length."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_without_a_mixture(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("estimator", "gumbel") != "gumbel":
+            return {"evaluate": "all", **given}
+        return given
 
     @field_validator("evaluate", mode="before")
     @classmethod

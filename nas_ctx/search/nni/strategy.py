@@ -50,7 +50,7 @@ class GumbelSearch(OneShotStrategy):
     evaluator; the evaluator's one optimiser updates the weights.
 
     Args:
-        settings: all settings as one object; those of the paper by default.
+        settings: all settings as one object; by default those of the paper, with partial evaluation.
         **changes: single settings by name, in the place of those of ``settings``: the fields of
             :class:`~nas_ctx.search.SearchSettings`.
         gradient_clip: largest norm of the gradient, that of alpha included; ``None`` does not clip.
@@ -84,7 +84,8 @@ class GumbelSearch(OneShotStrategy):
             if name not in SearchSettings.model_fields and name != "sparse_threshold":
                 known = sorted({*_ARGUMENTS, *SearchSettings.model_fields})
                 raise UnknownKey(f"{name}: unknown key; known: {', '.join(known)}{suggestion(name, known)}")
-        self.settings = checked(SearchSettings, {**dict(settings or ()), **changes})
+        given = {} if settings is None else settings.model_dump(exclude_unset=True)
+        self.settings = checked(SearchSettings, {**given, **changes})
         self.gradient_clip = gradient_clip
         self.seed = seed
         self.history = history
