@@ -64,6 +64,15 @@ def test_every_configuration_runs(path: Path, place: Path, monkeypatch: pytest.M
     assert {name.partition("/")[0] for name in metrics} == {"loss", *config.tasks}
 
 
+@pytest.mark.parametrize("path", [path for path in RUNS if path.stem.endswith("search")], ids=name_of)
+def test_the_paper_s_searches_have_its_settings(path: Path) -> None:
+    """Supplement A: rates, schedules, the stop rule; and every candidate is differentiated in every step."""
+    settings = load_config(path).search
+    assert (settings.arch_lr, settings.temperature, settings.entropy_weight) == (5e-4, (1.0, 0.05), (-0.02, 0.06))
+    assert (settings.stop_margin, settings.stop_on, settings.eliminate_margin) == (0.3, "probabilities", None)
+    assert (settings.estimator, settings.evaluate, settings.resource_weight) == ("gumbel", "all", 0.0)
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if path not in RUNS], ids=name_of)
 def test_every_experiment_starts_valid_configurations_and_ends(path: Path) -> None:
     content = yaml.safe_load(path.read_text())

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nas_ctx.config.search_settings import EstimatorName
+from nas_ctx.config.search_settings import EstimatorName, Evaluate, SearchSettings
 from nas_ctx.errors import InputError
 from nas_ctx.search import GumbelSearch
 from nas_ctx.search.choice import Choice
@@ -109,6 +109,17 @@ def test_a_search_of_every_kind_of_choice_finds_what_is_best(name: EstimatorName
     torch.manual_seed(0)
     run_search(strategy, ToySpace(), toy_evaluator(300))
     assert strategy.genotype() == {"first": "linear", "second": 0, "pick": (0,)}
+
+
+@pytest.mark.parametrize(("name", "evaluate"), [("gumbel", "partial"), ("gdas", "all"), ("reinmax", "all")])
+def test_only_a_mixture_is_evaluated_partially_unless_somebody_says_otherwise(
+    name: EstimatorName, evaluate: Evaluate
+) -> None:
+    settings = SearchSettings(estimator=name)
+    assert settings.evaluate == evaluate
+    assert SearchSettings(**settings.model_dump()) == settings
+    assert GumbelSearch(SearchSettings(arch_lr=0.1), estimator=name).settings.evaluate == evaluate
+    assert GumbelSearch(SearchSettings(evaluate="all"), estimator=name).settings.evaluate == "all"
 
 
 def test_partial_evaluation_of_what_is_no_mixture_is_refused() -> None:
