@@ -164,7 +164,23 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--draws", type=int, default=2000, help="Monte Carlo draws (default: %(default)s)")
     parser.add_argument("--level", type=float, default=0.95, help="level of the intervals (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the Monte Carlo draws (default: %(default)s)")
-    parser.add_argument("--no-figures", action="store_true", help="write no figure files (the page has its own)")
+    add_figure_options(parser)
+
+
+def add_figure_options(parser: argparse.ArgumentParser) -> None:
+    """Which files of figures a report gets."""
+    parser.add_argument(
+        "--figures",
+        action="append",
+        choices=["svg", "pdf", "png"],
+        help="write the figures as files of this format; can be repeated (default: svg)",
+    )
+    parser.add_argument("--no-figures", action="store_true", help="write no figure files (a page has its own)")
+
+
+def figure_formats(options: argparse.Namespace) -> bool | list[str]:
+    """What ``write_report`` takes as ``figures``."""
+    return False if options.no_figures else options.figures or True
 
 
 def out_folder(options: argparse.Namespace, mark: str, paths: Iterable[str]) -> Path:

@@ -20,7 +20,7 @@ Resource = Literal["parameters", "multiply-adds"]
 
 
 class SearchSettings(Section):
-    """What :class:`~nas_ctx.search.GumbelSearch` takes. Defaults are those of supplement A, where every step evaluates ``all``."""
+    """What :class:`~nas_ctx.search.GumbelSearch` takes. Defaults are those of supplement A, but for ``evaluate``."""
 
     model_config = ConfigDict(frozen=True)
 

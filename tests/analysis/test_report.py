@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -39,6 +40,7 @@ from nas_ctx.analysis.report.palette import THEME, colours, ink_on, shaded
 from nas_ctx.analysis.wording import comparison_verdict
 from nas_ctx.cli import main
 from nas_ctx.context_types import CONTEXT_NAMES
+from nas_ctx.errors import InputError
 from nas_ctx.genotype import Genotype
 
 from .searches import NINE_TASKS, drawn_genotypes, foreign_genotypes, write_csv, write_runs
@@ -55,7 +57,7 @@ def demo(tmp_path_factory):
     random = write_runs(root / "random", 4, faithful=0, seed=77, steps=5)
     runs = load_runs(write_runs(root / "runs", 5, faithful=0.65, seed=4, steps=60))
     record = reliability(runs, draws=300, random_runs=load_runs(random))
-    write_report(record, root / "report")
+    write_report(record, root / "report", figures=["svg", "pdf", "png"])
     return record, root / "report"
 
 
@@ -104,6 +106,27 @@ def test_all_files_are_there(demo):
     expected = {"report.html", "report.json", "report.md"} | {f"tables/{name}.csv" for name in tables}
     expected |= {f"figures/{name}.{suffix}" for name in figures for suffix in ("svg", "pdf", "png")}
     assert made - {"consensus.json"} == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "suffixes"),
+    [([], {".svg"}), (["--figures", "pdf", "--figures", "png"], {".pdf", ".png"}), (["--no-figures"], set())],
+)
+def test_figures_have_the_formats_that_were_asked_for_and_none_is_of_an_earlier_report(words, suffixes, tmp_path):
+    runs = [str(path) for path in write_runs(tmp_path / "runs", 2, faithful=0.65, seed=4, steps=5)]
+    report = ["report", *runs, "--out", str(tmp_path / "report"), "--draws", "20"]
+    assert main([*report, "--figures", "svg", "--figures", "pdf", "--figures", "png"]) == 0
+    names = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
+    assert main([*report, *words]) == 0
+    left = {(path.stem, path.suffix) for path in (tmp_path / "report" / "figures").iterdir()}
+    assert left == set(itertools.product(names, suffixes))
+
+
+def test_an_unknown_format_of_figures_writes_nothing(demo, tmp_path):
+    record, _ = demo
+    with pytest.raises(InputError, match="figures: 'gif': expected svg, pdf, png"):
+        write_report(record, tmp_path / "report", figures=["svg", "gif"])
+    assert not (tmp_path / "report").exists()
 
 
 def test_json_follows_the_schema(demo, tmp_path):
@@ -511,7 +534,7 @@ def test_difference_is_that_of_two_separate_analyses(tmp_path):
     jsonschema.validate(json.loads((tmp_path / "comparison.json").read_text()), SCHEMA)
     assert _Page(page.read_text()).open == []
     assert (tmp_path / "first" / "report.html").exists()
-    assert (tmp_path / "figures" / "differences.pdf").exists()
+    assert (tmp_path / "figures" / "differences.svg").exists()
 
 
 def test_pairing_makes_the_interval_narrower_than_independent_draws():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,14 @@ _DETAILS = {
 }
 
 
-def write_validity(record: Validity, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+def write_validity(record: Validity, folder: str | os.PathLike[str], *, figures: bool | Sequence[str] = True) -> Path:
     """Write both reports of the searches into ``folder``, each with a link to the other; return the validity page.
 
     Beside what :func:`nas_ctx.analysis.write_report` writes: ``validity.html``, ``validity.json``,
     ``tables/validity.csv`` (a row per block), ``tables/exchange.csv`` (a row per exchange and search),
     ``perturbation.json`` and the figures.
     """
-    from nas_ctx.analysis.report.figures import write_figures  # loads matplotlib
+    from nas_ctx.analysis.report.figures import formats_of, write_figures  # loads matplotlib
     from nas_ctx.analysis.report.figures.validity import validity_figures
 
     folder = Path(folder)
@@ -45,8 +45,8 @@ def write_validity(record: Validity, folder: str | os.PathLike[str], *, figures:
     write_text(folder / "tables" / "validity.csv", csv_text(_verdict_rows(record)))
     write_text(folder / "tables" / "exchange.csv", csv_text(_exchange_rows(record)))
     record.perturbation.save(folder / "perturbation.json")
-    if figures:
-        write_figures({f"validity-{name}": canvas for name, canvas in drawings.items()}, folder / "figures")
+    named = {f"validity-{name}": canvas for name, canvas in drawings.items()}
+    write_figures(named, folder / "figures", formats_of(figures))
     searches = len(record.exchanged)
     facts = (
         f"{searches} search{'es' * (searches > 1)} · {len(record.blocks)} blocks · {record.images} images · "

@@ -24,29 +24,37 @@ def write_report(
     record: Reliability,
     folder: str | os.PathLike[str],
     *,
-    figures: bool = True,
+    figures: bool | Sequence[str] = True,
     export: Sequence[str] = (),
     validity: str = "",
 ) -> Path:
     """Write the report of ``record`` into ``folder`` and return the path of its page.
 
-    It writes ``report.html``, ``report.json``, ``report.md``, ``tables/*.csv``, ``figures/*`` (SVG, PDF and PNG, unless
-    ``figures`` is false) and ``consensus.json``, the voted genotype, beside it in the form of the runs where they came
-    from DARTS, NAS-Bench-201 or NNI (``consensus.txt``, ``consensus.nni.json``). While a tie stands there is no
-    consensus, and one that an earlier report left is removed. ``export`` names forms of the rating table to write too:
-    ``csv``, ``json`` or ``long``. ``validity`` is a sentence on the blocks, where ``validity.html`` lies beside it.
+    It writes ``report.html``, ``report.json``, ``report.md``, ``tables/*.csv``, ``figures/*`` and ``consensus.json``,
+    the voted genotype, beside it in the form of the runs where they came from DARTS, NAS-Bench-201 or NNI
+    (``consensus.txt``, ``consensus.nni.json``). While a tie stands there is no consensus, and one that an earlier
+    report left is removed.
+
+    Args:
+        record: what is to be reported.
+        folder: made where it is missing.
+        figures: the files of the figures: as SVG; none (false); or the formats that are named, of svg, pdf and png.
+        export: forms of the rating table to write too: ``csv``, ``json`` or ``long``.
+        validity: a sentence on the blocks, where ``validity.html`` lies beside the page.
+
+    Raises:
+        InputError: an unknown form or format, or a folder that cannot be made.
     """
-    from nas_ctx.analysis.report.figures import report_figures, write_figures  # loads matplotlib
+    from nas_ctx.analysis.report.figures import formats_of, report_figures, write_figures  # loads matplotlib
     from nas_ctx.analysis.report.page import report_page
 
-    folder = _folder(folder)
+    formats, folder = formats_of(figures), _folder(folder)
     drawings = report_figures(record)
     write_json(folder / "report.json", report_json(record))
     write_text(folder / "report.md", markdown(record))
     for name, text in csv_tables(record).items():
         write_text(folder / "tables" / name, text)
-    if figures:
-        write_figures(drawings, folder / "figures")
+    write_figures(drawings, folder / "figures", formats)
     for name in ("consensus.json", "consensus.txt", "consensus.nni.json"):
         (folder / name).unlink(missing_ok=True)
     if record.consensus is not None:
@@ -66,23 +74,24 @@ def _consensus_as_given(record: Reliability) -> dict[str, str]:
     return {} if given is None else {given[0]: given[1]}
 
 
-def write_comparison(comparison: RunSetComparison, folder: str | os.PathLike[str], *, figures: bool = True) -> Path:
+def write_comparison(
+    comparison: RunSetComparison, folder: str | os.PathLike[str], *, figures: bool | Sequence[str] = True
+) -> Path:
     """Write the report of two sets into ``folder`` and return the path of its page, ``comparison.html``.
 
     Beside it: ``comparison.json``, ``comparison.md``, ``figures/*``, and the whole report of each set in ``first/`` and
     ``second/``.
     """
-    from nas_ctx.analysis.report.figures import comparison_figures, write_figures  # loads matplotlib
+    from nas_ctx.analysis.report.figures import comparison_figures, formats_of, write_figures  # loads matplotlib
     from nas_ctx.analysis.report.page import comparison_page
 
-    folder = _folder(folder)
+    formats, folder = formats_of(figures), _folder(folder)
     drawings = comparison_figures(comparison)
     write_report(comparison.first, folder / "first", figures=False)
     write_report(comparison.second, folder / "second", figures=False)
     write_json(folder / "comparison.json", comparison_json(comparison))
     write_text(folder / "comparison.md", comparison_markdown(comparison))
-    if figures:
-        write_figures(drawings, folder / "figures")
+    write_figures(drawings, folder / "figures", formats)
     write_text(folder / "comparison.html", comparison_page(comparison, drawings))
     return folder / "comparison.html"
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings, out_folder
+from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings, figure_formats, out_folder
 from nas_ctx.errors import InputError
 
 
@@ -38,5 +38,5 @@ def run(options: argparse.Namespace) -> None:
         names=(names[0], names[1]),
         **analysis_settings(options, f"{names[0]} and {names[1]} compared"),
     )
-    page = write_comparison(comparison, out, figures=not options.no_figures)
+    page = write_comparison(comparison, out, figures=figure_formats(options))
     terminal.say(*comparison_verdict(comparison), f"report: {page}")

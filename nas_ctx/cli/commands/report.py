@@ -3,11 +3,12 @@
 Each PATH is a genotype file (ours, the authors', or the architecture that NNI exports), a run folder, the folder or
 id of an NNI experiment, a table, a file of another search tool (--formats lists them), a folder of such files, or - for
 standard input. They can be mixed. The folder given by --out gets report.html (one self-contained page), report.json,
-tables as CSV, report.md, figures as SVG, PNG and PDF, and consensus.json, the genotype voted for, unless a tie remains.
+tables as CSV, report.md, figures as SVG, PDF or PNG, and consensus.json, the genotype voted for, unless a tie remains.
 
 examples:
   nas-ctx report runs/seed-* --out report
   nas-ctx report w3kfq8zt --ties probability --out report
+  nas-ctx report runs/seed-* --figures pdf --figures png --out report
   nas-ctx report ratings.csv --order none,small,large --out report
   nas-ctx report ratings.csv --candidates candidates.json --out report
   nas-ctx report genotypes/*.txt search.log --export csv --out report
@@ -20,7 +21,7 @@ from __future__ import annotations
 import argparse
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings, out_folder
+from nas_ctx.cli.options import READING, add_analysis_options, analysis_settings, figure_formats, out_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         random_runs=load_runs(options.random, **reading) if options.random else None,
         **analysis_settings(options, "Reliability of repeated searches"),
     )
-    page = write_report(record, out, figures=not options.no_figures, export=options.export)
+    page = write_report(record, out, figures=figure_formats(options), export=options.export)
     for note in record.notes:
         terminal.say(f"{note.kind}: {note.text}")
     try:

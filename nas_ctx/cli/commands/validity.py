@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nas_ctx.cli import terminal
-from nas_ctx.cli.options import out_folder
+from nas_ctx.cli.options import add_figure_options, figure_formats, out_folder
 
 if TYPE_CHECKING:
     from nas_ctx.analysis.validity import Retraining, RunExchange
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="steps of learning after an exchange (default: %(default)s)",
     )
     parser.add_argument("--images", type=int, metavar="N", help="use the first N validation images only")
-    parser.add_argument("--no-figures", action="store_true", help="write no figure files (the pages have their own)")
+    add_figure_options(parser)
     parser.add_argument("--trust", action="store_true", help="run the code that the run folders name")
 
 
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> None:
         record, exchanged, retraining=found, negligible=options.negligible, steps=options.steps,
         importance=_importance(options, record.consensus),
     )  # fmt: skip
-    page = write_validity(result, out, figures=not options.no_figures)
+    page = write_validity(result, out, figures=figure_formats(options))
     terminal.say(*sentences(result), f"report: {page}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nas_ctx.analysis.comparison import RunSetComparison
@@ -18,6 +18,10 @@ from nas_ctx.analysis.report.palette import line_colour
 from nas_ctx.analysis.stats.catalogue import PERCENTAGE, Statistic
 from nas_ctx.analysis.stats.intervals import Interval
 from nas_ctx.analysis.wording import number, percent, span
+from nas_ctx.errors import InputError
+
+FORMATS = ("svg", "pdf", "png")
+"""What figures can be written as."""
 
 
 def report_figures(record: Reliability) -> dict[str, Canvas]:
@@ -62,11 +66,31 @@ def comparison_figures(comparison: RunSetComparison) -> dict[str, Canvas]:
         }
 
 
-def write_figures(figures: dict[str, Canvas], folder: Path) -> None:
-    """Write each drawing as ``<folder>/<name>.svg``, ``.pdf`` and ``.png``."""
+def formats_of(figures: bool | Sequence[str]) -> Sequence[str]:
+    """The formats that a report writes its figures in: SVG, none (false), or those that are named.
+
+    Raises:
+        InputError: an unknown format.
+    """
+    formats = ("svg",) if figures is True else figures or ()
+    for name in formats:
+        if name not in FORMATS:
+            raise InputError(f"figures: {name!r}: expected {', '.join(FORMATS)}")
+    return formats
+
+
+def write_figures(figures: dict[str, Canvas], folder: Path, formats: Sequence[str]) -> None:
+    """Write each drawing as ``<folder>/<name>.<format>``.
+
+    A file of another format, left by an earlier report, is removed: it shows other runs.
+    """
     for name, canvas in figures.items():
-        for suffix in (".svg", ".png", ".pdf"):
-            write_figure(canvas, folder / f"{name}{suffix}", name)
+        for suffix in FORMATS:
+            path = folder / f"{name}.{suffix}"
+            if suffix in formats:
+                write_figure(canvas, path, name)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def _whisker(
