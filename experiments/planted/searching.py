@@ -24,7 +24,7 @@ from torch.utils.data import IterableDataset
 
 from nas_ctx.context_types import CONTEXT_NAMES
 from nas_ctx.files import write_text
-from search_spaces.planted import PlantedSpace, World
+from search_spaces.planted import Planted, PlantedSpace
 
 PAPER: dict[str, Any] = {"evaluate": "all"}
 """The settings of :class:`~nas_ctx.search.GumbelSearch` that are the paper's."""
@@ -73,7 +73,7 @@ class Found:
 class _Images(IterableDataset):
     """``length`` batches of a world, as (features, regions, labels)."""
 
-    def __init__(self, world: World, batch: int, seed: int, length: int) -> None:
+    def __init__(self, world: Planted, batch: int, seed: int, length: int) -> None:
         self.world, self.batch, self.seed, self.length = world, batch, seed, length
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
@@ -121,7 +121,7 @@ class _Regression(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def search(world: World, plan: Plan, seed: int) -> Found:
+def search(world: Planted, plan: Plan, seed: int) -> Found:
     """Search ``world`` once. The answer depends on the arguments only."""
     torch.manual_seed(seed)
     start, start_processor = time.perf_counter(), time.process_time()
@@ -129,7 +129,7 @@ def search(world: World, plan: Plan, seed: int) -> Found:
     return Found(*answer, time.perf_counter() - start, time.process_time() - start_processor)
 
 
-def search_once(world: World, plan: Plan, seed: int, folder: Path | None) -> Found:
+def search_once(world: Planted, plan: Plan, seed: int, folder: Path | None) -> Found:
     """:func:`search`, unless ``folder`` has the answer from before; otherwise it will."""
     if folder is None:
         return search(world, plan, seed)
@@ -142,7 +142,7 @@ def search_once(world: World, plan: Plan, seed: int, folder: Path | None) -> Fou
 
 
 def _run(
-    world: World, plan: Plan, seed: int, strategy: Any, steps: int, epochs: int = 1, named: bool = False
+    world: Planted, plan: Plan, seed: int, strategy: Any, steps: int, epochs: int = 1, named: bool = False
 ) -> LightningModule:
     """Run a one-shot strategy on the world's space; return its search module. NNI's bookkeeping is left out.
 
@@ -193,30 +193,30 @@ class _Started(GumbelSearch):
         return supernet
 
 
-def gumbel_search(world: World, plan: Plan, seed: int) -> GumbelSearch:
+def gumbel_search(world: Planted, plan: Plan, seed: int) -> GumbelSearch:
     """The strategy after its search of ``world``."""
     strategy = _Started(plan.alpha, seed=seed, **plan.settings)
     _run(world, plan, seed, strategy, plan.passes)
     return strategy
 
 
-def _gumbel_search(world: World, plan: Plan, seed: int) -> Answer:
+def _gumbel_search(world: Planted, plan: Plan, seed: int) -> Answer:
     choices = list(gumbel_search(world, plan, seed).choices)
     fallen = {c.label: [value for value, a in zip(c.values, c.alpha, strict=True) if a.isinf()] for c in choices}
     return {c.label: c.best for c in choices}, {c.label: c.decided_at for c in choices if c.decided}, fallen
 
 
-def _two_level(make: Callable[..., Any]) -> Callable[[World, Plan, int], Answer]:
+def _two_level(make: Callable[..., Any]) -> Callable[[Planted, Plan, int], Answer]:
     """DARTS and its kin: a pass for alpha and one for the weights in every step."""
 
-    def searched(world: World, plan: Plan, seed: int) -> Answer:
+    def searched(world: Planted, plan: Plan, seed: int) -> Answer:
         strategy = make(arc_learning_rate=plan.settings.get("arch_lr", 3e-4), log_prob_every_n_step=plan.passes)
         return _run(world, plan, seed, strategy, plan.passes // 2).export(), {}, {}
 
     return searched
 
 
-def _random_one_shot(world: World, plan: Plan, seed: int) -> Answer:
+def _random_one_shot(world: Planted, plan: Plan, seed: int) -> Answer:
     """Half of the passes train random paths; each of the others scores one, and the best is taken.
 
     A score is the squared error on one batch, the same for all paths.
@@ -235,7 +235,7 @@ def _random_one_shot(world: World, plan: Plan, seed: int) -> Answer:
     return best, {}, {}
 
 
-def _enas(world: World, plan: Plan, seed: int) -> Answer:
+def _enas(world: Planted, plan: Plan, seed: int) -> Answer:
     """Five times a tenth of the passes for the weights along sampled paths, then a tenth for rewards and an update."""
     epochs = 5
     steps = plan.passes // (2 * epochs)
@@ -243,7 +243,7 @@ def _enas(world: World, plan: Plan, seed: int) -> Answer:
     return _run(world, plan, seed, strategy, steps, epochs, named=True).export(), {}, {}
 
 
-STRATEGIES: dict[str, Callable[[World, Plan, int], Answer]] = {
+STRATEGIES: dict[str, Callable[[Planted, Plan, int], Answer]] = {
     "GumbelSearch": _gumbel_search,
     "DARTS": _two_level(DARTS),
     "GumbelDARTS": _two_level(GumbelDARTS),

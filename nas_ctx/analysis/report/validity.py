@@ -150,18 +150,9 @@ def _retraining(record: Validity) -> dict[str, Any] | None:
 
 def _verdict_rows(record: Validity) -> Iterator[Row]:
     yield (
-        "block",
-        "voted",
-        "votes",
-        "searches",
-        "final_probability",
-        "random_other",
-        "low",
-        "high",
-        "verdict",
-        "better",
+        "block", "voted", "votes", "searches", "final_probability", "random_other", "low", "high", "verdict", "better",
         "best",
-    )
+    )  # fmt: skip
     for block in record.blocks:
         ends = block.mean.interval()
         yield (
