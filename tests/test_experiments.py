@@ -70,7 +70,7 @@ def test_the_paper_s_searches_have_its_settings(path: Path) -> None:
     settings = load_config(path).search
     assert (settings.arch_lr, settings.temperature, settings.entropy_weight) == (5e-4, (1.0, 0.05), (-0.02, 0.06))
     assert (settings.stop_margin, settings.stop_on, settings.eliminate_margin) == (0.3, "probabilities", None)
-    assert (settings.estimator, settings.evaluate, settings.resource_weight) == ("gumbel", "all", 0.0)
+    assert (settings.estimator, settings.evaluation, settings.resource_weight) == ("gumbel", "all", 0.0)
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path not in RUNS], ids=name_of)

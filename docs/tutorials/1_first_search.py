@@ -44,9 +44,10 @@ for axis in axes:
 
 # %%
 # A configuration names the data, the tasks, the network and the number of steps. Keys
-# that are left out have the paper's values, such as 40 000 steps. This search should
-# end in a minute, so the network is tiny, the steps are few, and the architecture rate
-# is high. ``nas-ctx search`` reads the same mapping from a YAML file.
+# that are left out have the paper's values, such as 40 000 steps, but for a few that
+# save time. This search should end in a minute, so the network is tiny, the steps are
+# few, and the architecture rate is high. ``nas-ctx search`` reads the same mapping from
+# a YAML file.
 from nas_ctx.config import check_config
 
 config = check_config(

@@ -169,13 +169,15 @@ def add_analysis_options(parser: argparse.ArgumentParser) -> None:
 
 def add_figure_options(parser: argparse.ArgumentParser) -> None:
     """Which files of figures a report gets."""
-    parser.add_argument(
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
         "--figures",
         action="append",
         choices=["svg", "pdf", "png"],
-        help="write the figures as files of this format; can be repeated (default: svg)",
+        help="write the figures in this format; can be repeated (default: svg). Files of another format that an "
+        "earlier report left are removed",
     )
-    parser.add_argument("--no-figures", action="store_true", help="write no figure files (a page has its own)")
+    either.add_argument("--no-figures", action="store_true", help="write no figure files (a page has its own)")
 
 
 def figure_formats(options: argparse.Namespace) -> bool | list[str]:

@@ -1,14 +1,13 @@
-"""The settings of a search. Defaults are the paper's, but for `evaluate`: `partial` finds the same, faster.
+"""The settings of a search. Defaults are the paper's, but for ``evaluate``: ``partial`` finds as much in less time.
 
 They stand outside :mod:`nas_ctx.search`, whose import loads torch and NNI, so that a configuration is checked at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import AliasChoices, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from nas_ctx.config.section import MOST, Pair, Rate, Section, Weight, Whole
@@ -42,10 +41,10 @@ class SearchSettings(Section):
     eliminate_margin: Weight | None = None
     """A candidate falls, before its choice is decided, when its value trails the largest by more; ``null`` eliminates
     none."""
-    evaluate: Evaluate = "partial"
+    evaluate: Evaluate | None = None
     """``all`` differentiates every candidate of an undecided choice in every step, as the paper does; ``partial``
     evaluates those of negligible weight mostly without a graph, which keeps the mixture, and the expectation of the
-    weights' gradient. Other estimators than ``gumbel`` take ``all``."""
+    weights' gradient. ``null``: ``partial`` where the estimator is ``gumbel``, else ``all``."""
     partial_threshold: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.05, validation_alias=AliasChoices("partial_threshold", "sparse_threshold")
     )
@@ -59,12 +58,10 @@ class SearchSettings(Section):
     stop_when_decided: bool = False
     """End the search once every choice is decided. The paper's has a fixed length."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _all_without_a_mixture(cls, given: Any) -> Any:
-        if isinstance(given, Mapping) and given.get("estimator", "gumbel") != "gumbel":
-            return {"evaluate": "all", **given}
-        return given
+    @property
+    def evaluation(self) -> Evaluate:
+        """What ``evaluate`` says, or what it stands for where it says nothing."""
+        return self.evaluate or ("partial" if self.estimator == "gumbel" else "all")
 
     @field_validator("evaluate", mode="before")
     @classmethod
@@ -75,7 +72,7 @@ class SearchSettings(Section):
 
     @field_validator("evaluate")
     @classmethod
-    def _of_a_mixture(cls, value: Evaluate, others: ValidationInfo) -> Evaluate:
+    def _of_a_mixture(cls, value: Evaluate | None, others: ValidationInfo) -> Evaluate | None:
         if value == "partial" and others.data.get("estimator", "gumbel") != "gumbel":
             raise PydanticCustomError("no mixture", "needs the mixture of estimator 'gumbel'")
         return value
@@ -91,7 +88,7 @@ class SearchChanges(TypedDict, total=False):
     stop_margin: float | None
     stop_on: StopOn
     eliminate_margin: float | None
-    evaluate: Evaluate
+    evaluate: Evaluate | None
     partial_threshold: float
     warmup_steps: int
     resource_weight: float

@@ -57,7 +57,7 @@ class Result:
         choices = RunFolder(self.folder).genotype
         if choices.exists() and self.config.model.blocks != "random":
             content["model.blocks"] = str(sorted(Genotype.load(choices).items()))
-        return {key: value for key, value in content.items() if key not in ("seed", *PLACES, *WAYS)}
+        return {key: value for key, value in content.items() if _distinguishes(key)}
 
     def description(self) -> str:
         """A name for the network, from its configuration."""
@@ -188,6 +188,11 @@ def _joins(result: Result, row: Row) -> bool:
     return result.tasks[0] not in row.tasks and result.setting() == row.results[0].setting()
 
 
+def _distinguishes(key: str) -> bool:
+    """Whether networks that differ in this setting are two networks: a training reads no settings of searches."""
+    return key not in ("seed", *PLACES, *WAYS) and not key.startswith("search.")
+
+
 def _tell_apart(rows: list[Row]) -> None:
     """Extend equal names by the keys in which the configurations differ."""
     for name, count in Counter(row.name for row in rows).items():
@@ -200,7 +205,7 @@ def _extend_names(rows: list[Row]) -> None:
     contents = [{k: v for result in row.results for k, v in flattened(result.config).items()} for row in rows]
     keys = sorted(
         key
-        for key in {key for content in contents for key in content} - {"seed", *PLACES, *WAYS}
+        for key in filter(_distinguishes, {key for content in contents for key in content})
         if not key.startswith("tasks.") or (key.count(".") > 1 and key.split(".")[1] in shared_tasks)
     )
     varying = [key for key in keys if len({repr(content.get(key)) for content in contents}) > 1]

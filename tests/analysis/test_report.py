@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 import json
 import os
 import re
@@ -108,18 +107,29 @@ def test_all_files_are_there(demo):
     assert made - {"consensus.json"} == expected
 
 
-@pytest.mark.parametrize(
-    ("words", "suffixes"),
-    [([], {".svg"}), (["--figures", "pdf", "--figures", "png"], {".pdf", ".png"}), (["--no-figures"], set())],
-)
-def test_figures_have_the_formats_that_were_asked_for_and_none_is_of_an_earlier_report(words, suffixes, tmp_path):
+def test_figures_have_the_formats_that_were_asked_for(tmp_path):
     runs = [str(path) for path in write_runs(tmp_path / "runs", 2, faithful=0.65, seed=4, steps=5)]
-    report = ["report", *runs, "--out", str(tmp_path / "report"), "--draws", "20"]
-    assert main([*report, "--figures", "svg", "--figures", "pdf", "--figures", "png"]) == 0
-    names = {path.stem for path in (tmp_path / "report" / "figures").iterdir()}
-    assert main([*report, *words]) == 0
-    left = {(path.stem, path.suffix) for path in (tmp_path / "report" / "figures").iterdir()}
-    assert left == set(itertools.product(names, suffixes))
+    figures = tmp_path / "report" / "figures"
+
+    def suffixes(*words: str) -> set[str]:
+        assert main(["report", *runs, "--out", str(tmp_path / "report"), "--draws", "20", *words]) == 0
+        return {path.suffix for path in figures.iterdir()}
+
+    assert suffixes("--figures", "svg", "--figures", "pdf", "--figures", "png") == {".svg", ".pdf", ".png"}
+    assert suffixes("--figures", "pdf", "--figures", "png") == {".pdf", ".png"}
+    (figures / "mine.png").touch()
+    assert suffixes() == {".svg", ".png"}
+    assert [path.name for path in figures.glob("*.png")] == ["mine.png"]
+    assert suffixes("--no-figures") == {".svg", ".png"}
+
+
+def test_figures_of_a_comparison_have_the_format_that_was_asked_for(tmp_path, capsys):
+    runs = [str(path) for path in write_runs(tmp_path / "runs", 4, faithful=0.65, seed=4, steps=5)]
+    both = ["compare", *runs[:2], "--with", *runs[2:], "--draws", "20", "--out", str(tmp_path / "two")]
+    assert main([*both, "--figures", "pdf"]) == 0
+    assert {path.suffix for path in (tmp_path / "two" / "figures").iterdir()} == {".pdf"}
+    assert main([*both, "--figures", "pdf", "--no-figures"]) == 2
+    assert "--no-figures: not allowed with argument --figures" in capsys.readouterr().err
 
 
 def test_an_unknown_format_of_figures_writes_nothing(demo, tmp_path):
@@ -220,7 +230,7 @@ def test_consensus_only_without_open_ties(tmp_path):
 def test_the_same_input_gives_the_same_bytes(tmp_path):
     runs = drawn_genotypes(4)
     for name in ("one", "two"):
-        write_report(reliability(runs, draws=100), tmp_path / name)
+        write_report(reliability(runs, draws=100), tmp_path / name, figures=["svg", "pdf", "png"])
     for path in (tmp_path / "one").rglob("*"):
         if path.is_file():
             assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()

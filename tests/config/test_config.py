@@ -224,7 +224,7 @@ def test_malformed_overrides_are_refused(text: str) -> None:
 
 
 def test_the_written_configuration_reads_back_equal(tmp_path: Path) -> None:
-    content = {**MINIMAL, "output": "runs/{seed}", "seed": 3, "search": {"stop_margin": None, "evaluate": "partial"}}
+    content = {**MINIMAL, "output": "runs/{seed}", "seed": 3, "search": {"stop_margin": None, "evaluate": "all"}}
     config = check_config(content, "x")
     path = tmp_path / "config.yaml"
     path.write_text(to_yaml(config))

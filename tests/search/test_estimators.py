@@ -116,10 +116,12 @@ def test_only_a_mixture_is_evaluated_partially_unless_somebody_says_otherwise(
     name: EstimatorName, evaluate: Evaluate
 ) -> None:
     settings = SearchSettings(estimator=name)
-    assert settings.evaluate == evaluate
-    assert SearchSettings(**settings.model_dump()) == settings
-    assert GumbelSearch(SearchSettings(arch_lr=0.1), estimator=name).settings.evaluate == evaluate
-    assert GumbelSearch(SearchSettings(evaluate="all"), estimator=name).settings.evaluate == "all"
+    assert settings.evaluation == evaluate
+    assert SearchSettings(**settings.model_dump()) == settings  # as a run's own configuration is read again
+    others = {other: settings.model_copy(update={"estimator": other}).evaluation for other in ("gumbel", "gdas")}
+    assert others == {"gumbel": "partial", "gdas": "all"}
+    assert GumbelSearch(SearchSettings(), estimator=name).settings.evaluation == evaluate
+    assert GumbelSearch(SearchSettings(evaluate="all"), estimator=name).settings.evaluation == "all"
 
 
 def test_partial_evaluation_of_what_is_no_mixture_is_refused() -> None:

@@ -273,7 +273,10 @@ class Uneven(nas_nn.ModelSpace):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"evaluate": "partial", "partial_threshold": 0.3, "stop_margin": None}, {"eliminate_margin": 0.06}],
+    [
+        {"evaluate": "partial", "partial_threshold": 0.3, "stop_margin": None},
+        {"evaluate": "all", "eliminate_margin": 0.06},
+    ],
     ids=["partial", "eliminating"],
 )
 def test_a_search_resumes_to_the_last_digit(tmp_path, settings):

@@ -72,6 +72,7 @@ def test_alpha_is_moved_by_plain_adam_on_the_one_loss(clip: float | None) -> Non
     The published search clips the norm of all gradients, those of alpha among them.
     """
     settings = {"arch_lr": 0.03, "temperature": (0.9, 0.4), "entropy_weight": (0.3, 0.6), "gradient_clip": clip}
+    settings["evaluate"] = "all"
     torch.manual_seed(3)
     strategy = GumbelSearch(seed=2, **settings)
     searched = run_search(strategy, ToySpace(), toy_evaluator(2))
@@ -275,10 +276,8 @@ def test_editors_and_type_checkers_know_every_setting_and_its_type() -> None:
         name: hint for name, hint in get_type_hints(SearchSettings).items() if name in SearchSettings.model_fields
     }
     assert "**changes: 'Unpack[SearchChanges]'" in str(inspect.signature(GumbelSearch.__init__))
-    given = SearchSettings(arch_lr=0.1, stop_margin=None, evaluate="partial")
-    assert GumbelSearch(given, stop_margin=0.2).settings == SearchSettings(
-        arch_lr=0.1, stop_margin=0.2, evaluate="partial"
-    )
+    given = SearchSettings(arch_lr=0.1, stop_margin=None, evaluate="all")
+    assert GumbelSearch(given, stop_margin=0.2).settings == SearchSettings(arch_lr=0.1, stop_margin=0.2, evaluate="all")
 
 
 def test_unknown_settings_are_refused() -> None:

@@ -38,7 +38,8 @@ def write_report(
     Args:
         record: what is to be reported.
         folder: made where it is missing.
-        figures: the files of the figures: as SVG; none (false); or the formats that are named, of svg, pdf and png.
+        figures: true writes the figures as SVG files, false writes none, and a list the formats that it names ("svg",
+            "pdf", "png"). Files of the same figures in other formats, of an earlier report, are removed.
         export: forms of the rating table to write too: ``csv``, ``json`` or ``long``.
         validity: a sentence on the blocks, where ``validity.html`` lies beside the page.
 

@@ -67,7 +67,7 @@ class GumbelSearchModule(EvaluatorWrapper):
         position = step - settings.warmup_steps, self._total_steps() - settings.warmup_steps
         temperature, entropy_weight = self._temperature.at(*position), self._entropy_weight.at(*position)
 
-        threshold = settings.partial_threshold if settings.evaluate == "partial" else 0.0
+        threshold = settings.partial_threshold if settings.evaluation == "partial" else 0.0
         self.choices.sample(step, temperature, threshold, settings.estimator)
         output, loss = self.evaluators_step(batch, batch_idx)
         if loss is not None:
@@ -98,7 +98,7 @@ class GumbelSearchModule(EvaluatorWrapper):
     def _step(self, loss: Tensor, step: int, batch_idx: int) -> None:
         """Clipping, and the steps of alpha and of the weights. A bad step changes neither."""
         weights, alphas = self._weight_optimizer(), self._alpha_optimizer()
-        if self.settings.evaluate == "partial" or self.settings.estimator in ONE_EVALUATED:
+        if self.settings.evaluation == "partial" or self.settings.estimator in ONE_EVALUATED:
             still_gradients(self.training_module)
         # In half precision the loss is scaled: gradients are unscaled before they are clipped, and alpha is stepped
         # before the step of the weights changes the scale.

@@ -84,8 +84,7 @@ class GumbelSearch(OneShotStrategy):
             if name not in SearchSettings.model_fields and name != "sparse_threshold":
                 known = sorted({*_ARGUMENTS, *SearchSettings.model_fields})
                 raise UnknownKey(f"{name}: unknown key; known: {', '.join(known)}{suggestion(name, known)}")
-        given = {} if settings is None else settings.model_dump(exclude_unset=True)
-        self.settings = checked(SearchSettings, {**given, **changes})
+        self.settings = checked(SearchSettings, {**dict(settings or ()), **changes})
         self.gradient_clip = gradient_clip
         self.seed = seed
         self.history = history

@@ -67,30 +67,33 @@ def comparison_figures(comparison: RunSetComparison) -> dict[str, Canvas]:
 
 
 def formats_of(figures: bool | Sequence[str]) -> Sequence[str]:
-    """The formats that a report writes its figures in: SVG, none (false), or those that are named.
+    """The formats in which a report writes its figures: SVG (true), none (false), or those that are named.
 
     Raises:
         InputError: an unknown format.
     """
-    formats = ("svg",) if figures is True else figures or ()
-    for name in formats:
+    if isinstance(figures, bool):
+        figures = ["svg"] if figures else []
+    elif isinstance(figures, str):
+        figures = [figures]
+    for name in figures:
         if name not in FORMATS:
             raise InputError(f"figures: {name!r}: expected {', '.join(FORMATS)}")
-    return formats
+    return figures
 
 
 def write_figures(figures: dict[str, Canvas], folder: Path, formats: Sequence[str]) -> None:
     """Write each drawing as ``<folder>/<name>.<format>``.
 
-    A file of another format, left by an earlier report, is removed: it shows other runs.
+    Where an earlier report left the same drawing in another format, that file is removed: it may show other runs.
     """
     for name, canvas in figures.items():
-        for suffix in FORMATS:
+        for suffix in FORMATS if formats else ():
             path = folder / f"{name}.{suffix}"
             if suffix in formats:
                 write_figure(canvas, path, name)
-            else:
-                path.unlink(missing_ok=True)
+            elif path.is_file():
+                path.unlink()
 
 
 def _whisker(
