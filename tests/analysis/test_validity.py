@@ -251,6 +251,7 @@ def test_both_pages_are_written_and_lead_to_each_other(record: Validity, tmp_pat
     summary = "1 is reliable and matters; 1 is reliable and does not matter"
     assert summary in page
     assert summary in report
+    assert f'<td class="name">{record.blocks[0].voted}</td>' in page, "a name is not broken at its hyphen"
     assert "<b>" not in page.replace("<b>1 of 4</b>", "").replace("<b>0 of 4</b>", ""), "names are escaped"
     content = json.loads((tmp_path / "validity.json").read_text(encoding="utf-8"))
     assert content["counts"]["flat"] == 1

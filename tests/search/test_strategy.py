@@ -71,8 +71,10 @@ def test_alpha_is_moved_by_plain_adam_on_the_one_loss(clip: float | None) -> Non
 
     The published search clips the norm of all gradients, those of alpha among them.
     """
-    settings = {"arch_lr": 0.03, "temperature": (0.9, 0.4), "entropy_weight": (0.3, 0.6), "gradient_clip": clip}
-    settings["evaluate"] = "all"
+    settings = {
+        "arch_lr": 0.03, "temperature": (0.9, 0.4), "entropy_weight": (0.3, 0.6), "gradient_clip": clip,
+        "evaluate": "all",
+    }  # fmt: skip
     torch.manual_seed(3)
     strategy = GumbelSearch(seed=2, **settings)
     searched = run_search(strategy, ToySpace(), toy_evaluator(2))

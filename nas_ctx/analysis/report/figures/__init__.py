@@ -11,7 +11,7 @@ from nas_ctx.analysis.reliability import Reliability
 from nas_ctx.analysis.report.figures.canvas import Canvas, settings
 from nas_ctx.analysis.report.figures.charts import Curve, Whisker, curves, points, whiskers
 from nas_ctx.analysis.report.figures.runs import agreement_figure, choice_figure
-from nas_ctx.analysis.report.figures.svg import write_figure
+from nas_ctx.analysis.report.figures.svg import FORMATS, write_figure
 from nas_ctx.analysis.report.figures.trajectory import trajectory_figures
 from nas_ctx.analysis.report.figures.votes import vote_figure
 from nas_ctx.analysis.report.palette import line_colour
@@ -19,9 +19,6 @@ from nas_ctx.analysis.stats.catalogue import PERCENTAGE, Statistic
 from nas_ctx.analysis.stats.intervals import Interval
 from nas_ctx.analysis.wording import number, percent, span
 from nas_ctx.errors import InputError
-
-FORMATS = ("svg", "pdf", "png")
-"""What figures can be written as."""
 
 
 def report_figures(record: Reliability) -> dict[str, Canvas]:

@@ -16,6 +16,9 @@ from nas_ctx.analysis.report.palette import THEME
 from nas_ctx.errors import InputError
 from nas_ctx.files import atomic_write, write_text
 
+FORMATS = ("svg", "pdf", "png")
+"""What a drawing can be written as."""
+
 _SVG, _HREF = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
 
 
@@ -38,7 +41,7 @@ def write_figure(canvas: Canvas, path: Path, name: str = "figure") -> None:
         InputError: another suffix.
     """
     suffix = path.suffix.lower()
-    if suffix not in (".svg", ".png", ".pdf"):
+    if suffix[1:] not in FORMATS:
         raise InputError(f"{path}: expected a file name that ends in .svg, .png or .pdf")
     if suffix == ".svg":
         root = _svg(canvas, name, lambda style: style.replace(f"'{FONT}'", f"'{FONT}', Verdana, Arial, sans-serif"))
